@@ -1,0 +1,194 @@
+"""A drop-in for the standard ``math`` module whose functions also take Values.
+
+>>> from microgradlib import Value
+>>> import microgradlib.math as math
+>>> x = Value(0.5)
+>>> y = math.sin(x) ** 2 + math.cos(x) ** 2
+>>> y.backward()
+>>> round(x.grad, 12)
+0.0
+
+On plain numbers every name does what the standard module does, its exceptions included. On Values
+the differentiable functions record themselves; predicates (``isnan``) and rounding (``floor``) look
+at the data; and what would silently drop a gradient (``frexp``, ``modf``, ``ulp``) raises TypeError.
+"""
+
+import math as _math
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from microgradlib import functions as _f
+from microgradlib import primitives as _primitives
+from microgradlib.errors import ShapeError as _ShapeError
+from microgradlib.value import Operand as _Operand
+from microgradlib.value import Value as _Value
+
+__all__ = [name for name in dir(_math) if not name.startswith("_")]  # noqa: PLE0605
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def __getattr__(name: str) -> Any:
+    """Pass through what has no gradient: pi, floor, gcd, ..."""
+    if name in __all__:
+        return getattr(_math, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def _lift(on_values: _F) -> _F:
+    """Return the standard function of that name, replaced by ``on_values`` where it meets a Value."""
+    name = on_values.__name__
+    standard = getattr(_math, name)
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return (on_values if _any_value(args) else standard)(*args, **kwargs)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = standard.__doc__
+    return function  # type: ignore[return-value]
+
+
+def _any_value(xs: Iterable[Any]) -> bool:
+    return any(isinstance(x, _Value) for x in xs)
+
+
+acos = _lift(_f.acos)
+acosh = _lift(_f.acosh)
+asin = _lift(_f.asin)
+asinh = _lift(_f.asinh)
+atan = _lift(_f.atan)
+atan2 = _lift(_f.atan2)
+atanh = _lift(_f.atanh)
+cbrt = _lift(_f.cbrt)
+cos = _lift(_f.cos)
+cosh = _lift(_f.cosh)
+erf = _lift(_f.erf)
+erfc = _lift(_f.erfc)
+exp = _lift(_f.exp)
+exp2 = _lift(_f.exp2)
+expm1 = _lift(_f.expm1)
+gamma = _lift(_f.gamma)
+hypot = _lift(_f.hypot)
+lgamma = _lift(_f.lgamma)
+log10 = _lift(_f.log10)
+log1p = _lift(_f.log1p)
+log2 = _lift(_f.log2)
+sin = _lift(_f.sin)
+sinh = _lift(_f.sinh)
+sqrt = _lift(_f.sqrt)
+tan = _lift(_f.tan)
+tanh = _lift(_f.tanh)
+
+
+@_lift
+def log(x: _Operand, base: _Operand | None = None) -> Any:
+    return _f.log(x) if base is None else _f.log(x) / _f.log(base)
+
+
+@_lift
+def pow(x: _Operand, y: _Operand) -> Any:
+    return x**y
+
+
+@_lift
+def fabs(x: _Operand) -> Any:
+    return abs(x)
+
+
+@_lift
+def fmod(x: _Operand, y: _Operand) -> Any:
+    return _primitives.fmod(x, y)
+
+
+@_lift
+def remainder(x: _Operand, y: _Operand) -> Any:
+    return _primitives.remainder(x, y)
+
+
+@_lift
+def copysign(x: _Operand, y: _Operand) -> Any:
+    # Only the sign of y matters, and that has no slope.
+    return _primitives.copysign(x, y.detach() if isinstance(y, _Value) else y)
+
+
+@_lift
+def ldexp(x: _Operand, i: int) -> Any:
+    half = i // 2  # in two factors, so that neither leaves the range of floats
+    return x * _math.ldexp(1.0, half) * _math.ldexp(1.0, i - half)
+
+
+@_lift
+def degrees(x: _Operand) -> Any:
+    return x * (180.0 / _math.pi)
+
+
+@_lift
+def radians(x: _Operand) -> Any:
+    return x * (_math.pi / 180.0)
+
+
+@_lift
+def isnan(x: _Value) -> bool:
+    return _math.isnan(x.data)
+
+
+@_lift
+def isinf(x: _Value) -> bool:
+    return _math.isinf(x.data)
+
+
+@_lift
+def isfinite(x: _Value) -> bool:
+    return _math.isfinite(x.data)
+
+
+@_lift
+def isclose(a: _Operand, b: _Operand, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> bool:
+    a, b = (x.data if isinstance(x, _Value) else x for x in (a, b))
+    return _math.isclose(a, b, rel_tol=rel_tol, abs_tol=abs_tol)
+
+
+# These take iterables, which may be generators: look into them once.
+
+
+def fsum(seq: Iterable[_Operand], /) -> Any:
+    xs = list(seq)
+    return _f.sum(xs) if _any_value(xs) else _math.fsum(xs)  # type: ignore[arg-type]
+
+
+def prod(iterable: Iterable[_Operand], /, *, start: _Operand = 1) -> Any:
+    xs = list(iterable)
+    if _any_value((start, *xs)):
+        return _f.prod([start, *xs])
+    return _math.prod(xs, start=start)  # type: ignore[type-var]
+
+
+def dist(p: Iterable[_Operand], q: Iterable[_Operand], /) -> Any:
+    xs, ys = list(p), list(q)
+    if not _any_value(xs + ys):
+        return _math.dist(xs, ys)  # type: ignore[arg-type]
+    if len(xs) != len(ys):
+        raise _ShapeError(f"dist: needs two points of one dimension, got {len(xs)} and {len(ys)}")
+    return _f.hypot(*[x - y for x, y in zip(xs, ys, strict=True)])
+
+
+if hasattr(_math, "sumprod"):  # since Python 3.12
+
+    def sumprod(p: Iterable[_Operand], q: Iterable[_Operand], /) -> Any:
+        xs, ys = list(p), list(q)
+        if not _any_value(xs + ys):
+            return _math.sumprod(xs, ys)
+        if len(xs) != len(ys):
+            raise _ShapeError(f"sumprod: needs one length, got {len(xs)} and {len(ys)}")
+        return _f.sum([x * y for x, y in zip(xs, ys, strict=True)])
+
+
+if hasattr(_math, "fma"):  # since Python 3.13
+
+    @_lift
+    def fma(x: _Operand, y: _Operand, z: _Operand) -> Any:
+        return x * y + z  # on Values rounded twice

@@ -1,0 +1,545 @@
+"""Neural networks: modules with parameters, and the losses that train them."""
+
+from collections.abc import Callable, Iterator
+from math import sqrt
+from typing import Any, TypeAlias
+
+from microgradlib import functions, primitives, random
+from microgradlib.errors import ShapeError, StateDictError
+from microgradlib.primitives import to_float
+from microgradlib.value import Operand, Value, node, record, recording
+
+Tree: TypeAlias = Any
+"""Nested lists (or tuples, or dicts) of scalars."""
+
+ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
+    "linear": Value.__pos__,
+    "sigmoid": Value.sigmoid,
+    "tanh": Value.tanh,
+    "relu": Value.relu,
+    "leaky_relu": functions.leaky_relu,
+    "elu": functions.elu,
+    "gelu": Value.gelu,
+    "silu": Value.silu,
+    "softplus": Value.softplus,
+}
+
+
+class Module:
+    """Base class of everything with parameters; subclasses define ``forward``.
+
+    Parameters are found among the attributes, in the order of their assignment: leaf Values,
+    Modules, and lists, tuples or dicts of them. A call of the module is a call of ``forward``.
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.slope, self.offset = Value(2.0), Value(1.0)
+    ...     def forward(self, x):
+    ...         return self.slope * x + self.offset
+    >>> line = Line()
+    >>> line(3.0).data
+    7.0
+    >>> line.state_dict()
+    {'slope': 2.0, 'offset': 1.0}
+    """
+
+    def __init_subclass__(cls) -> None:
+        """Make a call of the module a call of ``forward``, with nothing in between."""
+        if "forward" in vars(cls):
+            cls.__call__ = cls.forward  # type: ignore[method-assign]
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output; every subclass defines it."""
+        raise NotImplementedError(
+            f"{type(self).__name__}.forward: not defined; give the class a forward method"
+        )
+
+    __call__ = forward
+
+    def parameters(self) -> list[Value]:
+        """Return the parameters, each once, in the order of ``named_parameters``.
+
+        >>> len(Layer(2, 3).parameters())
+        9
+        """
+        return [p for _, p in self.named_parameters()]
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Yield each parameter with its name; a shared one only once, under its first name.
+
+        >>> [name for name, _ in Layer(2, 1).named_parameters()]
+        ['weight.0.0', 'weight.0.1', 'bias.0']
+        """
+        seen: set[Value] = set()
+        for name, tree in self._entries():
+            for path, p in _leaves(name, tree):
+                if p not in seen:
+                    seen.add(p)
+                    yield path, p
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0."""
+        for p in self.parameters():
+            p.grad = 0.0
+
+    def state_dict(self) -> dict[str, Tree]:
+        """Return the data of the parameters by name, as nested lists like PyTorch's tensors.
+
+        >>> list(MLP(2, [2, 1]).state_dict())
+        ['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias']
+        """
+        return {name: _floats(nest) for name, nest in self._entries()}
+
+    def load_state_dict(self, state: dict[str, Tree]) -> None:
+        """Set the data of the parameters: all of them, or none if anything does not fit.
+
+        >>> layer = Layer(2, 1)
+        >>> layer.load_state_dict({"weight": [[1.0, 2.0]], "bias": [3.0]})
+        >>> layer([1.0, 1.0])[0].data
+        6.0
+
+        Args:
+            state: what ``state_dict()`` returned. PyTorch tensors and NumPy arrays are welcome.
+
+        Raises:
+            StateDictError: if a name is missing or unknown, or an entry has the wrong shape.
+            TypeError: if ``state`` is not a dict, or an entry holds something but numbers.
+        """
+        name = f"{type(self).__name__}.load_state_dict"
+        if not isinstance(state, dict):
+            raise TypeError(f"{name}: expected a dict such as state_dict() returns, got {state!r}")
+        entries = dict(self._entries())
+        missing = [key for key in entries if key not in state]
+        unexpected = [key for key in state if key not in entries]
+        if missing or unexpected:
+            raise StateDictError(
+                f"{name}: missing keys {missing}, unexpected keys {unexpected}; nothing was loaded"
+            )
+        new = [
+            pair
+            for key, nest in entries.items()
+            for pair in _assignments(f"{name}: {key}", nest, state[key])
+        ]
+        for p, data in new:
+            p.data = data
+
+    def _entries(self) -> Iterator[tuple[str, Tree]]:
+        """Yield (name, Value or nested list of Values) for what ``state_dict`` names."""
+        for name, x in vars(self).items():
+            yield from _walk(name, x, (self,))
+
+    def __repr__(self) -> str:
+        """Return the module and its parts in PyTorch's layout."""
+        parts = [part for name, x in vars(self).items() for part in _parts(name, x)]
+        lines = [f"  ({name}): {part!r}".replace("\n", "\n  ") for name, part in parts]
+        return "\n".join([f"{type(self).__name__}(", *lines, ")"]) if parts else self._summary()
+
+    def _summary(self) -> str:
+        """Return the representation of a module without parts."""
+        return f"{type(self).__name__}()"
+
+
+def _items(x: Tree) -> Iterator[tuple[object, Tree]]:
+    return iter(x.items() if isinstance(x, dict) else enumerate(x))
+
+
+def _is_nest(x: Tree) -> bool:
+    """Whether x is a leaf Value, or nested lists of nothing else."""
+    if isinstance(x, list | tuple):
+        return bool(x) and all(map(_is_nest, x))
+    return isinstance(x, Value) and not x._op
+
+
+def _walk(name: str, x: Tree, above: tuple[Module, ...]) -> Iterator[tuple[str, Tree]]:
+    if _is_nest(x):
+        yield name, x
+    elif isinstance(x, Module) and x not in above:
+        for key, child in vars(x).items():
+            yield from _walk(f"{name}.{key}", child, (*above, x))
+    elif isinstance(x, list | tuple | dict):
+        for index, child in _items(x):
+            yield from _walk(f"{name}.{index}", child, above)
+
+
+def _parts(name: str, x: Tree) -> Iterator[tuple[str, Module]]:
+    if isinstance(x, Module):
+        yield name, x
+    elif isinstance(x, list | tuple | dict):
+        for key, child in _items(x):
+            yield from _parts(f"{name}.{key}", child)
+
+
+def _leaves(name: str, nest: Tree) -> Iterator[tuple[str, Value]]:
+    if isinstance(nest, Value):
+        yield name, nest
+    else:
+        for i, x in enumerate(nest):
+            yield from _leaves(f"{name}.{i}", x)
+
+
+def _floats(nest: Tree) -> Tree:
+    return nest.data if isinstance(nest, Value) else [_floats(x) for x in nest]
+
+
+def _assignments(name: str, nest: Tree, data: Tree) -> Iterator[tuple[Value, float]]:
+    """Pair each Value of a nest with the number at the same place of ``data``."""
+    data = data.tolist() if hasattr(data, "tolist") else data
+    if isinstance(nest, Value):
+        if isinstance(data, list | tuple):
+            raise StateDictError(f"{name}: expected a number, got {data!r}")
+        yield nest, to_float(name, data)
+    elif not isinstance(data, list | tuple) or len(data) != len(nest):
+        raise StateDictError(f"{name}: expected a list of length {len(nest)}, got {data!r}")
+    else:
+        for i, (x, y) in enumerate(zip(nest, data, strict=True)):
+            yield from _assignments(f"{name}[{i}]", x, y)
+
+
+def _size(function: str, argument: str, n: object) -> int:
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise TypeError(f"{function}: {argument} must be an int, got {n!r}")
+    if n < 1:
+        raise ValueError(f"{function}: {argument} must be at least 1, got {n}")
+    return n
+
+
+def _activation(function: str, name: object) -> Callable[[Value], Value]:
+    if not isinstance(name, str) or name not in ACTIVATIONS:
+        known = ", ".join(map(repr, ACTIVATIONS))
+        raise ValueError(f"{function}: unknown activation {name!r}; choose one of {known}")
+    return ACTIVATIONS[name]
+
+
+class _Inputs:
+    """The inputs of a layer, looked at once for all of its neurons."""
+
+    __slots__ = ("data", "operands", "prev")
+
+    def __init__(self, function: str, x: Any, nin: int) -> None:
+        try:
+            self.operands = tuple(x)
+        except TypeError:
+            raise TypeError(
+                f"{function}: expected a list of {nin} numbers or Values, got {x!r}"
+            ) from None
+        if len(self.operands) != nin:
+            raise ShapeError(f"{function}: expected {nin} inputs, got {len(self.operands)}: {x!r}")
+        self.data = [
+            v if type(v) is float else v.data if type(v) is Value else to_float(function, v)
+            for v in self.operands
+        ]
+        self.prev = tuple([v for v in self.operands if isinstance(v, Value) and v.requires_grad])
+
+    def neuron(self, weight: list[Value], bias: Value) -> Value:
+        """Return bias + weight[0] * x[0] + weight[1] * x[1] + ... as one node."""
+        prev = self.prev
+        if not (bias.requires_grad and recording() and len(prev) in (0, len(weight))):
+            return record(primitives.dot, (bias, *weight, *self.operands))
+        y, partials = primitives.affine(bias.data, [w.data for w in weight], self.data)
+        inputs = (bias, *weight, *self.operands)
+        if prev:
+            return node(primitives.dot, inputs, inputs, y, partials)
+        return node(primitives.dot, inputs, (bias, *weight), y, partials[: len(weight) + 1])
+
+
+class Neuron(Module):
+    """One neuron: ``activation(w[0] * x[0] + w[1] * x[1] + ... + b)``.
+
+    >>> random.manual_seed(42)
+    >>> neuron = Neuron(2, "tanh")
+    >>> neuron
+    Neuron(nin=2, activation='tanh')
+    >>> f"{neuron([1.0, 2.0]):.4f}"
+    '0.9160'
+
+    Args:
+        nin: the number of inputs, at least 1.
+        activation: a name from ``ACTIVATIONS``; "linear" is the identity.
+
+    Attributes:
+        w: the weights, drawn from U(-1/sqrt(nin), 1/sqrt(nin)).
+        b: the bias, drawn from the same.
+
+    Raises:
+        TypeError: if nin is not an int.
+        ValueError: if nin < 1 or the activation is unknown.
+    """
+
+    def __init__(self, nin: int, activation: str = "linear") -> None:
+        """Draw the weights, then the bias."""
+        self.nin = _size("Neuron", "nin", nin)
+        self.activation = activation
+        self._activation = _activation("Neuron", activation)
+        bound = 1.0 / sqrt(nin)
+        self.w = [Value(random.uniform(-bound, bound)) for _ in range(nin)]
+        self.b = Value(random.uniform(-bound, bound))
+
+    def forward(self, x: Any) -> Value:
+        """Return the output for ``nin`` numbers or Values."""
+        return self._activation(_Inputs("Neuron", x, self.nin).neuron(self.w, self.b))
+
+    def _summary(self) -> str:
+        return f"Neuron(nin={self.nin}, activation={self.activation!r})"
+
+
+class Layer(Module):
+    """A fully connected layer: ``nout`` neurons that share their inputs.
+
+    >>> layer = Layer(2, 3, "relu")
+    >>> layer
+    Layer(nin=2, nout=3, activation='relu')
+    >>> len(layer([1.0, 2.0]))
+    3
+
+    Args:
+        nin: the number of inputs, at least 1.
+        nout: the number of outputs, at least 1.
+        activation: a name from ``ACTIVATIONS``; "linear" is the identity.
+
+    Attributes:
+        weight: nout lists of nin Values, drawn from U(-1/sqrt(nin), 1/sqrt(nin)).
+        bias: nout Values, drawn from the same.
+
+    Raises:
+        TypeError: if nin or nout is not an int.
+        ValueError: if nin or nout < 1, or the activation is unknown.
+
+    Source: the default initialisation of PyTorch's ``nn.Linear``.
+    """
+
+    def __init__(self, nin: int, nout: int, activation: str = "linear") -> None:
+        """Draw all weights, then the biases."""
+        self.nin, self.nout = _size("Layer", "nin", nin), _size("Layer", "nout", nout)
+        self.activation = activation
+        self._activation = _activation("Layer", activation)
+        bound = 1.0 / sqrt(nin)
+        self.weight = [
+            [Value(random.uniform(-bound, bound)) for _ in range(nin)] for _ in range(nout)
+        ]
+        self.bias = [Value(random.uniform(-bound, bound)) for _ in range(nout)]
+
+    def forward(self, x: Any) -> list[Value]:
+        """Return ``nout`` outputs for ``nin`` numbers or Values."""
+        inputs, activation = _Inputs("Layer", x, self.nin), self._activation
+        return [activation(inputs.neuron(w, b)) for w, b in zip(self.weight, self.bias, strict=True)]
+
+    def _summary(self) -> str:
+        return f"Layer(nin={self.nin}, nout={self.nout}, activation={self.activation!r})"
+
+
+class MLP(Module):
+    """A multi-layer perceptron: layers ``fc1``, ``fc2``, ... one after the other.
+
+    >>> MLP(2, [3, 1])
+    MLP(
+      (fc1): Layer(nin=2, nout=3, activation='sigmoid')
+      (fc2): Layer(nin=3, nout=1, activation='sigmoid')
+    )
+
+    Args:
+        nin: the number of inputs, at least 1.
+        nouts: the number of outputs of each layer.
+        activation: a name from ``ACTIVATIONS``, for all layers.
+        output_activation: the same for the last layer; None for ``activation``.
+
+    Attributes:
+        layers: the layers, in order.
+
+    Raises:
+        TypeError: if a size is not an int.
+        ValueError: if a size is < 1, nouts is empty, or an activation is unknown.
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nouts: list[int],
+        activation: str = "sigmoid",
+        output_activation: str | None = None,
+    ) -> None:
+        """Make the layers."""
+        if not isinstance(nouts, list | tuple) or not nouts:
+            raise ValueError(f"MLP: nouts must be a list of sizes such as [2, 1], got {nouts!r}")
+        last = activation if output_activation is None else output_activation
+        # Check everything before the first draw, so that a mistake leaves the stream as it was.
+        for i, n in enumerate((nin, *nouts)):
+            _size("MLP", f"nouts[{i - 1}]" if i else "nin", n)
+        for name in (activation, last):
+            _activation("MLP", name)
+        sizes = [nin, *nouts]
+        self._names = [f"fc{i + 1}" for i in range(len(nouts))]
+        for name, n, m in zip(self._names, sizes, nouts, strict=False):
+            setattr(self, name, Layer(n, m, last if name == self._names[-1] else activation))
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in order."""
+        return [getattr(self, name) for name in self._names]
+
+    def forward(self, x: Any) -> list[Value]:
+        """Return the outputs of the last layer."""
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x  # type: ignore[no-any-return]
+
+
+# Losses: each averages over all outputs. Outputs and targets are scalars or nested lists of equal
+# shape; plain numbers give a plain number.
+
+
+def mse_loss(outputs: Tree, targets: Tree) -> Any:
+    """Return the mean of (output - target)**2.
+
+    >>> mse_loss([1.0, 2.0], [0.0, 4.0])
+    2.5
+
+    Args:
+        outputs: a number or Value, or nested lists of them.
+        targets: the same, of equal shape.
+
+    Raises:
+        ShapeError: if the shapes differ or there is nothing to average.
+    """
+    outputs, targets = _flatten("mse_loss", outputs, targets)
+    return primitives.mse(*outputs, *targets)
+
+
+def binary_cross_entropy(outputs: Tree, targets: Tree) -> Any:
+    """Return the mean of -(target * log(output) + (1 - target) * log(1 - output)).
+
+    >>> binary_cross_entropy([0.5], [1.0])
+    0.6931471805599453
+
+    Logarithms are cut off at -100, as in PyTorch.
+
+    Args:
+        outputs: probabilities, in [0, 1]: a number or Value, or nested lists of them.
+        targets: in [0, 1], of equal shape.
+
+    Raises:
+        ShapeError: if the shapes differ or there is nothing to average.
+        ValueError: if an output lies outside [0, 1].
+    """
+    outputs, targets = _flatten("binary_cross_entropy", outputs, targets)
+    return functions.mean([primitives.bce(p, t) for p, t in zip(outputs, targets, strict=True)])
+
+
+def binary_cross_entropy_with_logits(outputs: Tree, targets: Tree) -> Any:
+    """Return the binary cross-entropy of sigmoid(output), for outputs of any size.
+
+    >>> binary_cross_entropy_with_logits([1000.0], [0.0])
+    1000.0
+
+    Args:
+        outputs: any numbers: a number or Value, or nested lists of them.
+        targets: in [0, 1], of equal shape.
+
+    Raises:
+        ShapeError: if the shapes differ or there is nothing to average.
+    """
+    outputs, targets = _flatten("binary_cross_entropy_with_logits", outputs, targets)
+    return functions.mean(
+        [
+            t * functions.softplus(-z) + (1.0 - t) * functions.softplus(z)
+            for z, t in zip(outputs, targets, strict=True)
+        ]
+    )
+
+
+def cross_entropy(logits: Tree, targets: Tree) -> Any:
+    """Return the mean of -log_softmax(logits)[target].
+
+    >>> cross_entropy([0.0, 0.0], 1)
+    0.6931471805599453
+    >>> cross_entropy([[0.0, 0.0], [9.0, 9.0]], [1, 0])
+    0.6931471805599453
+
+    Args:
+        logits: a list of numbers or Values, one per class; or a list of such lists.
+        targets: the index of the right class, from 0; or a list of as many.
+
+    Raises:
+        ShapeError: if there are not as many targets as lists of logits.
+        TypeError: if a target is not an int.
+        ValueError: if a target is not the index of a class.
+    """
+    if not isinstance(targets, list | tuple):
+        logits, targets = [logits], [targets]
+    if not isinstance(logits, list | tuple) or len(logits) != len(targets) or not logits:
+        raise ShapeError(
+            f"cross_entropy: needs a list of logits for each target, got {logits!r} for {targets!r}"
+        )
+    losses = []
+    for xs, target in zip(logits, targets, strict=True):
+        if isinstance(target, bool) or not isinstance(target, int):
+            raise TypeError(f"cross_entropy: a target must be an int, got {target!r}")
+        if not isinstance(xs, list | tuple) or not 0 <= target < len(xs):
+            raise ValueError(
+                f"cross_entropy: target {target} is not the index of one of the logits {xs!r}"
+            )
+        losses.append(-primitives.log_softmax(xs[target], *xs[:target], *xs[target + 1 :]))
+    return functions.mean(losses)
+
+
+def _flatten(function: str, outputs: Tree, targets: Tree) -> tuple[list[Operand], list[Operand]]:
+    """Return the scalars of two equally nested lists, in the same order."""
+    if isinstance(outputs, list | tuple) and isinstance(targets, list | tuple):
+        if len(outputs) == len(targets) > 0:
+            if not any(isinstance(x, list | tuple) for x in (*outputs, *targets)):
+                return list(outputs), list(targets)
+            pairs = [_flatten(function, x, y) for x, y in zip(outputs, targets, strict=True)]
+            return [x for xs, _ in pairs for x in xs], [y for _, ys in pairs for y in ys]
+    elif not isinstance(outputs, list | tuple) and not isinstance(targets, list | tuple):
+        return [outputs], [targets]
+    raise ShapeError(
+        f"{function}: outputs and targets must have the same shape and not be empty, got "
+        f"{outputs!r} and {targets!r}"
+    )
+
+
+class MSELoss(Module):
+    """``mse_loss`` as a module.
+
+    >>> MSELoss()([1.0, 2.0], [0.0, 4.0])
+    2.5
+    """
+
+    def forward(self, outputs: Tree, targets: Tree) -> Any:
+        """Return ``mse_loss(outputs, targets)``."""
+        return mse_loss(outputs, targets)
+
+
+class BCELoss(Module):
+    """``binary_cross_entropy`` as a module.
+
+    >>> BCELoss()([0.5], [1.0])
+    0.6931471805599453
+    """
+
+    def forward(self, outputs: Tree, targets: Tree) -> Any:
+        """Return ``binary_cross_entropy(outputs, targets)``."""
+        return binary_cross_entropy(outputs, targets)
+
+
+class BCEWithLogitsLoss(Module):
+    """``binary_cross_entropy_with_logits`` as a module.
+
+    >>> BCEWithLogitsLoss()([1000.0], [0.0])
+    1000.0
+    """
+
+    def forward(self, outputs: Tree, targets: Tree) -> Any:
+        """Return ``binary_cross_entropy_with_logits(outputs, targets)``."""
+        return binary_cross_entropy_with_logits(outputs, targets)
+
+
+class CrossEntropyLoss(Module):
+    """``cross_entropy`` as a module.
+
+    >>> CrossEntropyLoss()([0.0, 0.0], 1)
+    0.6931471805599453
+    """
+
+    def forward(self, logits: Tree, targets: Tree) -> Any:
+        """Return ``cross_entropy(logits, targets)``."""
+        return cross_entropy(logits, targets)

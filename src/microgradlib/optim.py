@@ -1,0 +1,325 @@
+"""Optimizers: SGD, Adam and AdamW, with PyTorch's update rules and defaults."""
+
+from collections import deque
+from collections.abc import Iterable
+from math import inf, isfinite, sqrt
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+from microgradlib.errors import NonFiniteError, StateDictError
+from microgradlib.value import Value
+
+State: TypeAlias = dict[str, Any]
+
+_data, _grad = attrgetter("data"), attrgetter("grad")
+
+
+class Optimizer:
+    """What the optimizers share: the parameters, the learning rate, and an all-or-nothing step.
+
+    Attributes:
+        params: the parameters, in order.
+        lr: the learning rate; may be changed between steps.
+    """
+
+    def __init__(self, params: Iterable[Value], lr: float) -> None:
+        """Check and keep the parameters."""
+        name = type(self).__name__
+        if isinstance(params, Value) or not isinstance(params, Iterable):
+            raise TypeError(
+                f"{name}: params must be an iterable of Values, got {params!r}; "
+                "pass model.parameters()"
+            )
+        self.params = tuple(params)
+        if not self.params:
+            raise ValueError(f"{name}: params is empty; pass model.parameters()")
+        seen: set[Value] = set()
+        for i, p in enumerate(self.params):
+            if not isinstance(p, Value):
+                raise TypeError(f"{name}: params[{i}] is {p!r}; every parameter must be a Value")
+            if p._op:
+                raise ValueError(f"{name}: params[{i}] was computed ({p._op}); pass leaf Values")
+            if p in seen:
+                raise ValueError(f"{name}: params[{i}] is listed twice; pass each Value once")
+            seen.add(p)
+        self.lr = _number(name, "lr", lr, 0.0)
+        self._state: State = {}
+        self._objects = (*self.params, self)
+        self._attributes = ("data",) * len(self.params) + ("_state",)
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0.
+
+        >>> w = Value(1.0)
+        >>> (w * 3.0).backward()
+        >>> SGD([w], lr=0.1).zero_grad()
+        >>> w.grad
+        0.0
+        """
+        for p in self.params:
+            p.grad = 0.0
+
+    def step(self) -> None:
+        """Update every parameter from its gradient: all of them, or none if anything is wrong.
+
+        Raises:
+            NonFiniteError: if a parameter would become infinite or NaN.
+        """
+        grads = list(map(_grad, self.params))
+        if None in grads:  # counts as zero
+            grads = [g or 0.0 for g in grads]
+        data, state = self._update(list(map(_data, self.params)), grads)
+        # A finite sum means that every term is finite; only the rare other case is looked at.
+        if not isfinite(sum(data)):
+            for i, (p, new) in enumerate(zip(self.params, data, strict=True)):
+                if not isfinite(new):
+                    raise NonFiniteError(
+                        f"{type(self).__name__}.step: parameter {p.label or i} would become {new} "
+                        f"(data={p.data}, grad={p.grad}); nothing was updated: lower lr={self.lr} "
+                        "or clip the gradients"
+                    )
+        self._commit(data, state)
+
+    def state_dict(self) -> State:
+        """Return what the optimizer remembers between steps, as lists and numbers.
+
+        >>> SGD([Value(1.0)], lr=0.1).state_dict()
+        {'lr': 0.1}
+        """
+        return {"lr": self.lr} | {
+            key: list(x) if isinstance(x, list) else x for key, x in self._state.items()
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Take over what ``state_dict()`` returned, all of it or, if it does not fit, nothing.
+
+        Raises:
+            StateDictError: if ``state`` has other keys or sizes than this optimizer's own.
+        """
+        name = f"{type(self).__name__}.load_state_dict"
+        if not isinstance(state, dict) or "lr" not in state:
+            raise StateDictError(f"{name}: expected a state_dict() with an 'lr', got {state!r}")
+        new = {key: x for key, x in state.items() if key != "lr"}
+        if new and set(new) != set(self._state_keys()):
+            raise StateDictError(
+                f"{name}: expected the keys {sorted(self._state_keys())}, got {sorted(new)}"
+            )
+        for key, x in new.items():
+            if key == "step":
+                if type(x) is not int or x < 1:
+                    raise StateDictError(f"{name}: 'step' must be a positive int, got {x!r}")
+            elif not isinstance(x, list) or len(x) != len(self.params):
+                raise StateDictError(
+                    f"{name}: {key!r} must be a list of {len(self.params)} numbers, got {x!r}"
+                )
+            else:
+                new[key] = [_number(name, key, v, -inf) for v in x]
+        self.lr = _number(name, "lr", state["lr"], 0.0)
+        self._state = new
+
+    def _update(self, data: list[float], grads: list[float]) -> tuple[list[float], State]:
+        """Return the new data and the new state; change nothing."""
+        raise NotImplementedError
+
+    def _state_keys(self) -> Iterable[str]:
+        """Return the keys that the state has after a step."""
+        raise NotImplementedError
+
+    def _commit(self, data: list[float], state: State) -> None:
+        # One call that runs no Python code in between, so that an interrupt (Ctrl-C) comes either
+        # before all of the assignments or after.
+        deque(map(setattr, self._objects, self._attributes, (*data, state)), maxlen=0)
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent.
+
+    >>> w = Value(1.0)
+    >>> (w * w).backward()
+    >>> SGD([w], lr=0.25).step()
+    >>> w.data
+    0.5
+
+    Args:
+        params: leaf Values, each once.
+        lr: the learning rate, >= 0.
+        momentum: the share of the last update that is kept, >= 0.
+        dampening: the share of the gradient that momentum leaves out, from the second step on.
+        weight_decay: the L2 penalty, >= 0.
+        nesterov: look ahead; needs momentum > 0 and dampening 0.
+
+    Raises:
+        TypeError: if an argument has the wrong type.
+        ValueError: if an argument is out of range, or params are empty, repeated or computed.
+
+    Source: Sutskever et al., "On the importance of initialization and momentum" (2013), in
+    PyTorch's formulation.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Value],
+        lr: float,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        """Check and keep the options."""
+        super().__init__(params, lr)
+        self.momentum = _number("SGD", "momentum", momentum, 0.0)
+        self.dampening = _number("SGD", "dampening", dampening, -inf)
+        self.weight_decay = _number("SGD", "weight_decay", weight_decay, 0.0)
+        self.nesterov = nesterov
+        if nesterov and (not momentum or dampening):
+            raise ValueError(
+                f"SGD: nesterov needs momentum > 0 and dampening 0, got momentum={momentum} and "
+                f"dampening={dampening}"
+            )
+
+    def _state_keys(self) -> Iterable[str]:
+        return ["momentum_buffer"] if self.momentum else []
+
+    def _update(self, data: list[float], grads: list[float]) -> tuple[list[float], State]:
+        lr, mu, state = self.lr, self.momentum, self._state
+        if decay := self.weight_decay:
+            grads = [g + decay * x for g, x in zip(grads, data, strict=True)]
+        if mu:
+            if state:
+                keep = 1.0 - self.dampening
+                old = state["momentum_buffer"]
+                buffer = [mu * b + keep * g for b, g in zip(old, grads, strict=True)]
+            else:
+                buffer = grads
+            if self.nesterov:
+                grads = [g + mu * b for g, b in zip(grads, buffer, strict=True)]
+            else:
+                grads = buffer
+            state = {"momentum_buffer": buffer}
+        return [x - lr * g for x, g in zip(data, grads, strict=True)], state
+
+
+class Adam(Optimizer):
+    """Adam: steps scaled by running estimates of the gradient's first and second moments.
+
+    >>> w = Value(1.0)
+    >>> (w * w).backward()
+    >>> Adam([w], lr=0.25).step()
+    >>> round(w.data, 6)
+    0.75
+
+    Args:
+        params: leaf Values, each once.
+        lr: the learning rate, >= 0.
+        betas: the decay rates of the two moments, each in [0, 1).
+        eps: added to the denominator, >= 0.
+        weight_decay: the L2 penalty, >= 0.
+        amsgrad: divide by the largest second moment so far.
+
+    Raises:
+        TypeError: if an argument has the wrong type.
+        ValueError: if an argument is out of range, or params are empty, repeated or computed.
+
+    Source: Kingma and Ba (2014), arXiv:1412.6980; Reddi, Kale and Kumar (2018), arXiv:1904.09237.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Value],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+    ) -> None:
+        """Check and keep the options."""
+        super().__init__(params, lr)
+        name = type(self).__name__
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise TypeError(f"{name}: betas must be a pair of numbers, got {betas!r}")
+        self.betas = (
+            _number(name, "betas[0]", betas[0], 0.0, below=1.0),
+            _number(name, "betas[1]", betas[1], 0.0, below=1.0),
+        )
+        self.eps = _number(name, "eps", eps, 0.0)
+        self.weight_decay = _number(name, "weight_decay", weight_decay, 0.0)
+        self.amsgrad = amsgrad
+
+    def _state_keys(self) -> Iterable[str]:
+        return ["step", "exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * self.amsgrad
+
+    def _update(self, data: list[float], grads: list[float]) -> tuple[list[float], State]:
+        if decay := self.weight_decay:
+            data, grads = self._decay(decay, data, grads)
+        beta1, beta2 = self.betas
+        zeros = [0.0] * len(data)
+        step = self._state.get("step", 0) + 1
+        m = self._state.get("exp_avg", zeros)
+        v = self._state.get("exp_avg_sq", zeros)
+        m = [a + (1.0 - beta1) * (g - a) for a, g in zip(m, grads, strict=True)]
+        v = [beta2 * a + (1.0 - beta2) * g * g for a, g in zip(v, grads, strict=True)]
+        state = {"step": step, "exp_avg": m, "exp_avg_sq": v}
+        if self.amsgrad:
+            v = list(map(max, self._state.get("max_exp_avg_sq", zeros), v))
+            state["max_exp_avg_sq"] = v
+        rate = self.lr / (1.0 - beta1**step)
+        root = sqrt(1.0 - beta2**step)
+        eps = self.eps
+        new = [x - rate * a / (sqrt(b) / root + eps) for x, a, b in zip(data, m, v, strict=True)]
+        return new, state
+
+    def _decay(
+        self, decay: float, data: list[float], grads: list[float]
+    ) -> tuple[list[float], list[float]]:
+        return data, [g + decay * x for g, x in zip(grads, data, strict=True)]
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: parameters shrink by lr * weight_decay at each step.
+
+    >>> w = Value(1.0)
+    >>> AdamW([w], lr=0.5, weight_decay=0.5).step()
+    >>> w.data
+    0.75
+
+    Args:
+        params: leaf Values, each once.
+        lr: the learning rate, >= 0.
+        betas: the decay rates of the two moments, each in [0, 1).
+        eps: added to the denominator, >= 0.
+        weight_decay: the rate of decay, >= 0.
+        amsgrad: divide by the largest second moment so far.
+
+    Raises:
+        TypeError: if an argument has the wrong type.
+        ValueError: if an argument is out of range, or params are empty, repeated or computed.
+
+    Source: Loshchilov and Hutter (2017), arXiv:1711.05101.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Value],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+    ) -> None:
+        """Check and keep the options."""
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
+
+    def _decay(
+        self, decay: float, data: list[float], grads: list[float]
+    ) -> tuple[list[float], list[float]]:
+        return [x * (1.0 - self.lr * decay) for x in data], grads
+
+
+def _number(function: str, argument: str, x: object, low: float, below: float = inf) -> float:
+    """Return ``x`` as a float, or say that ``argument`` must be finite, >= low and < below."""
+    if isinstance(x, bool) or not isinstance(x, int | float):
+        raise TypeError(f"{function}: {argument} must be a number, got {x!r}")
+    if not (low <= x < below and isfinite(x)):
+        bounds = f" >= {low}" * (low > -inf) + f" and < {below}" * (below < inf)
+        raise ValueError(f"{function}: {argument} must be finite{bounds}, got {x!r}")
+    return float(x)

@@ -1,0 +1,445 @@
+"""The table of primitives: one row per differentiable operation.
+
+A row says how to compute the operation on floats and what its partial derivatives are. The rule for
+the partials is written once, as a function of the output and the inputs, in terms of operators and
+other rows. On floats it yields floats; on operands that carry their own hook (``Value``) it yields
+whatever that hook returns, so one rule serves backprop, gradients of gradients and code generation.
+For that reason a rule never branches on its data: a kink is a row of its own (``step``, ``sign``).
+"""
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from math import inf
+from types import FunctionType
+from typing import Any, NamedTuple
+
+from microgradlib import activations, piecewise, special
+
+PRIMITIVES: dict[str, "Primitive"] = {}
+"""Every row by name, in the order of the table."""
+
+
+class Interval(NamedTuple):
+    """The numbers from ``low`` to ``high`` on which one input of a primitive is defined."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return "any number" if self == REAL else f"between {self.low:g} and {self.high:g}"
+
+
+REAL = Interval(-inf, inf)
+POSITIVE = Interval(0.0, inf)
+UNIT = Interval(-1.0, 1.0)
+
+
+class Primitive(str):
+    """One row: an operation, its partial derivatives, and where it is defined.
+
+    The string itself is what a drawn graph shows ("+", "tanh").
+
+    >>> multiply(3.0, 4.0)
+    12.0
+    >>> multiply.partials(12.0, 3.0, 4.0)
+    (4.0, 3.0)
+
+    Args:
+        name: the name of the row, unique in the table.
+        forward: the operation on floats.
+        partials: the rule ``(output, *inputs) -> one partial per differentiable input``.
+        domain: an interval for each input, or one for all of them.
+        symbol: what a graph shows, if not the name.
+        arities: the numbers of inputs the tests try.
+        static: how many trailing inputs are parameters, which are never differentiated.
+        selects: a partial of exactly zero means that the input was not selected: no edge to it.
+        near: the points where the operation is delicate: kinks, roots, singularities.
+        helper: only the rules of other rows use it.
+        fused: output and partials in one go, where that is much faster than one after the other.
+    """
+
+    __slots__ = (
+        "arities",
+        "domain",
+        "forward",
+        "helper",
+        "name",
+        "near",
+        "partials",
+        "selects",
+        "static",
+        "value_and_partials",
+    )
+
+    def __new__(
+        cls,
+        name: str,
+        forward: Callable[..., float],
+        partials: Callable[..., tuple[Any, ...]],
+        *domain: Interval,
+        symbol: str | None = None,
+        arities: tuple[int, ...] | None = None,
+        static: int = 0,
+        selects: bool = False,
+        near: tuple[float, ...] = (),
+        fused: Callable[..., tuple[float, tuple[float, ...]]] | None = None,
+        helper: bool = False,
+    ) -> "Primitive":
+        """Add a row to the table."""
+        self = super().__new__(cls, symbol or name)
+        self.name = name
+        self.forward = forward
+        self.partials = partials
+        self.domain = domain
+        self.arities = arities or (len(domain),)
+        self.static = static
+        self.selects = selects
+        self.near = near
+        self.helper = helper
+        self.value_and_partials = fused or _fuse(forward, _on_floats(partials), self.arities)
+        PRIMITIVES[name] = self
+        return self
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Compute the operation on floats, or let the operand that knows better do it."""
+        for x in inputs:
+            if type(x) is not float:
+                hook = getattr(x, "_apply", None)
+                if hook is not None:
+                    return hook(self, *inputs)
+        return self.evaluate(*[x if type(x) is float else to_float(self, x) for x in inputs])
+
+    def evaluate(self, *data: float) -> float:
+        """Compute the operation on floats; an error names the operation and its inputs."""
+        try:
+            return self.forward(*data)
+        except (ValueError, ZeroDivisionError, OverflowError) as error:
+            raise self.explain(error, data) from None
+
+    def explain(self, error: Exception, data: tuple[float, ...]) -> Exception:
+        """Return an exception of the same type that names the operation, its inputs and remedy."""
+        if isinstance(error, OverflowError):
+            reason = "the result is too large for a float; scale the inputs down"
+        elif isinstance(error, ZeroDivisionError):
+            reason = "division by zero; keep the divisor away from 0"
+        else:
+            where = " and ".join(str(interval) for interval in self.domain)
+            reason = f"not defined there; the inputs must be: {where}"
+        return type(error)(f"{self.show(*data)}: {reason}")
+
+    def show(self, *inputs: object) -> str:
+        """Return the call as a reader would write it: ``exp(2.0)``, ``1.0 / 3.0``."""
+        if self.name != self and len(inputs) == 2:
+            return f"{inputs[0]} {self} {inputs[1]}"
+        return f"{self.name}({', '.join(map(str, inputs))})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by name: a row is one of a kind."""
+        return _row, (self.name,)
+
+    def __deepcopy__(self, memo: object) -> "Primitive":
+        """Return the row itself."""
+        return self
+
+
+def _row(name: str) -> Primitive:
+    return PRIMITIVES[name]
+
+
+def to_float(function: str, x: object) -> float:
+    """Return ``x`` as a float, or raise a TypeError that names ``function``."""
+    if hasattr(x, "__float__") or hasattr(x, "__index__"):
+        return float(x)  # type: ignore[arg-type]
+    raise TypeError(f"{function}: expected a number or a Value, got {x!r}; convert it with float()")
+
+
+_FLOATS: dict[str, Any] = {}
+"""The names of this module, with every row replaced by its forward function on floats."""
+
+
+def _on_floats(rule: Any) -> Callable[..., Any]:
+    """Return a rule that calls the forward functions of rows directly: the same floats, sooner."""
+    return FunctionType(rule.__code__, _FLOATS)
+
+
+def _fuse(
+    forward: Callable[..., float], rule: Callable[..., Any], arities: tuple[int, ...]
+) -> Callable[..., tuple[float, tuple[float, ...]]]:
+    """Return the function that computes the output and then, from it, the partials."""
+
+    def unary(x: float) -> tuple[float, tuple[float, ...]]:
+        y = forward(x)
+        return y, rule(y, x)
+
+    def binary(x: float, y: float) -> tuple[float, tuple[float, ...]]:
+        z = forward(x, y)
+        return z, rule(z, x, y)
+
+    def nary(*xs: float) -> tuple[float, tuple[float, ...]]:
+        y = forward(*xs)
+        return y, rule(y, *xs)
+
+    return {(1,): unary, (2,): binary}.get(arities, nary)
+
+
+# Rules that need more than one expression. The weights of a softmax are computed once, not per input.
+
+
+def _weights(*xs: Any) -> list[Any]:
+    if all(type(x) is float for x in xs):
+        return activations.softmax(xs)
+    return [softmax(x, *xs[:i], *xs[i + 1 :]) for i, x in enumerate(xs)]
+
+
+def _log_softmax_partials(y: Any, *xs: Any) -> tuple[Any, ...]:
+    _, *others = _weights(*xs)
+    return (sum_(*others) if others else 0.0, *[-q for q in others])
+
+
+def _softmax_partials(p: Any, *xs: Any) -> tuple[Any, ...]:
+    diagonal, *others = _log_softmax_partials(p, *xs)
+    return (p * diagonal, *[p * q for q in others])
+
+
+def _modulo_partials(z: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    return 1.0, -nearest((x - z) / y)  # z = x - n * y for a whole number n
+
+
+def _product(*xs: float) -> float:
+    result = 1.0
+    for x in xs:
+        result *= x
+    return result
+
+
+def _product_partials(y: Any, *xs: Any) -> tuple[Any, ...]:
+    before, after = [1.0], [1.0]
+    for x in xs[:-1]:
+        before.append(before[-1] * x)
+    for x in xs[:0:-1]:
+        after.append(after[-1] * x)
+    return tuple([b * a for b, a in zip(before, reversed(after), strict=True)])
+
+
+def _sum(*xs: float) -> float:
+    try:
+        return math.fsum(xs)
+    except (OverflowError, ValueError):  # fsum refuses what IEEE addition answers: inf or nan
+        result = 0.0
+        for x in xs:
+            result += x
+        return result
+
+
+def _mean(*xs: float) -> float:
+    return _sum(*xs) / len(xs)
+
+
+def affine(
+    bias: float, ws: Sequence[float], xs: Sequence[float]
+) -> tuple[float, tuple[float, ...]]:
+    """Return bias + ws[0] * xs[0] + ... and its partials, in bias, each of ws, each of xs."""
+    for w, x in zip(ws, xs):  # noqa: B905 (layers spend their time here)
+        bias += w * x
+    return bias, (1.0, *xs, *ws)
+
+
+def _dot_fused(bias: float, *factors: float) -> tuple[float, tuple[float, ...]]:
+    n = len(factors) // 2
+    return affine(bias, factors[:n], factors[n:])
+
+
+def _dot(bias: float, *factors: float) -> float:
+    return _dot_fused(bias, *factors)[0]
+
+
+def _dot_partials(y: Any, bias: Any, *factors: Any) -> tuple[Any, ...]:
+    n = len(factors) // 2
+    return (1.0, *factors[n:], *factors[:n])
+
+
+def _mse(*values: float) -> float:
+    return _mse_fused(*values)[0]
+
+
+def _mse_fused(*values: float) -> tuple[float, tuple[float, ...]]:
+    n = len(values) // 2
+    total, scale = 0.0, 2.0 / n
+    slopes = []
+    for output, target in zip(values[:n], values[n:]):  # noqa: B905 (hot in training)
+        difference = output - target
+        total += difference * difference
+        slopes.append(scale * difference)
+    return total / n, (*slopes, *[-slope for slope in slopes])
+
+
+def _mse_partials(y: Any, *values: Any) -> tuple[Any, ...]:
+    n = len(values) // 2
+    scale = 2.0 / n
+    slopes = [scale * (o - t) for o, t in zip(values[:n], values[n:], strict=True)]
+    return (*slopes, *[-slope for slope in slopes])
+
+
+def _hypot_partials(r: Any, *xs: Any) -> tuple[Any, ...]:
+    scale = norm_scale(r)
+    xs = tuple([x * scale for x in xs])
+    r = hypot(*xs)
+    return tuple([ratio(x, r) for x in xs])
+
+
+def _atan2_partials(angle: Any, y: Any, x: Any) -> tuple[Any, Any]:
+    scale = norm_scale(hypot(y, x))
+    y, x = y * scale, x * scale
+    r = hypot(y, x)
+    return ratio(ratio(x, r), r) * scale, -ratio(ratio(y, r), r) * scale
+
+
+def _bce(p: float, t: float) -> float:
+    if not 0.0 <= p <= 1.0:
+        raise ValueError
+    # Logarithms are cut off at -100, as in PyTorch, so that p = 0 and p = 1 have a finite loss.
+    log_p = max(math.log(p), -100.0) if p else -100.0
+    log_q = max(math.log1p(-p), -100.0) if p < 1.0 else -100.0
+    return -(t * log_p + (1.0 - t) * log_q)
+
+
+def _bce_partials(y: Any, p: Any, t: Any) -> tuple[Any, Any]:
+    return (p - t) / clip(p * (1.0 - p), 1e-12, inf), -logit(p)
+
+
+def _logit(p: float) -> float:
+    if not 0.0 < p < 1.0:
+        return inf if p else -inf
+    if 0.25 < p < 0.75:  # where log(p / (1 - p)) would cancel
+        return math.log1p((2.0 * p - 1.0) / (1.0 - p))
+    return math.log(p / (1.0 - p))
+
+
+def _gelu_tanh_prime_partials(d: Any, x: Any) -> tuple[Any]:
+    # gelu_tanh(x) = x * sigmoid(w), w = 2 c (x + a x^3)
+    a, c = 0.044715, math.sqrt(2.0 / math.pi)
+    w = 2.0 * c * x * (1.0 + a * x * x)
+    w1 = 2.0 * c * (1.0 + 3.0 * a * x * x)
+    w2 = 12.0 * a * c * x
+    return (sigmoid_prime(w) * (2.0 * w1 + x * w2 - x * w1 * w1 * tanh(0.5 * w)),)
+
+
+LN2 = math.log(2.0)
+HALF_SQRT2 = math.sqrt(0.5)
+LOG2E = 1.0 / LN2
+LOG10E = math.log10(math.e)
+
+# fmt: off
+# The table: name, forward on floats, partials as a rule (output, *inputs), domain of each input.
+# Arithmetic. A float operand of + - * / gives what IEEE arithmetic gives; only / by zero raises.
+add        = Primitive("add",        operator.add,      lambda z, x, y: (1.0, 1.0),                   REAL, REAL, symbol="+")
+subtract   = Primitive("subtract",   operator.sub,      lambda z, x, y: (1.0, -1.0),                  REAL, REAL, symbol="-")
+multiply   = Primitive("multiply",   operator.mul,      lambda z, x, y: (y, x),                       REAL, REAL, symbol="*")
+divide     = Primitive("divide",     operator.truediv,  lambda z, x, y: (1.0 / y, quotient_dy(x, y)), REAL, REAL, symbol="/", near=(0.0,))
+modulo     = Primitive("modulo",     operator.mod,      _modulo_partials,                             REAL, REAL, symbol="%", near=(0.0,))
+fmod       = Primitive("fmod",       math.fmod,         _modulo_partials,                             REAL, REAL, near=(0.0,))
+remainder  = Primitive("remainder",  math.remainder,    _modulo_partials,                             REAL, REAL, near=(0.0,))
+power      = Primitive("power",      special.power,     lambda z, x, y: (power_dx(x, y), power_dy(x, y)), REAL, REAL, symbol="**", near=(0.0, 1.0))
+power_c    = Primitive("power_c",    special.power,     lambda z, x, c: (power_c_dx(x, c),),          REAL, REAL, symbol="**", static=1, near=(0.0, 1.0))
+negative   = Primitive("negative",   operator.neg,      lambda y, x: (-1.0,),                         REAL, symbol="neg")
+abs_       = Primitive("abs",        abs,               lambda y, x: (sign(x),),                      REAL, near=(0.0,))
+
+# Exponentials, logarithms, roots.
+exp        = Primitive("exp",        math.exp,          lambda y, x: (y,),                            REAL)
+exp2       = Primitive("exp2",       math.exp2,         lambda y, x: (y * LN2,),                      REAL)
+expm1      = Primitive("expm1",      math.expm1,        lambda y, x: (exp(x),),                       REAL, near=(0.0,))
+log        = Primitive("log",        math.log,          lambda y, x: (reciprocal(x),),                POSITIVE, near=(0.0, 1.0))
+log2       = Primitive("log2",       math.log2,         lambda y, x: (LOG2E / x,),                    POSITIVE, near=(0.0, 1.0))
+log10      = Primitive("log10",      math.log10,        lambda y, x: (LOG10E / x,),                   POSITIVE, near=(0.0, 1.0))
+log1p      = Primitive("log1p",      math.log1p,        lambda y, x: (reciprocal(1.0 + x),),          Interval(-1.0, inf), near=(-1.0, 0.0))
+sqrt       = Primitive("sqrt",       math.sqrt,         lambda y, x: (0.5 * rsqrt(x),),               POSITIVE, near=(0.0,))
+cbrt       = Primitive("cbrt",       math.cbrt,         lambda y, x: (cbrt_prime(x),),                REAL, near=(0.0,))
+
+# Trigonometric and hyperbolic functions.
+sin        = Primitive("sin",        math.sin,          lambda y, x: (cos(x),),                       REAL, near=(0.0, math.pi / 2, math.pi))
+cos        = Primitive("cos",        math.cos,          lambda y, x: (-sin(x),),                      REAL, near=(0.0, math.pi / 2, math.pi))
+tan        = Primitive("tan",        math.tan,          lambda y, x: (1.0 + y * y,),                  REAL, near=(0.0, math.pi / 2, math.pi))
+asin       = Primitive("asin",       math.asin,         lambda y, x: (rsqrt((1.0 - x) * (1.0 + x)),), UNIT, near=(-1.0, 0.0, 1.0))
+acos       = Primitive("acos",       math.acos,         lambda y, x: (-rsqrt((1.0 - x) * (1.0 + x)),), UNIT, near=(-1.0, 0.0, 1.0))
+atan       = Primitive("atan",       math.atan,         lambda y, x: (atan_prime(x),),                REAL, near=(-1.0, 0.0, 1.0))
+atan2      = Primitive("atan2",      math.atan2,        _atan2_partials,                              REAL, REAL, near=(0.0,))
+sinh       = Primitive("sinh",       math.sinh,         lambda y, x: (cosh(x),),                      REAL, near=(0.0,))
+cosh       = Primitive("cosh",       math.cosh,         lambda y, x: (sinh(x),),                      REAL, near=(0.0,))
+tanh       = Primitive("tanh",       math.tanh,         lambda y, x: (tanh_prime(x),),                REAL, near=(0.0,))
+asinh      = Primitive("asinh",      math.asinh,        lambda y, x: (reciprocal(hypot(1.0, x)),),    REAL, near=(0.0,))
+acosh      = Primitive("acosh",      math.acosh,        lambda y, x: (reciprocal(sqrt(x - 1.0) * sqrt(x + 1.0)),), Interval(1.0, inf), near=(1.0,))
+atanh      = Primitive("atanh",      math.atanh,        lambda y, x: (reciprocal((1.0 - x) * (1.0 + x)),), UNIT, near=(-1.0, 0.0, 1.0))
+hypot      = Primitive("hypot",      math.hypot,        _hypot_partials,                              REAL, arities=(1, 2, 3), near=(0.0,))
+
+# Special functions.
+erf        = Primitive("erf",        math.erf,          lambda y, x: (erf_prime(x),),                 REAL, near=(0.0,))
+erfc       = Primitive("erfc",       math.erfc,         lambda y, x: (-erf_prime(x),),                REAL, near=(0.0,))
+gamma      = Primitive("gamma",      math.gamma,        lambda y, x: (gamma_prime(x),),               REAL, near=(0.0, 1.0, 2.0))
+lgamma     = Primitive("lgamma",     math.lgamma,       lambda y, x: (digamma(x),),                   REAL, near=(0.0, 1.0, 2.0))
+
+# Activations.
+sigmoid     = Primitive("sigmoid",     activations.sigmoid,     lambda y, x: (sigmoid_prime(x),),     REAL, near=(0.0,))
+log_sigmoid = Primitive("log_sigmoid", activations.log_sigmoid, lambda y, x: (sigmoid(-x),),          REAL, near=(0.0,))
+softplus    = Primitive("softplus",    activations.softplus,    lambda y, x: (sigmoid(x),),           REAL, near=(0.0,))
+relu        = Primitive("relu",        piecewise.relu,          lambda y, x: (above(x, 0.0),),              REAL, selects=True, near=(0.0,))
+leaky_relu  = Primitive("leaky_relu",  piecewise.leaky_relu,    lambda y, x, a: (leaky_relu_prime(x, a),), REAL, UNIT, static=1, near=(0.0,))
+elu         = Primitive("elu",         activations.elu,         lambda y, x, a: (elu_prime(x, a),),   REAL, UNIT, static=1, near=(0.0,))
+gelu        = Primitive("gelu",        activations.gelu,        lambda y, x: (gelu_prime(x),),        REAL, near=(-0.7517915246935645, 0.0))
+gelu_tanh   = Primitive("gelu_tanh",   activations.gelu_tanh,   lambda y, x: (gelu_tanh_prime(x),),   REAL, near=(-0.7524614220710162, 0.0))
+silu        = Primitive("silu",        activations.silu,        lambda y, x: (silu_prime(x),),        REAL, near=(-1.278464542761074, 0.0))
+
+# Selections: the partial is exactly 0 for an input that was not selected, and no edge is kept to it.
+maximum     = Primitive("maximum",   piecewise.maximum,   lambda z, x, y: (greater(x, y), greater(y, x)), REAL, REAL, selects=True, near=(0.0,))
+minimum     = Primitive("minimum",   piecewise.minimum,   lambda z, x, y: (greater(y, x), greater(x, y)), REAL, REAL, selects=True, near=(0.0,))
+maximum_c   = Primitive("maximum_c", piecewise.maximum, lambda y, x, c: (above(x, c),),               REAL, REAL, static=1, selects=True, near=(0.0,))
+minimum_c   = Primitive("minimum_c", piecewise.minimum, lambda y, x, c: (above(c, x),),               REAL, REAL, static=1, selects=True, near=(0.0,))
+clip        = Primitive("clip",      piecewise.clip,      lambda y, x, low, high: (inside(x, low, high),), REAL, REAL, REAL, static=2, selects=True)
+copysign    = Primitive("copysign",  math.copysign,     lambda z, x, y: (sign(x) * copysign(1.0, y),), REAL, REAL, static=1, near=(0.0,))
+
+# Many inputs. dot takes (bias, *weights, *inputs), mse (*outputs, *targets); softmax and log_softmax
+# give the entry of their first input.
+sum_        = Primitive("sum",         _sum,            lambda y, *xs: (1.0,) * len(xs),              REAL, arities=(1, 2, 5))
+mean        = Primitive("mean",        _mean,           lambda y, *xs: (1.0 / len(xs),) * len(xs),    REAL, arities=(1, 2, 5))
+prod        = Primitive("prod",        _product,        _product_partials,                            REAL, arities=(1, 2, 5))
+dot         = Primitive("dot",         _dot,            _dot_partials,                                REAL, arities=(3, 5, 9), fused=_dot_fused)
+mse         = Primitive("mse",         _mse,            _mse_partials,                                REAL, arities=(2, 4, 8), fused=_mse_fused)
+bce         = Primitive("bce",         _bce,            _bce_partials,                                Interval(0.0, 1.0), Interval(0.0, 1.0))
+logsumexp   = Primitive("logsumexp",   lambda *xs: activations.logsumexp(xs),      lambda y, *xs: tuple(_weights(*xs)), REAL, arities=(1, 2, 5))
+softmax     = Primitive("softmax",     lambda *xs: activations.softmax(xs)[0],     _softmax_partials,     REAL, arities=(1, 2, 5))
+log_softmax = Primitive("log_softmax", lambda *xs: activations.log_softmax(xs)[0], _log_softmax_partials, REAL, arities=(1, 2, 5))
+
+# Derivatives that only rules need: closed forms that stay accurate where composing the rows above
+# would cancel or overflow.
+quotient_dy      = Primitive("quotient_dy",      special.quotient_dy,          lambda d, x, y: (-reciprocal(y) * reciprocal(y), -2.0 * d / y), REAL, REAL, near=(0.0,), helper=True)
+power_dx         = Primitive("power_dx",         special.power_dx,             lambda d, x, y: (y * power_dx(x, y - 1.0), power(x, y - 1.0) + y * power_dy(x, y - 1.0)), REAL, REAL, near=(0.0, 1.0), helper=True)
+power_dy         = Primitive("power_dy",         special.power_dy,             lambda d, x, y: (power(x, y - 1.0) + y * power_dy(x, y - 1.0), d * log(x)), POSITIVE, REAL, near=(0.0, 1.0), helper=True)
+power_c_dx       = Primitive("power_c_dx",       special.power_dx,             lambda d, x, c: (c * power_c_dx(x, c - 1.0),), REAL, REAL, static=1, near=(0.0, 1.0), helper=True)
+reciprocal       = Primitive("reciprocal",       special.reciprocal,           lambda y, x: (-y * y,),                REAL, near=(0.0,), helper=True)
+rsqrt            = Primitive("rsqrt",            special.rsqrt,                lambda y, x: (-0.5 * y * y * y,),      POSITIVE, near=(0.0,), helper=True)
+ratio            = Primitive("ratio",            special.ratio,                lambda z, x, y: (reciprocal(y), -ratio(ratio(x, y), y)), REAL, REAL, near=(0.0,), helper=True)
+cbrt_prime       = Primitive("cbrt_prime",       special.cbrt_prime,           lambda d, x: (-2.0 / 3.0 * d * reciprocal(x),), REAL, near=(0.0,), helper=True)
+atan_prime       = Primitive("atan_prime",       special.atan_prime,           lambda d, x: (-2.0 * x * d * d,),      REAL, near=(-1.0, 0.0, 1.0), helper=True)
+tanh_prime       = Primitive("tanh_prime",       activations.tanh_prime,       lambda d, x: (-2.0 * tanh(x) * d,),    REAL, near=(0.0,), helper=True)
+erf_prime        = Primitive("erf_prime",        special.erf_prime,            lambda d, x: (-2.0 * x * d,),          REAL, near=(0.0,), helper=True)
+digamma          = Primitive("digamma",          special.digamma,              lambda d, x: (polygamma(x, 1.0),),     REAL, near=(0.0, 1.4616321449683622), helper=True)
+polygamma        = Primitive("polygamma",        lambda x, n: special.polygamma(int(n), x),            lambda d, x, n: (polygamma(x, n + 1.0),), POSITIVE, Interval(1.0, 4.0), static=1, near=(0.0,), helper=True)
+gamma_prime      = Primitive("gamma_prime",      special.gamma_prime,          lambda d, x: (gamma(x) * polygamma(x, 1.0) + d * digamma(x),), REAL, near=(0.0, 1.4616321449683622), helper=True)
+sigmoid_prime    = Primitive("sigmoid_prime",    activations.sigmoid_prime,    lambda d, x: (-d * tanh(0.5 * x),),    REAL, near=(0.0,), helper=True)
+leaky_relu_prime = Primitive("leaky_relu_prime", piecewise.leaky_relu_prime,   lambda d, x, a: (0.0,),                REAL, UNIT, static=1, helper=True)
+elu_prime        = Primitive("elu_prime",        activations.elu_prime,        lambda d, x, a: (d - above(x, 0.0),),        REAL, UNIT, static=1, helper=True)
+gelu_prime       = Primitive("gelu_prime",       activations.gelu_prime,       lambda d, x: ((1.0 - 0.5 * x * x) * HALF_SQRT2 * erf_prime(x * HALF_SQRT2),), REAL, helper=True)
+gelu_tanh_prime  = Primitive("gelu_tanh_prime",  activations.gelu_tanh_prime,  _gelu_tanh_prime_partials,             REAL, helper=True)
+silu_prime       = Primitive("silu_prime",       activations.silu_prime,       lambda d, x: (sigmoid_prime(x) * (2.0 - x * tanh(0.5 * x)),), REAL, helper=True)
+logit            = Primitive("logit",            _logit,                       lambda y, p: (reciprocal(p * (1.0 - p)),), Interval(0.0, 1.0), helper=True)
+
+# Piecewise constant: their own partials are 0.
+sign             = Primitive("sign",             piecewise.sign,               lambda y, x: (0.0,),                   REAL, helper=True)
+above            = Primitive("above",            piecewise.above,              lambda z, x, y: (0.0, 0.0),            REAL, REAL, helper=True)
+greater          = Primitive("greater",          piecewise.greater,            lambda z, x, y: (0.0, 0.0),            REAL, REAL, helper=True)
+inside           = Primitive("inside",           piecewise.inside,             lambda y, x, low, high: (0.0,),        REAL, REAL, REAL, static=2, helper=True)
+nearest          = Primitive("nearest",          piecewise.nearest,            lambda y, x: (0.0,),                   REAL, helper=True)
+norm_scale       = Primitive("norm_scale",       special.norm_scale,           lambda y, h: (0.0,),                   REAL, helper=True)
+# fmt: on
+
+_FLOATS.update({name: getattr(x, "forward", x) for name, x in globals().items()})

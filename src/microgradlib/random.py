@@ -1,0 +1,300 @@
+"""PyTorch's random stream: the numbers that torch draws on the CPU, from the standard library.
+
+There is one generator, shared by the whole process. Until ``manual_seed`` is called it is seeded
+by the operating system and differs from run to run, as torch's default CPU generator does. Each
+draw takes all its bits in one ``random.Random.getrandbits`` call, which CPython makes atomic, so
+several threads may draw at once: no number is handed out twice. Which thread gets which number is
+up to the scheduler, so draw in one thread where a run has to be reproducible, and seed, save or
+restore the stream while no other thread draws.
+"""
+
+import struct
+from collections.abc import Iterable, Mapping
+from math import copysign, cos, fsum, inf, log1p, nextafter, pi, sin, sqrt
+from random import Random
+
+__all__ = ["get_state", "manual_seed", "normal", "randperm", "set_state", "uniform"]
+
+_WORDS = 624  # the state of MT19937, in 32-bit words
+_LOW_32_BITS = 0xFFFF_FFFF
+_LARGEST = (2.0 - 2.0**-23) * 2.0**127  # the largest float32
+_FARTHEST = 8.6  # normal() stays within sqrt(-2 log(2**-53)) = 8.57 standard deviations
+_LONGEST = 2**26  # for randperm: getrandbits takes fewer than 2**31 bits at once
+
+_generator = Random()
+_spares: list[float] = []  # normal() draws in pairs: the second half, until it is asked for
+
+
+def manual_seed(seed: int) -> None:
+    """Start the stream that ``torch.manual_seed(seed)`` starts.
+
+    >>> manual_seed(42)
+    >>> bound = 2 ** -0.5  # the weights of torch's nn.Linear(2, 2) follow
+    >>> [round(uniform(-bound, bound), 4) for _ in range(4)]
+    [0.5406, 0.5869, -0.1657, 0.6496]
+
+    The generator is MT19937 (Matsumoto & Nishimura, "Mersenne Twister", ACM TOMACS 8, 1998). Its
+    624 words are filled by the recurrence of their 2002 ``init_genrand`` (Knuth, TAOCP vol. 2):
+    w[i] = 1812433253 * (w[i-1] ^ (w[i-1] >> 30)) + i, modulo 2**32.
+
+    Args:
+        seed: an integer in [-2**63, 2**64), torch's own range. As in torch only its low 32 bits
+            count: -1, 2**32 - 1 and 2**64 - 1 start the same stream.
+
+    Raises:
+        TypeError: if ``seed`` is not an int (a bool, float or string).
+        ValueError: if ``seed`` is out of range.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"manual_seed: seed must be an int, got {seed!r}; convert it with int()")
+    if not -(2**63) <= seed < 2**64:
+        raise ValueError(
+            f"manual_seed: seed must be in [-2**63, 2**64), got {seed:#x}; use seed % 2**32"
+        )
+    word = seed & _LOW_32_BITS
+    words = [word]
+    for i in range(1, _WORDS):
+        word = (1812433253 * (word ^ (word >> 30)) + i) & _LOW_32_BITS
+        words.append(word)
+    _install(words, _WORDS, ())
+
+
+def uniform(low: float, high: float) -> float:
+    """Draw from U[low, high): one float32 element of torch's ``tensor.uniform_(low, high)``.
+
+    >>> manual_seed(0)
+    >>> uniform(0, 1), uniform(-1, 1)
+    (0.49625658988952637, 0.5364435911178589)
+
+    The draw is ``(32 random bits & 0xFFFFFF) * 2**-24 * (high - low) + low`` in float32, where the
+    last product and sum are rounded together, by a fused multiply-add; a result that rounds up to
+    ``high`` becomes ``low`` (PyTorch 2.13, ATen ``TransformationHelper.h``, ``uniform_real``, and
+    ``DistributionTemplates.h``). On an x86 processor without AVX2 torch itself rounds the two
+    separately, so there the last bit of its numbers can differ from these.
+
+    ``nn.Linear(nin, nout)`` draws its nout x nin weights, row by row, and then its nout biases,
+    all with ``bound = 1 / sqrt(nin)`` and ``uniform(-bound, bound)``.
+
+    Args:
+        low: the lower end, a finite number in the range of float32.
+        high: the upper end, likewise; above ``low`` once both are rounded to float32.
+
+    Raises:
+        TypeError: if an end is not an int or float.
+        ValueError: if an end is not finite or too large, if ``low >= high``, or if ``high - low``
+            is too large for a float32.
+    """
+    start, end = _float32("uniform", "low", low), _float32("uniform", "high", high)
+    if start >= end:
+        raise ValueError(
+            f"uniform: low must be below high in float32, got low={low!r} and high={high!r}; "
+            "swap them or widen the range"
+        )
+    if end - start > _LARGEST:
+        raise ValueError(
+            f"uniform: high - low must fit in a float32, got low={low!r} and high={high!r}; "
+            "narrow the range"
+        )
+    width = _round32(end - start)
+    fraction = (_generator.getrandbits(32) & 0xFF_FFFF) * 2.0**-24
+    drawn = _round32(_add_to_odd(fraction * width, start))  # 24 by 24 bits: the product is exact
+    return start if drawn == end else drawn
+
+
+def normal(mean: float, std: float) -> float:
+    """Draw from N(mean, std**2): one element of a small torch ``tensor.normal_(mean, std)``.
+
+    >>> manual_seed(42)
+    >>> [round(normal(0, 1), 4) for _ in range(3)]  # torch.manual_seed(42); torch.randn(3)
+    [0.3367, 0.1288, 0.2345]
+
+    A float32 tensor with fewer than 16 elements is filled by Box & Muller (Ann. Math. Stat. 29,
+    1958) in float64, and so are these draws: ``sqrt(-2 log(1 - v)) * cos(2 pi u)``, and with
+    ``sin`` for the next draw, kept until then. Torch fills **larger** tensors by another,
+    vectorised method: those numbers are not reproduced.
+
+    Args:
+        mean: the centre, a finite number.
+        std: the standard deviation, finite and >= 0. Both must be small enough for
+            ``mean +- 8.6 * std`` to lie in the range of float32.
+
+    Raises:
+        TypeError: if an argument is not an int or float.
+        ValueError: if an argument is out of range.
+    """
+    centre, scale = _number("normal", "mean", mean), _number("normal", "std", std)
+    if scale < 0.0:
+        raise ValueError(f"normal: std must be >= 0, got {std!r}; pass abs(std)")
+    if abs(centre) + _FARTHEST * scale > _LARGEST:
+        raise ValueError(
+            f"normal: draws must fit in a float32, got mean={mean!r} and std={std!r}; "
+            "scale them down"
+        )
+    try:
+        standard = _spares.pop()
+    except IndexError:
+        a, b, c, d = _words(4)
+        u, v = _fraction53(a, b), _fraction53(c, d)
+        radius = sqrt(-2.0 * log1p(-v))
+        _spares.append(radius * sin(2.0 * pi * u))
+        standard = radius * cos(2.0 * pi * u)
+    return _round32(standard * scale + centre)
+
+
+def randperm(n: int) -> list[int]:
+    """Shuffle 0, 1, ..., n-1 as ``torch.randperm(n)`` does.
+
+    >>> manual_seed(0)
+    >>> randperm(5)
+    [4, 0, 1, 3, 2]
+
+    Position i is swapped with position i + (32 random bits) % (n - i), for i = 0 ... n-2: the
+    shuffle of Fisher & Yates (Durstenfeld, CACM 7, 1964), from the front.
+
+    Args:
+        n: how many, 0 <= n <= 2**26, so that one atomic draw suffices.
+
+    Raises:
+        TypeError: if ``n`` is not an int.
+        ValueError: if ``n`` is out of range.
+    """
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise TypeError(f"randperm: n must be an int, got {n!r}; convert it with int()")
+    if not 0 <= n <= _LONGEST:
+        raise ValueError(
+            f"randperm: n must be in [0, 2**26], got {n}; pass the length of a shorter list"
+        )
+    order = list(range(n))
+    for i, word in enumerate(_words(max(n - 1, 0))):
+        j = i + word % (n - i)
+        order[i], order[j] = order[j], order[i]
+    return order
+
+
+def get_state() -> dict[str, object]:
+    """Return where the stream is, as a dict that ``json`` can store, for ``set_state``.
+
+    >>> import json
+    >>> saved = json.dumps(get_state())
+    >>> first = uniform(0, 1)
+    >>> set_state(json.loads(saved))
+    >>> uniform(0, 1) == first
+    True
+
+    Returns:
+        ``algorithm`` ("mt19937"), ``words`` (624 integers), ``position`` (how many of them have
+        been used) and ``spares`` (what ``normal`` has drawn ahead: one number or none, or up to one
+        for each thread that was drawing).
+    """
+    *words, position = _generator.getstate()[1]
+    return {
+        "algorithm": "mt19937",
+        "words": words,
+        "position": position,
+        "spares": _spares.copy(),
+    }
+
+
+def set_state(state: Mapping[str, object]) -> None:
+    """Continue the stream from where ``get_state`` saw it; a bad state changes nothing.
+
+    >>> saved = get_state()
+    >>> drawn = randperm(10)
+    >>> set_state(saved)
+    >>> randperm(10) == drawn
+    True
+
+    Args:
+        state: what ``get_state`` returned, possibly stored as JSON in between.
+
+    Raises:
+        TypeError: if ``state`` is not a mapping.
+        ValueError: if an entry is missing, unknown or damaged.
+    """
+    if not isinstance(state, Mapping):
+        raise TypeError(
+            f"set_state: state must be a dict, got {state!r}; pass what get_state() returned"
+        )
+    entries = ["algorithm", "words", "position", "spares"]
+    if set(state) != set(entries):
+        raise _damaged(f"state must have the entries {entries}", list(state))
+    if state["algorithm"] != "mt19937":
+        raise _damaged("algorithm must be 'mt19937'", state["algorithm"])
+    words, position, spares = state["words"], state["position"], state["spares"]
+    if not isinstance(words, list | tuple):
+        raise _damaged("words must be a list", words)
+    if len(words) != _WORDS:
+        raise _damaged(f"words must have {_WORDS} entries", len(words))
+    for word in words:
+        if not _is_index(word, _LOW_32_BITS):
+            raise _damaged("words must be integers in [0, 2**32)", word)
+    if words[0] < 2**31 and not any(words[1:]):  # the one bit of word 0 that counts, and the rest
+        raise _damaged("words must not all be zero", words[0])
+    if not _is_index(position, _WORDS):
+        raise _damaged(f"position must be an integer in [0, {_WORDS}]", position)
+    if not isinstance(spares, list | tuple):
+        raise _damaged("spares must be a list", spares)
+    for spare in spares:
+        if not (isinstance(spare, float) and abs(spare) < _FARTHEST):
+            raise _damaged(f"spares must be floats within +-{_FARTHEST}", spare)
+    _install(words, position, spares)
+
+
+def _damaged(rule: str, found: object) -> ValueError:
+    return ValueError(f"set_state: {rule}, got {found!r}; pass what get_state() returned")
+
+
+def _is_index(x: object, last: int) -> bool:
+    return isinstance(x, int) and not isinstance(x, bool) and 0 <= x <= last
+
+
+def _install(words: Iterable[int], position: object, spares: Iterable[float]) -> None:
+    _generator.setstate((3, (*words, position), None))  # 3: the layout's version in CPython
+    _spares[:] = spares
+
+
+def _words(count: int) -> tuple[int, ...]:
+    """Draw ``count`` 32-bit words in one atomic step; the first drawn is the least significant."""
+    drawn = _generator.getrandbits(32 * count)
+    return struct.unpack(f"<{count}I", drawn.to_bytes(4 * count, "little"))
+
+
+def _fraction53(high: int, low: int) -> float:
+    """Return the float64 in [0, 1) that torch makes of two words: the last 53 of their 64 bits."""
+    return ((high << 32 | low) & (2**53 - 1)) * 2.0**-53
+
+
+def _number(function: str, name: str, x: float) -> float:
+    """Return a finite ``x`` as a float."""
+    if isinstance(x, bool) or not isinstance(x, int | float):
+        raise TypeError(f"{function}: {name} must be a number, got {x!r}; convert it with float()")
+    if not -_LARGEST <= x <= _LARGEST:  # true of NaN too
+        raise ValueError(
+            f"{function}: {name} must be a finite float32, got {x!r}; "
+            "pass a number between -3.4e38 and 3.4e38"
+        )
+    return float(x)
+
+
+def _float32(function: str, name: str, x: float) -> float:
+    return _round32(_number(function, name, x))
+
+
+def _round32(x: float) -> float:
+    """Round to the nearest float32."""
+    rounded: float = struct.unpack("f", struct.pack("f", x))[0]
+    return rounded
+
+
+def _add_to_odd(x: float, y: float) -> float:
+    """Return x + y, an inexact sum rounded to the neighbour whose last bit is 1.
+
+    Rounding the usual float64 sum to float32 would round twice, and break ties the wrong way; after
+    this sum the second rounding gives what one would have (Boldo & Melquiond, IEEE Trans. Comput.
+    57, 2008).
+    """
+    total = x + y
+    error = fsum((x, y, -total))
+    if error and struct.pack("<d", total)[0] % 2 == 0:
+        total = nextafter(total, copysign(inf, error))
+    return total

@@ -1,0 +1,71 @@
+"""Saving and loading of state dicts, as JSON."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+
+def save(state: Any, path: str | os.PathLike[str]) -> None:
+    """Write a state dict to a JSON file; a crash in the middle leaves the old file as it was.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "model.json"
+    >>> save({"weight": [0.1, 0.2]}, path)
+    >>> load(path)
+    {'weight': [0.1, 0.2]}
+
+    Args:
+        state: what ``state_dict()`` of a module or optimizer returned, or any nest of dicts with
+            string keys, lists, numbers and strings. Floats come back bit for bit.
+        path: the file to write or replace.
+
+    Raises:
+        TypeError: if ``state`` holds anything else; the old file is then untouched.
+        OSError: if the file cannot be written.
+    """
+    _check("state", state)
+    text = json.dumps(state, indent=1) + "\n"
+    path = Path(path)
+    # Write next to the file, so that the rename at the end is one step of the file system.
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with open(temporary, "x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Return what ``save`` wrote.
+
+    Args:
+        path: the file to read.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file does not hold JSON.
+    """
+    with open(path, encoding="utf-8") as file:
+        try:
+            return json.load(file)
+        except ValueError as error:
+            raise ValueError(f"load: {os.fspath(path)!r} is not a file that save wrote: {error}") from None
+
+
+def _check(where: str, x: Any) -> None:
+    """Refuse what JSON would drop or change without a word."""
+    if isinstance(x, dict):
+        for key, child in x.items():
+            if not isinstance(key, str):
+                raise TypeError(f"save: {where} has the key {key!r}; use strings as keys")
+            _check(f"{where}[{key!r}]", child)
+    elif isinstance(x, list):
+        for i, child in enumerate(x):
+            _check(f"{where}[{i}]", child)
+    elif x is not None and not isinstance(x, bool | int | float | str):
+        raise TypeError(f"save: {where} is {x!r}; pass state_dict(), which holds only numbers")

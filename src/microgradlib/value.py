@@ -1,0 +1,571 @@
+"""Value: a number that remembers how it was computed, so that its gradient can be asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import compress
+from math import isfinite
+from numbers import Real
+from typing import Any, TypeAlias
+
+from microgradlib import primitives
+from microgradlib.errors import GradientError, NonFiniteError
+from microgradlib.primitives import Primitive, to_float
+
+_recording_context: ContextVar[bool] = ContextVar("recording", default=True)
+recording = _recording_context.get
+_nonfinite_allowed: ContextVar[bool] = ContextVar("nonfinite_allowed", default=False)
+
+_new = object.__new__
+
+
+_DOMAIN_ERRORS = (ValueError, ZeroDivisionError, OverflowError)
+
+
+class Value:
+    """A node of the computation graph: a float, its gradient, and where it came from.
+
+    >>> x = Value(2.0, label="x")
+    >>> y = (x * x + 1.0).log()
+    >>> y.backward()
+    >>> y.data, x.grad
+    (1.6094379124341003, 0.8)
+
+    Attributes:
+        data: the number. Editing it later does not change gradients of what was computed before.
+        grad: what ``backward()`` wrote. Leaves accumulate, other nodes are set; ``None`` counts
+            as zero.
+        label: a name for drawings and error messages.
+        requires_grad: whether gradients flow to or through this value. Set it to False on a leaf
+            to freeze it.
+
+    Raises:
+        TypeError: if ``data`` is not a real number (a string, bool, complex or None).
+    """
+
+    # _op is the primitive, or "" for a leaf; _inputs its operands as given, Values or floats; _prev
+    # those that need a gradient, in order and with repetitions; _partials d(self)/d(input) for each
+    # of _prev, computed when the node was made. No node refers to its users, so a graph has no
+    # cycles and reference counting alone frees it.
+    __slots__ = (
+        "_inputs",
+        "_op",
+        "_partials",
+        "_prev",
+        "data",
+        "grad",
+        "label",
+        "requires_grad",
+    )
+    __hash__ = object.__hash__
+    __array_ufunc__ = None  # NumPy scalars then leave an operation with a Value to the Value
+
+    data: float
+    grad: float | None
+    label: str
+    requires_grad: bool
+    _op: str
+    _inputs: tuple[Value | float, ...]
+    _prev: tuple[Value, ...]
+    _partials: tuple[float, ...]
+
+    def __init__(self, data: float, label: str = "") -> None:
+        """Make a leaf."""
+        if type(data) is not float:
+            if isinstance(data, bool | Value):
+                raise TypeError(f"Value: expected a number, got {data!r}; pass a float")
+            data = to_float("Value", data)
+        self.data = data
+        self.grad = 0.0
+        self.label = label
+        self.requires_grad = True
+        self._op = ""
+        self._inputs = self._prev = self._partials = ()
+
+    def detach(self) -> Value:
+        """Return a constant with the same data, cut off from the graph.
+
+        >>> x = Value(3.0)
+        >>> y = x * x.detach()
+        >>> y.backward()
+        >>> x.grad
+        3.0
+        """
+        return constant(self.data)
+
+    def backward(self) -> None:
+        """Write d(self)/d(node) into the ``grad`` of every node that self was computed from.
+
+        >>> a, b = Value(2.0), Value(3.0)
+        >>> c = a * b + a
+        >>> c.backward()
+        >>> a.grad, b.grad, c.grad
+        (4.0, 2.0, 1.0)
+
+        Leaves accumulate over several calls, until their ``grad`` is set back to 0; the other
+        nodes are set. Reverse-mode accumulation as in Griewank and Walther, "Evaluating
+        Derivatives" (2008), section 3.2.
+
+        Raises:
+            GradientError: if self is a constant: detached, or computed under ``no_grad()``.
+            NonFiniteError: if self or the gradient of a leaf is infinite or NaN; nothing is
+                written then. ``allow_nonfinite()`` switches this check off.
+        """
+        if not self.requires_grad:
+            raise GradientError(
+                f"backward: {self!r} is a constant (detached, computed under no_grad(), or from "
+                "constants only); call it on a value computed from leaf Values"
+            )
+        order, adjoints = _sweep(self)
+        adjoints[self] = 1.0
+        order.reverse()
+        for node in order:
+            adjoint = adjoints[node]
+            for x, partial in zip(node._prev, node._partials):  # noqa: B905 (this loop is hot)
+                adjoints[x] += adjoint * partial
+        # A finite sum means that every term is finite; the rare other case is looked at closely.
+        if not isfinite(sum(adjoints.values(), self.data)) and not _nonfinite_allowed.get():
+            _refuse_nonfinite(self, order, adjoints)
+        for node in order:
+            node.grad = adjoints.pop(node)
+        for leaf, adjoint in adjoints.items():
+            if leaf.requires_grad:
+                leaf.grad = adjoint if leaf.grad is None else leaf.grad + adjoint
+
+    @staticmethod
+    def _apply(primitive: Primitive, *operands: Operand) -> Value:
+        """Record a primitive of Values and numbers: the hook through which rows reach Values."""
+        return record(primitive, operands)
+
+    # Python's operators.
+
+    def __add__(self, other: Operand) -> Value:
+        return _binary(primitives.add, self, other)
+
+    def __radd__(self, other: float) -> Value:
+        return _binary(primitives.add, other, self)
+
+    def __sub__(self, other: Operand) -> Value:
+        return _binary(primitives.subtract, self, other)
+
+    def __rsub__(self, other: float) -> Value:
+        return _binary(primitives.subtract, other, self)
+
+    def __mul__(self, other: Operand) -> Value:
+        return _binary(primitives.multiply, self, other)
+
+    def __rmul__(self, other: float) -> Value:
+        return _binary(primitives.multiply, other, self)
+
+    def __truediv__(self, other: Operand) -> Value:
+        return _binary(primitives.divide, self, other)
+
+    def __rtruediv__(self, other: float) -> Value:
+        return _binary(primitives.divide, other, self)
+
+    def __mod__(self, other: Operand) -> Value:
+        return _binary(primitives.modulo, self, other)
+
+    def __rmod__(self, other: float) -> Value:
+        return _binary(primitives.modulo, other, self)
+
+    def __pow__(self, other: Operand) -> Value:
+        constant = type(other) is not Value or not other.requires_grad
+        return _binary(primitives.power_c if constant else primitives.power, self, other)
+
+    def __rpow__(self, other: float) -> Value:
+        return _binary(primitives.power, other, self)
+
+    def __neg__(self) -> Value:
+        return _unary(primitives.negative, self)
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __abs__(self) -> Value:
+        return _unary(primitives.abs_, self)
+
+    # Comparisons look at the data; the hash is the identity.
+
+    def __eq__(self, other: object) -> bool:
+        return self.data == (other.data if isinstance(other, Value) else other)
+
+    def __lt__(self, other: Operand) -> bool:
+        return self.data < (other.data if isinstance(other, Value) else other)
+
+    def __le__(self, other: Operand) -> bool:
+        return self.data <= (other.data if isinstance(other, Value) else other)
+
+    def __gt__(self, other: Operand) -> bool:
+        return self.data > (other.data if isinstance(other, Value) else other)
+
+    def __ge__(self, other: Operand) -> bool:
+        return self.data >= (other.data if isinstance(other, Value) else other)
+
+    def __bool__(self) -> bool:
+        return self.data != 0.0
+
+    # Conversions. Rounding has zero slope, so it may leave the graph; float() may not.
+
+    def __floor__(self) -> int:
+        return self.data.__floor__()
+
+    def __ceil__(self) -> int:
+        return self.data.__ceil__()
+
+    def __trunc__(self) -> int:
+        return self.data.__trunc__()
+
+    def __float__(self) -> float:
+        raise TypeError(
+            f"float({self!r}) would drop the gradient; use .data for the number, or "
+            "microgradlib.math instead of math to stay differentiable"
+        )
+
+    def __int__(self) -> int:
+        raise TypeError(f"int({self!r}) would drop the gradient; use int(v.data)")
+
+    def __complex__(self) -> complex:
+        raise TypeError(f"complex({self!r}) would drop the gradient; use complex(v.data)")
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        return f"Value(data={self.data!r}, grad={self.grad!r}{label})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec) if spec else str(self)
+
+    if sys.version_info[:2] == (3, 13):
+        # CPython 3.13 frees nested objects by recursion in C, too deep for a thread with a small
+        # stack: take the graph below a dying node apart step by step.
+        def __del__(self) -> None:
+            pending = [*self._inputs, *self._prev]
+            self._inputs = self._prev = ()
+            while pending:
+                x = pending.pop()
+                if isinstance(x, Value) and sys.getrefcount(x) == 2:  # here and in the call
+                    pending += x._inputs
+                    x._inputs = x._prev = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy or pickle a leaf; a computed node would drag its whole graph along."""
+        if self._op:
+            raise TypeError(
+                f"copy/pickle: {self!r} was computed ({self._op}) and belongs to a graph; copy "
+                "leaf Values, or v.detach()"
+            )
+        return _restore, (self.data, self.grad, self.label, self.requires_grad)
+
+    # The unary functions, as methods; microgradlib.functions documents each.
+
+    def exp(self) -> Value:
+        """Return ``exp(self)``."""
+        return _unary(primitives.exp, self)
+
+    def exp2(self) -> Value:
+        """Return ``exp2(self)``."""
+        return _unary(primitives.exp2, self)
+
+    def expm1(self) -> Value:
+        """Return ``expm1(self)``."""
+        return _unary(primitives.expm1, self)
+
+    def log(self) -> Value:
+        """Return ``log(self)``."""
+        return _unary(primitives.log, self)
+
+    def log2(self) -> Value:
+        """Return ``log2(self)``."""
+        return _unary(primitives.log2, self)
+
+    def log10(self) -> Value:
+        """Return ``log10(self)``."""
+        return _unary(primitives.log10, self)
+
+    def log1p(self) -> Value:
+        """Return ``log1p(self)``."""
+        return _unary(primitives.log1p, self)
+
+    def sqrt(self) -> Value:
+        """Return ``sqrt(self)``."""
+        return _unary(primitives.sqrt, self)
+
+    def cbrt(self) -> Value:
+        """Return ``cbrt(self)``."""
+        return _unary(primitives.cbrt, self)
+
+    def sin(self) -> Value:
+        """Return ``sin(self)``."""
+        return _unary(primitives.sin, self)
+
+    def cos(self) -> Value:
+        """Return ``cos(self)``."""
+        return _unary(primitives.cos, self)
+
+    def tan(self) -> Value:
+        """Return ``tan(self)``."""
+        return _unary(primitives.tan, self)
+
+    def asin(self) -> Value:
+        """Return ``asin(self)``."""
+        return _unary(primitives.asin, self)
+
+    def acos(self) -> Value:
+        """Return ``acos(self)``."""
+        return _unary(primitives.acos, self)
+
+    def atan(self) -> Value:
+        """Return ``atan(self)``."""
+        return _unary(primitives.atan, self)
+
+    def sinh(self) -> Value:
+        """Return ``sinh(self)``."""
+        return _unary(primitives.sinh, self)
+
+    def cosh(self) -> Value:
+        """Return ``cosh(self)``."""
+        return _unary(primitives.cosh, self)
+
+    def tanh(self) -> Value:
+        """Return ``tanh(self)``."""
+        return _unary(primitives.tanh, self)
+
+    def asinh(self) -> Value:
+        """Return ``asinh(self)``."""
+        return _unary(primitives.asinh, self)
+
+    def acosh(self) -> Value:
+        """Return ``acosh(self)``."""
+        return _unary(primitives.acosh, self)
+
+    def atanh(self) -> Value:
+        """Return ``atanh(self)``."""
+        return _unary(primitives.atanh, self)
+
+    def erf(self) -> Value:
+        """Return ``erf(self)``."""
+        return _unary(primitives.erf, self)
+
+    def erfc(self) -> Value:
+        """Return ``erfc(self)``."""
+        return _unary(primitives.erfc, self)
+
+    def gamma(self) -> Value:
+        """Return ``gamma(self)``."""
+        return _unary(primitives.gamma, self)
+
+    def lgamma(self) -> Value:
+        """Return ``lgamma(self)``."""
+        return _unary(primitives.lgamma, self)
+
+    def sigmoid(self) -> Value:
+        """Return ``sigmoid(self)``."""
+        return _unary(primitives.sigmoid, self)
+
+    def log_sigmoid(self) -> Value:
+        """Return ``log_sigmoid(self)``."""
+        return _unary(primitives.log_sigmoid, self)
+
+    def softplus(self) -> Value:
+        """Return ``softplus(self)``."""
+        return _unary(primitives.softplus, self)
+
+    def relu(self) -> Value:
+        """Return ``relu(self)``."""
+        return record(primitives.relu, (self,))
+
+    def gelu(self) -> Value:
+        """Return ``gelu(self)``."""
+        return _unary(primitives.gelu, self)
+
+    def silu(self) -> Value:
+        """Return ``silu(self)``."""
+        return _unary(primitives.silu, self)
+
+
+Operand: TypeAlias = Value | float
+
+_OPERANDS = (Value, float, int, Real)
+
+
+def record(primitive: Primitive, inputs: tuple[Operand, ...]) -> Value:
+    """Compute a primitive of any number of Values and numbers, and record it as a node."""
+    data = [x.data if isinstance(x, Value) else to_float(primitive.name, x) for x in inputs]
+    try:
+        y, partials = primitive.value_and_partials(*data)
+    except _DOMAIN_ERRORS as error:
+        raise primitive.explain(error, data) from None
+    needed = [isinstance(x, Value) and x.requires_grad for x in inputs]
+    if not (any(needed) and recording()):
+        return constant(y)
+    if primitive.selects:  # no edge to what was not selected: no gradient there, not even 0 * inf
+        needed = [need and p != 0.0 for need, p in zip(needed, partials, strict=False)]
+    prev = tuple(compress(inputs, needed))
+    return node(primitive, inputs, prev, y, tuple(compress(partials, needed)))  # type: ignore[arg-type]
+
+
+def _unary(primitive: Primitive, x: Value) -> Value:
+    """Do what ``record`` does, for one Value, sooner."""
+    try:
+        y, partials = primitive.value_and_partials(x.data)
+    except _DOMAIN_ERRORS as error:
+        raise primitive.explain(error, (x.data,)) from None
+    if not (x.requires_grad and recording()):
+        return constant(y)
+    inputs = (x,)
+    return node(primitive, inputs, inputs, y, partials)
+
+
+def _binary(primitive: Primitive, x: Operand, y: Operand) -> Value:
+    """Do what ``record`` does, for two operands, sooner if both are Values in need."""
+    if type(x) is not Value or type(y) is not Value:
+        if not (isinstance(x, _OPERANDS) and isinstance(y, _OPERANDS)):
+            return NotImplemented
+    elif x.requires_grad and y.requires_grad and recording():
+        try:
+            z, partials = primitive.value_and_partials(x.data, y.data)
+        except _DOMAIN_ERRORS as error:
+            raise primitive.explain(error, (x.data, y.data)) from None
+        inputs = (x, y)
+        return node(primitive, inputs, inputs, z, partials)
+    return record(primitive, (x, y))
+
+
+def node(
+    primitive: Primitive,
+    inputs: tuple[Operand, ...],
+    prev: tuple[Value, ...],
+    data: float,
+    partials: tuple[float, ...],
+) -> Value:
+    """Return a computed node: every one is made here."""
+    self: Value = _new(Value)
+    self.data = data
+    self.grad = 0.0
+    self.label = ""
+    self.requires_grad = True
+    self._op = primitive
+    self._inputs = inputs
+    self._prev = prev
+    self._partials = partials
+    return self
+
+
+def constant(data: float) -> Value:
+    """Return a Value that needs no gradient."""
+    self = Value(data)
+    self.requires_grad = False
+    return self
+
+
+def _restore(data: float, grad: float | None, label: str, requires_grad: bool) -> Value:
+    node = Value(data, label)
+    node.grad = grad
+    node.requires_grad = requires_grad
+    return node
+
+
+def topological_order(root: Value) -> list[Value]:
+    """Return all nodes that root was computed from, inputs before outputs, root last.
+
+    >>> x = Value(3.0)
+    >>> y = x * x
+    >>> topological_order(y) == [x, y]
+    True
+    """
+    order, adjoints = _sweep(root)
+    return [node for node in adjoints if not node._op] + order
+
+
+def _sweep(root: Value) -> tuple[list[Value], dict[Value, float]]:
+    """Return the computed nodes, inputs first, and a zero adjoint for every node."""
+    order: list[Value] = []
+    adjoints: dict[Value, float] = {}
+    stack: list[Value | None] = [root]
+    pop, push = stack.pop, stack.append
+    while stack:
+        node = pop()
+        if node is None:  # marks that all inputs of the node below it are done
+            order.append(pop())  # type: ignore[arg-type]
+        elif node not in adjoints:
+            adjoints[node] = 0.0
+            push(node)
+            push(None)
+            for x in node._prev:
+                if x._op:
+                    push(x)
+                else:
+                    adjoints[x] = 0.0
+    return order, adjoints
+
+
+def _refuse_nonfinite(root: Value, order: list[Value], adjoints: dict[Value, float]) -> None:
+    """Raise a NonFiniteError that names the first bad node, unless root and leaves are finite."""
+    leaves = [x for x in adjoints if not x._op]
+    if isfinite(root.data) and all(isfinite(adjoints[x]) for x in leaves if x.requires_grad):
+        return
+    reason = next(_nonfinite(leaves, order, adjoints))
+    raise NonFiniteError(f"backward: {reason}; use allow_nonfinite() to accept such results")
+
+
+def _nonfinite(
+    leaves: list[Value], order: list[Value], adjoints: dict[Value, float]
+) -> Iterator[str]:
+    for node in [*leaves, *reversed(order)]:  # values and partials in the order of their making
+        if not isfinite(node.data):
+            yield f"the value of {_describe(node)} is {node.data}"
+        for x, partial in zip(node._prev, node._partials, strict=False):
+            if not isfinite(partial):
+                by = x.label or x.data
+                yield f"the derivative of {_describe(node)} with respect to {by} is {partial}"
+    for node in [*order, *leaves]:  # then adjoints, in the order of the backward pass
+        if not isfinite(adjoints[node]):
+            yield f"the gradient with respect to {_describe(node)} is {adjoints[node]}"
+
+
+def _describe(node: Value) -> str:
+    name = f"{node.label!r} = " if node.label else ""
+    if not isinstance(node._op, Primitive):
+        return f"{name}{node.data}"
+    return name + node._op.show(*[x.label or x.data if isinstance(x, Value) else x for x in node._inputs])
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Compute without recording: results are constants.
+
+    >>> x = Value(2.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.requires_grad
+    False
+
+    Also a decorator. It holds for the current thread or asyncio task only.
+    """
+    token = _recording_context.set(False)
+    try:
+        yield
+    finally:
+        _recording_context.reset(token)
+
+
+@contextmanager
+def allow_nonfinite() -> Iterator[None]:
+    """Let ``backward()`` write infinite and NaN gradients, as IEEE arithmetic gives them.
+
+    >>> x = Value(0.0)
+    >>> with allow_nonfinite():
+    ...     x.sqrt().backward()
+    >>> x.grad
+    inf
+
+    Also a decorator. It holds for the current thread or asyncio task only.
+    """
+    token = _nonfinite_allowed.set(True)
+    try:
+        yield
+    finally:
+        _nonfinite_allowed.reset(token)

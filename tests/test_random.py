@@ -1,0 +1,518 @@
+"""The random stream against PyTorch's: stored numbers first, then torch itself where installed."""
+
+import importlib.util
+import json
+import math
+import platform
+import random as stdlib_random
+import re
+import struct
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from microgradlib.random import get_state, manual_seed, normal, randperm, set_state, uniform
+
+# Stored numbers: PyTorch 2.13.0, x86-64 with AVX2, printed in full.
+FIRST_THREE = {  # torch.manual_seed(seed); torch.rand(3)
+    0: [0.49625658988952637, 0.7682217955589294, 0.08847743272781372],
+    42: [0.8822692632675171, 0.9150039553642273, 0.38286375999450684],
+    -1: [0.9937993884086609, 0.5713063478469849, 0.5700080394744873],
+    2**31: [0.9127365350723267, 0.8284304141998291, 0.05894571542739868],
+    2**32 + 42: [0.8822692632675171, 0.9150039553642273, 0.38286375999450684],
+    2**64 - 1: [0.9937993884086609, 0.5713063478469849, 0.5700080394744873],
+    -(2**63): [0.49625658988952637, 0.7682217955589294, 0.08847743272781372],
+}
+ROUNDED = {  # torch.manual_seed(7); torch.empty(8).uniform_(low, high)
+    (1e-20, 3.0): [  # ties of the product, which only 1e-20 breaks: upwards
+        1.6047676801681519,
+        0.5964095592498779,
+        1.977635145187378,
+        1.9706708192825317,
+        0.6982846856117249,
+        1.2751842737197876,
+        0.6212580800056458,
+        1.8892091512680054,
+    ],
+    (-1e-20, 3.0): [  # and downwards
+        1.6047675609588623,
+        0.5964095592498779,
+        1.9776350259780884,
+        1.9706708192825317,
+        0.6982846856117249,
+        1.275184154510498,
+        0.6212580800056458,
+        1.8892090320587158,
+    ],
+    (0.1, 1e6): [  # high - low is not a float32
+        534922.5625,
+        198803.265625,
+        659211.6875,
+        656890.3125,
+        232761.625,
+        425061.4375,
+        207086.09375,
+        629736.375,
+    ],
+}
+# torch.manual_seed(42); torch.randn(15)
+NORMALS = [
+    0.33669036626815796,
+    0.12880940735340118,
+    0.23446236550807953,
+    0.23033303022384644,
+    -1.1228563785552979,
+    -0.18632829189300537,
+    2.2082014083862305,
+    -0.637997031211853,
+    0.46165722608566284,
+    0.2673508822917938,
+    0.5349046587944031,
+    0.809357225894928,
+    1.110290288925171,
+    -1.6897989511489868,
+    -0.9889599084854126,
+]
+# torch.manual_seed(42); three times nn.Linear(2, 2) and nn.Linear(2, 1): the notebook's models,
+# as fc1.weight (row by row), fc1.bias, fc2's weight and bias, and their outputs before training.
+NOTEBOOK = [
+    (
+        [0.5406103730201721, 0.5869042277336121, -0.16565565764904022, 0.6495562791824341],
+        [-0.15492962300777435, 0.14268755912780762],
+        [-0.34425848722457886, 0.4152715504169464, 0.6233449578285217],
+        [0.6653, 0.6683, 0.6511, 0.6557],
+    ),
+    (
+        [-0.5187534093856812, 0.6146144866943359, 0.13234160840511322, 0.5224167704582214],
+        [0.09576387703418732, 0.34095847606658936],
+        [-0.09983711689710617, 0.545098602771759, 0.10451667755842209],
+        [0.5916, 0.6037, 0.5989, 0.6101],
+    ),
+    (
+        [-0.33010566234588623, 0.18024031817913055, -0.3257899880409241, -0.08292442560195923],
+        [-0.2871972918510437, 0.4690741002559662],
+        [-0.5581690073013306, -0.32598352432250977, -0.19966909289360046],
+        [0.3454, 0.3412, 0.3613, 0.3574],
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def keep_stream() -> Iterator[None]:
+    """Leave the process-wide generator as it was."""
+    state = get_state()
+    yield
+    set_state(state)
+
+
+def linear(nin: int, nout: int) -> list[float]:
+    """Draw the weights, row by row, and the biases of torch's nn.Linear(nin, nout)."""
+    bound = 1 / math.sqrt(nin)
+    return [uniform(-bound, bound) for _ in range(nin * nout + nout)]
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+def exactly(message: str) -> str:
+    return "^" + re.escape(message) + "$"
+
+
+class TestStoredNumbers:
+    @pytest.mark.parametrize("seed", FIRST_THREE)
+    def test_seeds(self, seed: int) -> None:
+        manual_seed(seed)
+        assert [uniform(0, 1) for _ in range(3)] == FIRST_THREE[seed]
+
+    def test_the_notebooks_weights(self) -> None:
+        manual_seed(42)
+        for weight, bias, second, outputs in NOTEBOOK:
+            a, b, c, d, p, q, u, v, r = drawn = linear(2, 2) + linear(2, 1)
+            assert drawn == weight + bias + second
+            for (x, y), output in zip([(0, 0), (0, 1), (1, 0), (1, 1)], outputs, strict=True):
+                hidden = sigmoid(a * x + b * y + p), sigmoid(c * x + d * y + q)
+                assert round(sigmoid(u * hidden[0] + v * hidden[1] + r), 4) == output
+
+    def test_torchs_bound_for_weights_is_the_bound_for_biases(self) -> None:
+        # kaiming_uniform_(a=sqrt(5)) takes a detour that changes the float64, never the float32.
+        gain = math.sqrt(2.0 / (1 + math.sqrt(5) ** 2))
+        differing = 0
+        for nin in range(1, 10_000):
+            detour, bound = math.sqrt(3.0) * (gain / math.sqrt(nin)), 1 / math.sqrt(nin)
+            differing += detour != bound
+            assert struct.pack("f", detour) == struct.pack("f", bound)
+        assert differing > 5000
+
+    def test_product_and_sum_are_rounded_together(self) -> None:
+        # torch.manual_seed(7); nn.Linear(3, 2): the first weight has another last bit otherwise.
+        manual_seed(7)
+        assert linear(3, 2) == [
+            0.04032507538795471,
+            -0.3477921187877655,
+            0.18384182453155518,
+            0.1811612844467163,
+            -0.3085803687572479,
+            -0.0865316316485405,
+            -0.33822792768478394,
+            0.1498066484928131,
+        ]
+
+    @pytest.mark.parametrize("ends", ROUNDED)
+    def test_each_step_is_rounded_once(self, ends: tuple[float, float]) -> None:
+        manual_seed(7)
+        assert [uniform(*ends) for _ in range(8)] == ROUNDED[ends]
+
+    def test_high_itself_becomes_low(self) -> None:
+        # torch.manual_seed(0); torch.empty(1000).uniform_(5, 5.0001)
+        manual_seed(0)
+        drawn = [uniform(5, 5.0001) for _ in range(1000)]
+        assert max(drawn) == 5.0000996589660645
+        assert [i for i, x in enumerate(drawn) if x == 5.0][:6] == [83, 332, 337, 385, 530, 776]
+
+    def test_beyond_one_refill_of_the_generator(self) -> None:
+        # torch.manual_seed(3); torch.rand(1300); torch.empty(3).uniform_(-2, 5)
+        manual_seed(3)
+        for _ in range(1300):
+            uniform(0, 1)
+        drawn = [uniform(-2, 5) for _ in range(3)]
+        assert drawn == [1.1341480016708374, 2.7546894550323486, 0.9657821655273438]
+
+    def test_randperm(self) -> None:
+        # torch.manual_seed(1); randperm(12), randperm(1), randperm(0), rand(1): n - 1 words used
+        manual_seed(1)
+        assert randperm(12) == [1, 4, 6, 8, 11, 0, 5, 3, 2, 9, 10, 7]
+        assert (randperm(1), randperm(0)) == ([0], [])
+        assert uniform(0, 1) == 0.524665892124176
+
+    def test_normal(self) -> None:
+        manual_seed(42)
+        assert [normal(0, 1) for _ in range(15)] == NORMALS
+
+    def test_normal_keeps_the_second_of_a_pair(self) -> None:
+        # torch.manual_seed(1); empty(3).normal_(2, .5), rand(1), empty(2).normal_(2, .5)
+        manual_seed(1)
+        drawn = [normal(2, 0.5) for _ in range(3)]
+        assert drawn == [2.3306760787963867, 2.1334619522094727, 2.03083872795105]
+        assert uniform(0, 1) == 0.5695084929466248
+        assert [normal(2, 0.5) for _ in range(2)] == [2.3106586933135986, 1.669165849685669]
+
+    def test_seeding_forgets_the_second_of_a_pair(self) -> None:
+        manual_seed(0)
+        normal(0, 1)
+        manual_seed(42)
+        assert normal(0, 1) == NORMALS[0]
+
+    def test_no_spread(self) -> None:
+        assert normal(1.5, 0) == 1.5
+
+
+class TestProperties:
+    def test_uniform_is_float32_in_range_and_even(self) -> None:
+        manual_seed(5)
+        drawn = [uniform(-0.7, 0.3) for _ in range(10_000)]
+        assert all(-0.7000001 < x < 0.3 for x in drawn)
+        assert all(struct.unpack("f", struct.pack("f", x))[0] == x for x in drawn)
+        assert sum(drawn) / 10_000 == pytest.approx(-0.2, abs=0.02)
+
+    def test_normal_moments(self) -> None:
+        manual_seed(5)
+        drawn = [normal(3, 2) for _ in range(10_000)]
+        mean = sum(drawn) / 10_000
+        assert mean == pytest.approx(3, abs=0.1)
+        assert sum((x - mean) ** 2 for x in drawn) / 10_000 == pytest.approx(4, rel=0.1)
+
+    def test_each_permutation_is_as_likely(self) -> None:
+        manual_seed(5)
+        drawn = [tuple(randperm(3)) for _ in range(6000)]
+        counts = [drawn.count(p) for p in set(drawn)]
+        assert len(counts) == 6
+        assert all(850 < count < 1150 for count in counts)
+
+    def test_unseeded_runs_differ(self) -> None:
+        spec = importlib.util.find_spec("microgradlib.random")
+        assert spec is not None
+        assert spec.loader is not None
+        draws = set()
+        for _ in range(2):
+            fresh = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(fresh)
+            draws.add((fresh.uniform(0, 1), fresh.uniform(0, 1)))
+        assert len(draws) == 2
+
+    def test_the_standard_librarys_stream_is_left_alone(self) -> None:
+        before = stdlib_random.getstate()
+        manual_seed(1)
+        uniform(0, 1), normal(0, 1), randperm(3)
+        assert stdlib_random.getstate() == before
+
+    @pytest.mark.parametrize("draw", [lambda: uniform(0, 1), lambda: normal(0, 1)])
+    def test_threads_share_the_draws(self, draw: Callable[[], float]) -> None:
+        count, threads, interval = 40_000, 4, sys.getswitchinterval()
+        manual_seed(11)
+        alone = Counter(draw() for _ in range(count + 2 * threads))  # with what they draw ahead
+        manual_seed(11)
+        sys.setswitchinterval(1e-6)
+        try:
+            with ThreadPoolExecutor(threads) as pool:
+                parts = [
+                    pool.submit(lambda: [draw() for _ in range(count // threads)])
+                    for _ in range(threads)
+                ]
+                together = Counter(x for part in parts for x in part.result())
+        finally:
+            sys.setswitchinterval(interval)
+        assert not together - alone
+
+
+class TestState:
+    def test_resumes_through_json(self) -> None:
+        manual_seed(42)
+        randperm(700), normal(0, 1)
+        saved = json.dumps(get_state())
+        expected = [normal(0, 1), uniform(0, 1), normal(0, 1), randperm(5)]
+        manual_seed(0)
+        set_state(json.loads(saved))
+        assert [normal(0, 1), uniform(0, 1), normal(0, 1), randperm(5)] == expected
+
+    def test_forgets_the_present_spare(self) -> None:
+        manual_seed(42)
+        saved = get_state()
+        normal(0, 1)
+        set_state(saved)
+        assert normal(0, 1) == NORMALS[0]
+
+    def test_shape(self) -> None:
+        manual_seed(42)
+        uniform(0, 1)
+        state = get_state()
+        assert list(state) == ["algorithm", "words", "position", "spares"]
+        assert (state["algorithm"], state["position"], state["spares"]) == ("mt19937", 1, [])
+
+    def test_is_a_copy(self) -> None:
+        manual_seed(42)
+        words: Any = get_state()["words"]
+        words[:] = [1] * 624
+        assert uniform(0, 1) == FIRST_THREE[42][0]
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (
+                {"algorithm": "philox"},
+                "algorithm must be 'mt19937', got 'philox'",
+            ),
+            ({"words": 3}, "words must be a list, got 3"),
+            ({"words": [1] * 623}, "words must have 624 entries, got 623"),
+            (
+                {"words": [1] * 623 + [2**32]},
+                "words must be integers in [0, 2**32), got 4294967296",
+            ),
+            ({"words": [1] * 623 + [-1]}, "words must be integers in [0, 2**32), got -1"),
+            ({"words": [1] * 623 + [True]}, "words must be integers in [0, 2**32), got True"),
+            ({"words": [1] * 623 + [1.0]}, "words must be integers in [0, 2**32), got 1.0"),
+            (
+                {"words": [2**31 - 1] + [0] * 623},
+                "words must not all be zero, got 2147483647",
+            ),
+            ({"position": 625}, "position must be an integer in [0, 624], got 625"),
+            ({"position": -1}, "position must be an integer in [0, 624], got -1"),
+            ({"position": "1"}, "position must be an integer in [0, 624], got '1'"),
+            ({"spares": None}, "spares must be a list, got None"),
+            ({"spares": ["1"]}, "spares must be floats within +-8.6, got '1'"),
+            ({"spares": [0.0, math.nan]}, "spares must be floats within +-8.6, got nan"),
+            ({"spares": [-9.0]}, "spares must be floats within +-8.6, got -9.0"),
+            (
+                {"seed": 1},
+                "state must have the entries ['algorithm', 'words', 'position', 'spares'], "
+                "got ['algorithm', 'words', 'position', 'spares', 'seed']",
+            ),
+        ],
+    )
+    def test_damaged(self, change: dict[str, object], message: str) -> None:
+        before = get_state()
+        full = f"set_state: {message}; pass what get_state() returned"
+        with pytest.raises(ValueError, match=exactly(full)):
+            set_state({**before, "words": [1] * 624, "position": 3, "spares": [0.5], **change})
+        assert get_state() == before
+
+    def test_missing_entry(self) -> None:
+        state = get_state()
+        del state["spares"]
+        message = (
+            "set_state: state must have the entries ['algorithm', 'words', 'position', 'spares'], "
+            "got ['algorithm', 'words', 'position']; pass what get_state() returned"
+        )
+        with pytest.raises(ValueError, match=exactly(message)):
+            set_state(state)
+
+    def test_not_a_mapping(self) -> None:
+        message = "set_state: state must be a dict, got [1]; pass what get_state() returned"
+        wrong: Any = [1]
+        with pytest.raises(TypeError, match=exactly(message)):
+            set_state(wrong)
+
+
+class TestMisuse:
+    @pytest.mark.parametrize("seed", [True, 1.0, "42", None])
+    def test_seed_type(self, seed: Any) -> None:
+        message = f"manual_seed: seed must be an int, got {seed!r}; convert it with int()"
+        with pytest.raises(TypeError, match=exactly(message)):
+            manual_seed(seed)
+
+    @pytest.mark.parametrize(
+        ("seed", "shown"),
+        [(2**64, "0x10000000000000000"), (-(2**63) - 1, "-0x8000000000000001")],
+    )
+    def test_seed_range(self, seed: int, shown: str) -> None:
+        before = get_state()
+        message = f"manual_seed: seed must be in [-2**63, 2**64), got {shown}; use seed % 2**32"
+        with pytest.raises(ValueError, match=exactly(message)):
+            manual_seed(seed)
+        assert get_state() == before
+
+    @pytest.mark.parametrize("function", [uniform, normal])
+    @pytest.mark.parametrize("wrong", [True, "1", None, 1j])
+    @pytest.mark.parametrize("place", [0, 1])
+    def test_number_type(self, function: Callable[..., float], wrong: object, place: int) -> None:
+        names = {uniform: ("low", "high"), normal: ("mean", "std")}[function]
+        arguments: list[object] = [0.0, 1.0]
+        arguments[place] = wrong
+        message = (
+            f"{function.__name__}: {names[place]} must be a number, got {wrong!r}; "
+            "convert it with float()"
+        )
+        with pytest.raises(TypeError, match=exactly(message)):
+            function(*arguments)
+
+    @pytest.mark.parametrize("function", [uniform, normal])
+    @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf, 3.5e38, 10**400])
+    @pytest.mark.parametrize("place", [0, 1])
+    def test_number_range(self, function: Callable[..., float], wrong: float, place: int) -> None:
+        names = {uniform: ("low", "high"), normal: ("mean", "std")}[function]
+        arguments = [0.0, 1.0]
+        arguments[place] = wrong
+        message = (
+            f"{function.__name__}: {names[place]} must be a finite float32, got {wrong!r}; "
+            "pass a number between -3.4e38 and 3.4e38"
+        )
+        with pytest.raises(ValueError, match=exactly(message)):
+            function(*arguments)
+
+    @pytest.mark.parametrize(("low", "high"), [(1, 0), (1.0, 1.0), (1.0, 1.0 + 1e-9)])
+    def test_empty_range(self, low: float, high: float) -> None:
+        message = (
+            f"uniform: low must be below high in float32, got low={low!r} and high={high!r}; "
+            "swap them or widen the range"
+        )
+        with pytest.raises(ValueError, match=exactly(message)):
+            uniform(low, high)
+
+    def test_too_wide_a_range(self) -> None:
+        message = (
+            "uniform: high - low must fit in a float32, got low=-3e+38 and high=3e+38; "
+            "narrow the range"
+        )
+        with pytest.raises(ValueError, match=exactly(message)):
+            uniform(-3e38, 3e38)
+
+    def test_negative_std(self) -> None:
+        message = "normal: std must be >= 0, got -0.5; pass abs(std)"
+        with pytest.raises(ValueError, match=exactly(message)):
+            normal(0, -0.5)
+
+    def test_too_large_a_spread(self) -> None:
+        message = "normal: draws must fit in a float32, got mean=0 and std=4e+37; scale them down"
+        with pytest.raises(ValueError, match=exactly(message)):
+            normal(0, 4e37)
+
+    @pytest.mark.parametrize("n", [True, 3.0, "3", None])
+    def test_randperm_type(self, n: Any) -> None:
+        message = f"randperm: n must be an int, got {n!r}; convert it with int()"
+        with pytest.raises(TypeError, match=exactly(message)):
+            randperm(n)
+
+    @pytest.mark.parametrize("n", [-1, 2**26 + 1])
+    def test_randperm_range(self, n: int) -> None:
+        message = f"randperm: n must be in [0, 2**26], got {n}; pass the length of a shorter list"
+        with pytest.raises(ValueError, match=exactly(message)):
+            randperm(n)
+
+
+SEEDS = [*range(100), -1, -(2**63), 2**32 - 1, 2**32, 2**63, 2**64 - 1]
+
+
+@pytest.mark.torch
+class TestAgainstTorch:
+    @pytest.fixture
+    def torch(self) -> Any:
+        torch = pytest.importorskip("torch")
+        fuses = torch.backends.cpu.get_cpu_capability() != "DEFAULT"
+        if platform.machine() in ("x86_64", "AMD64") and not fuses:
+            pytest.skip("without AVX2 torch rounds the product and the sum separately")
+        return torch
+
+    @pytest.mark.parametrize("nin", [1, 2, 3, 7, 16, 100])
+    @pytest.mark.parametrize("nout", [1, 2, 5, 16, 31])
+    def test_linear(self, torch: Any, nin: int, nout: int) -> None:
+        for seed in SEEDS:
+            torch.manual_seed(seed)
+            layer = torch.nn.Linear(nin, nout)
+            expected = layer.weight.flatten().tolist() + layer.bias.tolist()
+            manual_seed(seed)
+            assert linear(nin, nout) == expected, seed
+
+    @pytest.mark.parametrize("size", [1, 15, 16, 17, 1000, 5000])
+    @pytest.mark.parametrize(
+        ("low", "high"),
+        [
+            (0, 1),
+            (-0.7, 0.3),
+            (1e-20, 3),
+            (-1e-20, 3),
+            (0.1, 1e6),
+            (5, 5.0001),
+            (1e-3, 5e3),
+            (-1e38, 2e38),
+            (0, 1e-44),
+        ],
+    )
+    def test_uniform(self, torch: Any, size: int, low: float, high: float) -> None:
+        for seed in SEEDS[:: 1 if size < 1000 else 25]:
+            torch.manual_seed(seed)
+            expected = torch.empty(size).uniform_(low, high).tolist()
+            manual_seed(seed)
+            assert [uniform(low, high) for _ in range(size)] == expected, seed
+
+    @pytest.mark.parametrize("n", [0, 1, 2, 3, 10, 100, 1000, 70_000])
+    def test_randperm(self, torch: Any, n: int) -> None:
+        for seed in SEEDS[:: 1 if n < 10_000 else 50]:
+            torch.manual_seed(seed)
+            expected = [torch.randperm(n).tolist(), torch.rand(1).item()]
+            manual_seed(seed)
+            assert [randperm(n), uniform(0, 1)] == expected, seed
+
+    @pytest.mark.parametrize("size", [1, 2, 7, 15])
+    @pytest.mark.parametrize(("mean", "std"), [(0, 1), (0, 0.02), (3, 0.1), (-1e3, 1e-3)])
+    def test_normal(self, torch: Any, size: int, mean: float, std: float) -> None:
+        for seed in SEEDS:
+            torch.manual_seed(seed)
+            expected = [*torch.empty(size).normal_(mean, std).tolist(), torch.randn(1).item()]
+            manual_seed(seed)
+            drawn = [normal(mean, std) for _ in range(size)]
+            assert [*drawn, normal(0, 1)] == expected, seed
+
+    def test_larger_normal_tensors_are_another_stream(self, torch: Any) -> None:
+        torch.manual_seed(0)
+        manual_seed(0)
+        assert [normal(0, 1) for _ in range(16)] != torch.randn(16).tolist()
+
+    def test_out_of_range_seeds_are_refused_alike(self, torch: Any) -> None:
+        for seed in (2**64, -(2**63) - 1):
+            for seeding in (torch.manual_seed, manual_seed):
+                with pytest.raises(ValueError, match=r"Overflow|seed must be in"):
+                    seeding(seed)

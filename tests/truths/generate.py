@@ -1,0 +1,343 @@
+"""Compute the stored truths of the primitives with mpmath: ``python tests/truths/generate.py``.
+
+For every row of the table that users reach, at random points of its domain and at hard points, the
+value and each partial are computed to 60 digits and more and written to ``truths.json`` as pairs
+(high, low) of floats, whose sum is the truth to about 32 digits. Floats are stored as hexadecimal
+strings. The tests read the file and need no mpmath.
+"""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from math import inf, isfinite, isinf, nextafter
+from pathlib import Path
+
+import mpmath
+from mpmath import mp, mpf
+
+from microgradlib.primitives import PRIMITIVES, Interval, Primitive
+
+FILE = Path(__file__).with_name("truths.json")
+POINTS = 100  # random points for each row, beside the hard ones
+Truth = Callable[..., tuple[mpf, tuple[mpf, ...]]]
+LARGEST = float.fromhex("0x1.fffffffffffffp+1023")
+HARD = (0.0, 5e-324, 2.2250738585072014e-308, 1e-300, 1e-160, 1e-20, 1e-8, 0.1, 0.5, 1.0, 2.0)
+HARD += (3.0, 10.0, 19.0, 36.5, 100.0, 300.0, 700.0, 740.0, 1e8, 1e16, 1e150, 1e300, LARGEST)
+
+
+def exactly(x: mpf) -> Fraction:
+    sign, mantissa, exponent, _ = mpf(x)._mpf_
+    value = Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+    return -value if sign else value
+
+
+def modulo(whole: Callable[[Fraction], int]) -> Truth:
+    def truth(x: mpf, y: mpf) -> tuple[mpf, tuple[mpf, ...]]:
+        n = whole(exactly(x) / exactly(y))
+        rest = exactly(x) - n * exactly(y)
+        return mpf(rest.numerator) / rest.denominator, (mpf(1), -mpf(n))
+
+    return truth
+
+
+def sech2(x: mpf) -> mpf:
+    return mp.sech(x) ** 2
+
+
+def logistic(x: mpf) -> mpf:
+    return 1 / (1 + mp.exp(-x)) if x >= 0 else mp.exp(x) / (1 + mp.exp(x))
+
+
+def logistic_prime(x: mpf) -> mpf:
+    return logistic(x) * logistic(-x)
+
+
+def erfc(x: mpf) -> mpf:
+    return mp.erfc(x) if abs(x) < 1e4 else mpf(0 if x > 0 else 2)
+
+
+def normal_cdf(x: mpf) -> mpf:
+    return erfc(-x / mp.sqrt(2)) / 2
+
+
+def normal_pdf(x: mpf) -> mpf:
+    return mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
+
+
+def gelu_tanh(x: mpf) -> tuple[mpf, tuple[mpf, ...]]:
+    a, c = mpf(44715) / 1000000, mp.sqrt(2 / mp.pi)
+    w = 2 * c * (x + a * x**3)
+    return x * logistic(w), (logistic(w) + x * 2 * c * (1 + 3 * a * x * x) * logistic_prime(w),)
+
+
+def hypot(*xs: mpf) -> tuple[mpf, tuple[mpf, ...]]:
+    r = mp.sqrt(sum(x * x for x in xs))
+    return r, tuple(x / r if r else mpf(0) for x in xs)
+
+
+def atan2(y: mpf, x: mpf) -> tuple[mpf, tuple[mpf, ...]]:
+    s = x * x + y * y
+    return mp.atan2(y, x), (x / s, -y / s) if s else (mpf(0), mpf(0))
+
+
+def power(x: mpf, y: mpf) -> tuple[mpf, tuple[mpf, ...]]:
+    if x == 0:
+        slope = mpf(0) if y == 0 or y > 1 else mpf(1) if y == 1 else mpf(inf)
+        return mpf(y == 0), (slope, mpf(0))
+    value = mp.power(abs(x), y) * (-1 if x < 0 and int(y) % 2 else 1)
+    return value, (y * value / x, value * mp.log(x) if x > 0 else mpf("nan"))
+
+
+def prod(*xs: mpf) -> tuple[mpf, tuple[mpf, ...]]:
+    others = [mp.fprod(xs[:i] + xs[i + 1 :]) for i in range(len(xs))]
+    return mp.fprod(xs), tuple(others)
+
+
+def dot(bias: mpf, *factors: mpf) -> tuple[mpf, tuple[mpf, ...]]:
+    ws, xs = factors[: len(factors) // 2], factors[len(factors) // 2 :]
+    return bias + mp.fdot(ws, xs), (mpf(1), *xs, *ws)
+
+
+def mse(*values: mpf) -> tuple[mpf, tuple[mpf, ...]]:
+    n = len(values) // 2
+    differences = [o - t for o, t in zip(values[:n], values[n:], strict=True)]
+    slopes = [2 * d / n for d in differences]
+    return sum(d * d for d in differences) / n, (*slopes, *[-s for s in slopes])
+
+
+def bce(p: mpf, t: mpf) -> tuple[mpf, tuple[mpf, ...]]:
+    log_p = max(mp.log(p), mpf(-100)) if p else mpf(-100)
+    log_q = max(mp.log1p(-p), mpf(-100)) if p < 1 else mpf(-100)
+    dt = mp.log1p(-p) - mp.log(p) if 0 < p < 1 else mpf(-inf if p else inf)
+    return -(t * log_p + (1 - t) * log_q), ((p - t) / max(p * (1 - p), mpf(1e-12)), dt)
+
+
+def weights(xs: tuple[mpf, ...]) -> list[mpf]:
+    top = max(xs)
+    exps = [mp.exp(x - top) for x in xs]
+    return [e / mp.fsum(exps) for e in exps]
+
+
+def logsumexp(*xs: mpf) -> tuple[mpf, tuple[mpf, ...]]:
+    top = max(xs)
+    return top + mp.log(mp.fsum(mp.exp(x - top) for x in xs)), tuple(weights(xs))
+
+
+def log_softmax(*xs: mpf) -> tuple[mpf, tuple[mpf, ...]]:
+    _, *others = weights(xs)
+    value = -mp.log1p(mp.fsum(mp.exp(x - xs[0]) for x in xs[1:]))
+    return value, (mp.fsum(others), *[-q for q in others])
+
+
+def softmax(*xs: mpf) -> tuple[mpf, tuple[mpf, ...]]:
+    p, *others = weights(xs)
+    return p, (p * mp.fsum(others), *[-p * q for q in others])
+
+
+def unary(value: Callable[[mpf], mpf], slope: Callable[[mpf], mpf]) -> Truth:
+    return lambda x: (value(x), (slope(x),))
+
+
+def inverse(x: mpf) -> mpf:
+    return 1 / x if x else mpf(inf)
+
+
+TRUTHS: dict[str, Truth] = {
+    "add": lambda x, y: (x + y, (mpf(1), mpf(1))),
+    "subtract": lambda x, y: (x - y, (mpf(1), mpf(-1))),
+    "multiply": lambda x, y: (x * y, (y, x)),
+    "divide": lambda x, y: (x / y, (1 / y, -x / y**2)),
+    "modulo": modulo(lambda q: q.__floor__()),
+    "fmod": modulo(lambda q: q.__trunc__()),
+    "remainder": modulo(round),
+    "power": power,
+    "power_c": lambda x, c: (power(x, c)[0], power(x, c)[1][:1]),
+    "negative": unary(lambda x: -x, lambda x: mpf(-1)),
+    "abs": unary(abs, mp.sign),
+    "exp": unary(mp.exp, mp.exp),
+    "exp2": unary(lambda x: mp.power(2, x), lambda x: mp.power(2, x) * mp.ln2),
+    "expm1": unary(mp.expm1, mp.exp),
+    "log": unary(mp.log, inverse),
+    "log2": unary(lambda x: mp.log(x) / mp.ln2, lambda x: 1 / (x * mp.ln2)),
+    "log10": unary(lambda x: mp.log(x) / mp.ln10, lambda x: 1 / (x * mp.ln10)),
+    "log1p": unary(mp.log1p, lambda x: 1 / (1 + x)),
+    "sqrt": unary(mp.sqrt, lambda x: inverse(2 * mp.sqrt(x))),
+    "cbrt": unary(
+        lambda x: mp.sign(x) * mp.cbrt(abs(x)), lambda x: inverse(3 * mp.cbrt(abs(x)) ** 2)
+    ),
+    "sin": unary(mp.sin, mp.cos),
+    "cos": unary(mp.cos, lambda x: -mp.sin(x)),
+    "tan": unary(mp.tan, lambda x: 1 / mp.cos(x) ** 2),
+    "asin": unary(mp.asin, lambda x: inverse(mp.sqrt((1 - x) * (1 + x)))),
+    "acos": unary(mp.acos, lambda x: -inverse(mp.sqrt((1 - x) * (1 + x)))),
+    "atan": unary(mp.atan, lambda x: 1 / (1 + x * x)),
+    "atan2": atan2,
+    "sinh": unary(mp.sinh, mp.cosh),
+    "cosh": unary(mp.cosh, mp.sinh),
+    "tanh": unary(mp.tanh, sech2),
+    "asinh": unary(mp.asinh, lambda x: 1 / mp.sqrt(1 + x * x)),
+    "acosh": unary(mp.acosh, lambda x: inverse(mp.sqrt((x - 1) * (x + 1)))),
+    "atanh": unary(mp.atanh, lambda x: 1 / ((1 - x) * (1 + x))),
+    "hypot": hypot,
+    "erf": unary(lambda x: mp.erf(x) if abs(x) < 1 else mp.sign(x) * (1 - erfc(abs(x))), lambda x: 2 / mp.sqrt(mp.pi) * mp.exp(-x * x)),
+    "erfc": unary(erfc, lambda x: -2 / mp.sqrt(mp.pi) * mp.exp(-x * x)),
+    "gamma": unary(mp.gamma, lambda x: mp.gamma(x) * mp.digamma(x)),
+    "lgamma": unary(lambda x: mp.log(abs(mp.gamma(x))) if x < 0 else mp.loggamma(x), mp.digamma),
+    "sigmoid": unary(logistic, logistic_prime),
+    "log_sigmoid": unary(
+        lambda x: -mp.log1p(mp.exp(-x)) if x >= 0 else x - mp.log1p(mp.exp(x)),
+        lambda x: logistic(-x),
+    ),
+    "softplus": unary(
+        lambda x: x + mp.log1p(mp.exp(-x)) if x >= 0 else mp.log1p(mp.exp(x)), logistic
+    ),
+    "relu": unary(lambda x: max(x, mpf(0)), lambda x: mpf(x > 0)),
+    "leaky_relu": lambda x, a: (
+        x if x > 0 else a * x,
+        (mpf(1) if x > 0 else a if x < 0 else min(max(a, mpf(0)), mpf(1)),),
+    ),
+    "elu": lambda x, a: (
+        x if x > 0 else a * mp.expm1(x),
+        (mpf(1) if x > 0 else a * mp.exp(x) if x < 0 else min(max(a, mpf(0)), mpf(1)),),
+    ),
+    "gelu": unary(lambda x: x * normal_cdf(x), lambda x: normal_cdf(x) + x * normal_pdf(x)),
+    "gelu_tanh": gelu_tanh,
+    "silu": unary(lambda x: x * logistic(x), lambda x: logistic(x) + x * logistic_prime(x)),
+    "maximum": lambda x, y: (max(x, y), ((mp.sign(x - y) + 1) / 2, (mp.sign(y - x) + 1) / 2)),
+    "minimum": lambda x, y: (min(x, y), ((mp.sign(y - x) + 1) / 2, (mp.sign(x - y) + 1) / 2)),
+    "maximum_c": lambda x, c: (max(x, c), (mpf(x > c),)),
+    "minimum_c": lambda x, c: (min(x, c), (mpf(x < c),)),
+    "clip": lambda x, low, high: (min(max(x, low), high), (mpf(low < x < high),)),
+    "copysign": lambda x, y: (
+        abs(x) if y >= 0 else -abs(x),
+        (mp.sign(x) if y >= 0 else -mp.sign(x),),
+    ),
+    "sum": lambda *xs: (mp.fsum(xs), (mpf(1),) * len(xs)),
+    "mean": lambda *xs: (mp.fsum(xs) / len(xs), (mpf(1) / len(xs),) * len(xs)),
+    "prod": prod,
+    "dot": dot,
+    "mse": mse,
+    "bce": bce,
+    "logsumexp": logsumexp,
+    "softmax": softmax,
+    "log_softmax": log_softmax,
+}
+
+
+def truth(name: str, inputs: tuple[float, ...]) -> tuple[mpf, ...]:
+    """Return the value and the partials, at a precision that no longer changes them."""
+    last: tuple[mpf, ...] = ()
+    for digits in (60, 120, 240, 480, 960, 1920):
+        with mpmath.workdps(digits):
+            value, partials = TRUTHS[name](*map(mpf, inputs))
+            new = (value, *partials)
+            if last and all(map(agree, last, new)):
+                return new
+            last = new
+    raise ArithmeticError(f"no agreement on {name}{inputs}: {last}")
+
+
+def agree(a: mpf, b: mpf) -> bool:
+    """Whether a and b are equal as far as a pair of floats can tell."""
+    underflow = max(abs(a), abs(b)) < mpf(10) ** -400
+    return a == b or underflow or bool(abs(a - b) <= abs(b) * mpf(10) ** -40 or mp.isnan(a + b))
+
+
+def pair(x: mpf) -> list[str]:
+    """Return x as the hexadecimal strings of two floats, the nearest and the nearest rest."""
+    high = float(x)
+    with mpmath.workdps(2000):
+        low = float(x - mpf(high)) if isfinite(high) else 0.0
+    return [high.hex(), low.hex()]
+
+
+def draw(rng: random.Random, interval: Interval) -> float:
+    """Draw from an interval: evenly near 0, or of any magnitude, or close to an end."""
+    low, high = interval
+    kind = rng.randrange(4)
+    if kind == 0 and isfinite(low) and isfinite(high):
+        return rng.uniform(low, high)
+    if kind == 1:
+        x = rng.uniform(-40.0, 40.0)
+    elif kind == 2:
+        x = rng.choice((-1, 1)) * 10.0 ** rng.uniform(-320.0, 308.0)
+    else:
+        x = rng.uniform(-3.0, 3.0)
+    if low <= x <= high:
+        return x
+    if low <= -x <= high:
+        return -x
+    return min(max(low, 0.0), high) + rng.random() * min(high - low, 1.0)
+
+
+def hard_points(row: Primitive) -> Iterator[float]:
+    for x in HARD:
+        yield x
+        yield -x
+    for center in row.near:
+        for k in range(1, 54, 4):
+            yield center + 2.0**-k
+            yield center - 2.0**-k
+        yield center
+        yield nextafter(center, inf)
+        yield nextafter(center, -inf)
+
+
+def points(row: Primitive) -> Iterator[tuple[float, ...]]:
+    """Yield random points of the domain, then points with hard numbers in every place."""
+    rng = random.Random(row.name)
+    for _ in range(POINTS):
+        yield one_point(row, rng)
+    for x in hard_points(row):
+        point = one_point(row, rng)
+        i = rng.randrange(len(point))
+        yield (*point[:i], x, *point[i + 1 :])
+        yield (x,) * len(point)
+
+
+def one_point(row: Primitive, rng: random.Random) -> tuple[float, ...]:
+    n = rng.choice(row.arities)
+    domains = row.domain if len(row.domain) == n else row.domain * n
+    point = [draw(rng, interval) for interval in domains]
+    if row.name in ("power", "power_c"):
+        point[1] = rng.choice((point[1], rng.uniform(-5, 5), float(rng.randrange(-5, 6)), 0.5))
+        point[0] = point[0] if point[1] == round(point[1]) else abs(point[0])
+    if row.name == "clip":
+        point[1:] = sorted(point[1:])
+    return tuple(point)
+
+
+def admissible(row: Primitive, point: tuple[float, ...]) -> bool:
+    """Whether the row is defined there, and its value is a finite float."""
+    domains = row.domain if len(row.domain) == len(point) else row.domain * len(point)
+    if row.name == "copysign" and point[1] == 0.0:
+        return False  # mpmath has no -0
+    if not all(i.low <= x <= i.high and not isinf(x) for i, x in zip(domains, point, strict=True)):
+        return False
+    try:
+        return isfinite(row.evaluate(*point))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return False
+
+
+def main() -> None:
+    stored = {}
+    for name, row in PRIMITIVES.items():
+        if row.helper:
+            continue
+        cases = []
+        for point in dict.fromkeys(points(row)):
+            if admissible(row, point):
+                cases.append([[x.hex() for x in point], *map(pair, truth(name, point))])
+        stored[name] = cases
+        print(f"{name:12} {len(cases)}", flush=True)
+    lines = [
+        f"{json.dumps(name)}: [\n" + ",\n".join(json.dumps(case) for case in cases) + "]"
+        for name, cases in stored.items()
+    ]
+    FILE.write_text("{" + ",\n".join(lines) + "}\n", encoding="ascii")
+
+
+if __name__ == "__main__":
+    main()
