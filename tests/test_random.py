@@ -328,8 +328,10 @@ class TestState:
             ({"spares": [-9.0]}, "spares must be floats within +-8.6, got -9.0"),
             (
                 {"seed": 1},
-                "state must have the entries ['algorithm', 'words', 'position', 'spares'], "
-                "got ['algorithm', 'words', 'position', 'spares', 'seed']",
+                (
+                    "state must have the entries ['algorithm', 'words', 'position', 'spares'], "
+                    "got ['algorithm', 'words', 'position', 'spares', 'seed']"
+                ),
             ),
         ],
     )

@@ -7,6 +7,8 @@ next to the root of a slope. NaN in gives NaN out, and an infinite input gives t
 import math
 from collections.abc import Sequence
 
+from microgradlib.piecewise import leaky_relu_prime
+
 # A constant that needs more than 53 bits is the sum of two floats. All were computed with mpmath.
 
 # The roots of the slopes of silu, gelu and gelu_tanh.
@@ -95,31 +97,6 @@ def tanh_prime(x: float) -> float:
     return 4.0 * e / q / q
 
 
-# Functions with a kink at 0, where the slope is the least in magnitude between its two sides.
-
-
-def relu(x: float) -> float:
-    """Return max(x, 0)."""
-    return x if x > 0.0 or x != x else 0.0
-
-
-def step(x: float) -> float:
-    """Return 1 for x > 0, else 0: the slope of relu."""
-    return 1.0 if x > 0.0 else 0.0 if x <= 0.0 else x
-
-
-def leaky_relu(x: float, slope: float) -> float:
-    """Return x for x > 0, else slope * x."""
-    if x > 0.0 or x != x:
-        return x
-    return slope * x if slope else 0.0  # 0 * inf would be NaN
-
-
-def leaky_relu_prime(x: float, slope: float) -> float:
-    """Return d/dx leaky_relu(x, slope) = 1 for x > 0, slope for x < 0."""
-    return 1.0 if x > 0.0 else slope if x < 0.0 else _least_up_to_one(slope) if x == 0.0 else x
-
-
 def elu(x: float, alpha: float) -> float:
     """Return x for x > 0, else alpha * (exp(x) - 1)."""
     return x if x > 0.0 else alpha * math.expm1(x)
@@ -127,12 +104,7 @@ def elu(x: float, alpha: float) -> float:
 
 def elu_prime(x: float, alpha: float) -> float:
     """Return d/dx elu(x, alpha) = 1 for x > 0, alpha * exp(x) for x < 0."""
-    return 1.0 if x > 0.0 else _least_up_to_one(alpha) if x == 0.0 else _times_exp(alpha, x)
-
-
-def _least_up_to_one(a: float) -> float:
-    """Return the number of least magnitude between a and 1."""
-    return min(max(a, 0.0), 1.0)
+    return 1.0 if x > 0.0 else leaky_relu_prime(0.0, alpha) if x == 0.0 else _times_exp(alpha, x)
 
 
 # Functions of the form f(x) = x F(x) with F(x) + F(-x) = 1, so f'(x) + f'(-x) = 1.
@@ -276,17 +248,8 @@ def logsumexp(xs: Sequence[float]) -> float:
 def softmax(xs: Sequence[float]) -> list[float]:
     """Return exp(x) / (sum of exp(x)) for each x."""
     weights, total = _weights(xs)
-    return [w / total for w in weights]
-
-
-def softmax_jacobian_row(i: int, xs: Sequence[float]) -> list[float]:
-    """Return d softmax(xs)[i] / d xs[j] for each j: -p_i p_j, or p_i (sum of other p) at j = i."""
-    weights, total = _weights(xs)
-    p = weights[i] / total
-    p -= 2.0 * p * (math.fsum([-total, *weights]) / total)  # what rounding lost in total, squared
-    row = [-p * (w / total) for w in weights]
-    row[i] = p * (math.fsum([*weights, -weights[i]]) / total)  # never p * (1 - p)
-    return row
+    lost = math.fsum([-total, *weights]) / total  # by the rounding of total
+    return [p - p * lost for p in [w / total for w in weights]]
 
 
 def log_softmax(xs: Sequence[float]) -> list[float]:
@@ -295,14 +258,6 @@ def log_softmax(xs: Sequence[float]) -> list[float]:
     top = max(xs)
     log_total = math.log1p(math.fsum([-1.0, *weights]))
     return [(0.0 if x == top else x - top) - log_total for x in xs]
-
-
-def log_softmax_jacobian_row(i: int, xs: Sequence[float]) -> list[float]:
-    """Return d log_softmax(xs)[i] / d xs[j] for each j: -p_j, or the sum of other p at j = i."""
-    weights, total = _weights(xs)
-    row = [-w / total for w in weights]
-    row[i] = math.fsum([*weights, -weights[i]]) / total
-    return row
 
 
 def _weights(xs: Sequence[float]) -> tuple[list[float], float]:

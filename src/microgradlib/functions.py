@@ -6,7 +6,7 @@ from typing import Any, TypeVar, overload
 from microgradlib import primitives
 from microgradlib.errors import ShapeError
 from microgradlib.primitives import Primitive, to_float
-from microgradlib.value import Operand, Value, constant
+from microgradlib.value import Operand, Value
 
 T = TypeVar("T", float, Value)
 
@@ -23,7 +23,7 @@ def exp(x: T) -> T:
     Raises:
         OverflowError: if the result is too large for a float.
     """
-    return primitives.exp(x)  # type: ignore[no-any-return]
+    return primitives.exp(x)
 
 
 def exp2(x: T) -> T:
@@ -38,7 +38,7 @@ def exp2(x: T) -> T:
     Raises:
         OverflowError: if the result is too large for a float.
     """
-    return primitives.exp2(x)  # type: ignore[no-any-return]
+    return primitives.exp2(x)
 
 
 def expm1(x: T) -> T:
@@ -53,7 +53,7 @@ def expm1(x: T) -> T:
     Raises:
         OverflowError: if the result is too large for a float.
     """
-    return primitives.expm1(x)  # type: ignore[no-any-return]
+    return primitives.expm1(x)
 
 
 def log(x: T) -> T:
@@ -68,7 +68,7 @@ def log(x: T) -> T:
     Raises:
         ValueError: if x <= 0.
     """
-    return primitives.log(x)  # type: ignore[no-any-return]
+    return primitives.log(x)
 
 
 def log2(x: T) -> T:
@@ -83,7 +83,7 @@ def log2(x: T) -> T:
     Raises:
         ValueError: if x <= 0.
     """
-    return primitives.log2(x)  # type: ignore[no-any-return]
+    return primitives.log2(x)
 
 
 def log10(x: T) -> T:
@@ -98,7 +98,7 @@ def log10(x: T) -> T:
     Raises:
         ValueError: if x <= 0.
     """
-    return primitives.log10(x)  # type: ignore[no-any-return]
+    return primitives.log10(x)
 
 
 def log1p(x: T) -> T:
@@ -113,7 +113,7 @@ def log1p(x: T) -> T:
     Raises:
         ValueError: if x <= -1.
     """
-    return primitives.log1p(x)  # type: ignore[no-any-return]
+    return primitives.log1p(x)
 
 
 def sqrt(x: T) -> T:
@@ -128,19 +128,19 @@ def sqrt(x: T) -> T:
     Raises:
         ValueError: if x < 0.
     """
-    return primitives.sqrt(x)  # type: ignore[no-any-return]
+    return primitives.sqrt(x)
 
 
 def cbrt(x: T) -> T:
     """Return the cube root of x; its slope at 0 is infinite.
 
-    >>> cbrt(27.0)
-    3.0
+    >>> cbrt(8.0)
+    2.0
 
     Args:
         x: any number.
     """
-    return primitives.cbrt(x)  # type: ignore[no-any-return]
+    return primitives.cbrt(x)
 
 
 def sin(x: T) -> T:
@@ -155,7 +155,7 @@ def sin(x: T) -> T:
     Raises:
         ValueError: if x is infinite.
     """
-    return primitives.sin(x)  # type: ignore[no-any-return]
+    return primitives.sin(x)
 
 
 def cos(x: T) -> T:
@@ -170,7 +170,7 @@ def cos(x: T) -> T:
     Raises:
         ValueError: if x is infinite.
     """
-    return primitives.cos(x)  # type: ignore[no-any-return]
+    return primitives.cos(x)
 
 
 def tan(x: T) -> T:
@@ -185,7 +185,7 @@ def tan(x: T) -> T:
     Raises:
         ValueError: if x is infinite.
     """
-    return primitives.tan(x)  # type: ignore[no-any-return]
+    return primitives.tan(x)
 
 
 def asin(x: T) -> T:
@@ -200,7 +200,7 @@ def asin(x: T) -> T:
     Raises:
         ValueError: if x lies outside [-1, 1].
     """
-    return primitives.asin(x)  # type: ignore[no-any-return]
+    return primitives.asin(x)
 
 
 def acos(x: T) -> T:
@@ -215,7 +215,7 @@ def acos(x: T) -> T:
     Raises:
         ValueError: if x lies outside [-1, 1].
     """
-    return primitives.acos(x)  # type: ignore[no-any-return]
+    return primitives.acos(x)
 
 
 def atan(x: T) -> T:
@@ -227,7 +227,7 @@ def atan(x: T) -> T:
     Args:
         x: any number.
     """
-    return primitives.atan(x)  # type: ignore[no-any-return]
+    return primitives.atan(x)
 
 
 def sinh(x: T) -> T:
@@ -242,7 +242,7 @@ def sinh(x: T) -> T:
     Raises:
         OverflowError: if the result is too large for a float.
     """
-    return primitives.sinh(x)  # type: ignore[no-any-return]
+    return primitives.sinh(x)
 
 
 def cosh(x: T) -> T:
@@ -257,7 +257,7 @@ def cosh(x: T) -> T:
     Raises:
         OverflowError: if the result is too large for a float.
     """
-    return primitives.cosh(x)  # type: ignore[no-any-return]
+    return primitives.cosh(x)
 
 
 def tanh(x: T) -> T:
@@ -269,7 +269,7 @@ def tanh(x: T) -> T:
     Args:
         x: any number.
     """
-    return primitives.tanh(x)  # type: ignore[no-any-return]
+    return primitives.tanh(x)
 
 
 def asinh(x: T) -> T:
@@ -281,7 +281,7 @@ def asinh(x: T) -> T:
     Args:
         x: any number.
     """
-    return primitives.asinh(x)  # type: ignore[no-any-return]
+    return primitives.asinh(x)
 
 
 def acosh(x: T) -> T:
@@ -296,7 +296,7 @@ def acosh(x: T) -> T:
     Raises:
         ValueError: if x < 1.
     """
-    return primitives.acosh(x)  # type: ignore[no-any-return]
+    return primitives.acosh(x)
 
 
 def atanh(x: T) -> T:
@@ -311,7 +311,7 @@ def atanh(x: T) -> T:
     Raises:
         ValueError: if abs(x) >= 1.
     """
-    return primitives.atanh(x)  # type: ignore[no-any-return]
+    return primitives.atanh(x)
 
 
 def erf(x: T) -> T:
@@ -323,7 +323,7 @@ def erf(x: T) -> T:
     Args:
         x: any number.
     """
-    return primitives.erf(x)  # type: ignore[no-any-return]
+    return primitives.erf(x)
 
 
 def erfc(x: T) -> T:
@@ -335,7 +335,7 @@ def erfc(x: T) -> T:
     Args:
         x: any number.
     """
-    return primitives.erfc(x)  # type: ignore[no-any-return]
+    return primitives.erfc(x)
 
 
 def gamma(x: T) -> T:
@@ -353,7 +353,7 @@ def gamma(x: T) -> T:
 
     Source: derivative gamma(x) * digamma(x), Abramowitz and Stegun, 6.3.1.
     """
-    return primitives.gamma(x)  # type: ignore[no-any-return]
+    return primitives.gamma(x)
 
 
 def lgamma(x: T) -> T:
@@ -370,7 +370,7 @@ def lgamma(x: T) -> T:
 
     Source: derivative digamma(x), Abramowitz and Stegun, 6.3.1.
     """
-    return primitives.lgamma(x)  # type: ignore[no-any-return]
+    return primitives.lgamma(x)
 
 
 def sigmoid(x: T) -> T:
@@ -382,7 +382,7 @@ def sigmoid(x: T) -> T:
     Args:
         x: any number.
     """
-    return primitives.sigmoid(x)  # type: ignore[no-any-return]
+    return primitives.sigmoid(x)
 
 
 def log_sigmoid(x: T) -> T:
@@ -394,7 +394,7 @@ def log_sigmoid(x: T) -> T:
     Args:
         x: any number.
     """
-    return primitives.log_sigmoid(x)  # type: ignore[no-any-return]
+    return primitives.log_sigmoid(x)
 
 
 def softplus(x: T) -> T:
@@ -408,7 +408,7 @@ def softplus(x: T) -> T:
 
     Source: Dugas et al., "Incorporating Second-Order Functional Knowledge" (2001).
     """
-    return primitives.softplus(x)  # type: ignore[no-any-return]
+    return primitives.softplus(x)
 
 
 def relu(x: T) -> T:
@@ -420,7 +420,7 @@ def relu(x: T) -> T:
     Args:
         x: any number.
     """
-    return primitives.relu(x)  # type: ignore[no-any-return]
+    return primitives.relu(x)
 
 
 def silu(x: T) -> T:
@@ -434,7 +434,7 @@ def silu(x: T) -> T:
 
     Source: Elfwing, Uchibe and Doya (2018), arXiv:1702.03118.
     """
-    return primitives.silu(x)  # type: ignore[no-any-return]
+    return primitives.silu(x)
 
 
 @overload
@@ -453,7 +453,7 @@ def atan2(y: Operand, x: Operand) -> Operand:
         y: any number.
         x: any number; at the origin both partials are 0 by decree.
     """
-    return primitives.atan2(y, x)  # type: ignore[no-any-return]
+    return primitives.atan2(y, x)
 
 
 @overload
@@ -469,7 +469,7 @@ def hypot(*xs: Operand) -> Operand:
     Args:
         xs: any numbers; at the origin all partials are 0.
     """
-    return primitives.hypot(*xs) if xs else 0.0  # type: ignore[no-any-return]
+    return primitives.hypot(*xs) if xs else 0.0
 
 
 @overload
@@ -492,8 +492,8 @@ def maximum(x: Operand, y: Operand) -> Operand:
     if not _needs_grad(x):
         x, y = y, x
     if not _needs_grad(y):
-        return primitives.maximum_c(x, y)  # type: ignore[no-any-return]
-    return primitives.maximum(x, y)  # type: ignore[no-any-return]
+        return primitives.maximum_c(x, y)
+    return primitives.maximum(x, y)
 
 
 @overload
@@ -515,8 +515,8 @@ def minimum(x: Operand, y: Operand) -> Operand:
     if not _needs_grad(x):
         x, y = y, x
     if not _needs_grad(y):
-        return primitives.minimum_c(x, y)  # type: ignore[no-any-return]
-    return primitives.minimum(x, y)  # type: ignore[no-any-return]
+        return primitives.minimum_c(x, y)
+    return primitives.minimum(x, y)
 
 
 def clip(x: T, low: float, high: float) -> T:
@@ -537,7 +537,7 @@ def clip(x: T, low: float, high: float) -> T:
     low, high = _plain("clip", "low", low), _plain("clip", "high", high)
     if not low <= high:
         raise ValueError(f"clip: low must be <= high, got low={low} and high={high}")
-    return primitives.clip(x, low, high)  # type: ignore[no-any-return]
+    return primitives.clip(x, low, high)  # type: ignore[return-value]
 
 
 @overload
@@ -555,11 +555,7 @@ def where(condition: object, x: Operand, y: Operand) -> Operand:
         x: any number.
         y: any number. If one of x and y is a Value, the result is a Value.
     """
-    chosen = x if condition else y
-    if isinstance(chosen, Value):
-        return chosen
-    chosen = to_float("where", chosen)
-    return constant(chosen) if isinstance(x, Value) or isinstance(y, Value) else chosen
+    return primitives.where(x, y, 1.0 if condition else 0.0)
 
 
 def leaky_relu(x: T, negative_slope: float = 0.01) -> T:
@@ -576,7 +572,7 @@ def leaky_relu(x: T, negative_slope: float = 0.01) -> T:
         TypeError: if negative_slope is not a plain number.
     """
     slope = _plain("leaky_relu", "negative_slope", negative_slope)
-    return primitives.leaky_relu(x, slope)  # type: ignore[no-any-return]
+    return primitives.leaky_relu(x, slope)  # type: ignore[return-value]
 
 
 def elu(x: T, alpha: float = 1.0) -> T:
@@ -594,7 +590,8 @@ def elu(x: T, alpha: float = 1.0) -> T:
 
     Source: Clevert, Unterthiner and Hochreiter (2015), arXiv:1511.07289.
     """
-    return primitives.elu(x, _plain("elu", "alpha", alpha))  # type: ignore[no-any-return]
+    alpha = _plain("elu", "alpha", alpha)
+    return primitives.elu(x, alpha)  # type: ignore[return-value]
 
 
 def gelu(x: T, approximate: str = "none") -> T:
@@ -616,7 +613,7 @@ def gelu(x: T, approximate: str = "none") -> T:
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
     row = primitives.gelu if approximate == "none" else primitives.gelu_tanh
-    return row(x)  # type: ignore[no-any-return]
+    return row(x)
 
 
 @overload
@@ -663,6 +660,8 @@ def prod(xs: Sequence[Operand]) -> Operand: ...
 def prod(xs: Sequence[Operand]) -> Operand:
     """Return the product of xs; its gradient is right also where some of them are 0.
 
+    Accurate unless the product of some of xs leaves the range of floats.
+
     >>> prod([2.0, 3.0, 4.0])
     24.0
 
@@ -693,7 +692,7 @@ def dot(ws: Sequence[Operand], xs: Sequence[Operand], bias: Operand = 0.0) -> Op
     ws, xs = _sequence("dot", ws), _sequence("dot", xs)
     if len(ws) != len(xs):
         raise ShapeError(f"dot: needs two sequences of one length, got {len(ws)} and {len(xs)}")
-    return primitives.dot(bias, *ws, *xs)  # type: ignore[no-any-return]
+    return primitives.dot(bias, *ws, *xs)
 
 
 @overload
@@ -781,7 +780,7 @@ def _sequence(function: str, xs: Sequence[Operand]) -> list[Operand]:
         ) from None
 
 
-def _reduce(primitive: Primitive, xs: Sequence[Operand], empty: float | None = None) -> Any:
+def _reduce(primitive: Primitive, xs: Sequence[Operand], empty: float | None = None) -> Operand:
     xs = _sequence(primitive.name, xs)
     if xs:
         return primitive(*xs)

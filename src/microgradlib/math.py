@@ -9,8 +9,9 @@
 0.0
 
 On plain numbers every name does what the standard module does, its exceptions included. On Values
-the differentiable functions record themselves; predicates (``isnan``) and rounding (``floor``) look
-at the data; and what would silently drop a gradient (``frexp``, ``modf``, ``ulp``) raises TypeError.
+the differentiable functions record themselves, predicates (``isnan``) and rounding (``floor``) look
+at the data, and what would silently drop a gradient (``frexp``, ``modf``, ``ulp``) raises a
+TypeError.
 """
 
 import math as _math
@@ -23,7 +24,7 @@ from microgradlib.errors import ShapeError as _ShapeError
 from microgradlib.value import Operand as _Operand
 from microgradlib.value import Value as _Value
 
-__all__ = [name for name in dir(_math) if not name.startswith("_")]  # noqa: PLE0605
+__all__ = [name for name in dir(_math) if not name.startswith("_")]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -40,7 +41,7 @@ def __dir__() -> list[str]:
 
 
 def _lift(on_values: _F) -> _F:
-    """Return the standard function of that name, replaced by ``on_values`` where it meets a Value."""
+    """Return the standard function, replaced by ``on_values`` where it meets a Value."""
     name = on_values.__name__
     standard = getattr(_math, name)
 
@@ -85,7 +86,7 @@ tanh = _lift(_f.tanh)
 
 
 @_lift
-def log(x: _Operand, base: _Operand | None = None) -> Any:
+def log(x: Any, base: Any = None) -> Any:
     return _f.log(x) if base is None else _f.log(x) / _f.log(base)
 
 
@@ -157,20 +158,20 @@ def isclose(a: _Operand, b: _Operand, *, rel_tol: float = 1e-9, abs_tol: float =
 
 def fsum(seq: Iterable[_Operand], /) -> Any:
     xs = list(seq)
-    return _f.sum(xs) if _any_value(xs) else _math.fsum(xs)  # type: ignore[arg-type]
+    return _f.sum(xs) if _any_value(xs) else _math.fsum(xs)
 
 
 def prod(iterable: Iterable[_Operand], /, *, start: _Operand = 1) -> Any:
     xs = list(iterable)
     if _any_value((start, *xs)):
         return _f.prod([start, *xs])
-    return _math.prod(xs, start=start)  # type: ignore[type-var]
+    return _math.prod(xs, start=start)
 
 
 def dist(p: Iterable[_Operand], q: Iterable[_Operand], /) -> Any:
     xs, ys = list(p), list(q)
     if not _any_value(xs + ys):
-        return _math.dist(xs, ys)  # type: ignore[arg-type]
+        return _math.dist(xs, ys)
     if len(xs) != len(ys):
         raise _ShapeError(f"dist: needs two points of one dimension, got {len(xs)} and {len(ys)}")
     return _f.hypot(*[x - y for x, y in zip(xs, ys, strict=True)])
@@ -181,7 +182,7 @@ if hasattr(_math, "sumprod"):  # since Python 3.12
     def sumprod(p: Iterable[_Operand], q: Iterable[_Operand], /) -> Any:
         xs, ys = list(p), list(q)
         if not _any_value(xs + ys):
-            return _math.sumprod(xs, ys)
+            return getattr(_math, "sumprod")(xs, ys)  # noqa: B009 (unknown to older type stubs)
         if len(xs) != len(ys):
             raise _ShapeError(f"sumprod: needs one length, got {len(xs)} and {len(ys)}")
         return _f.sum([x * y for x, y in zip(xs, ys, strict=True)])

@@ -210,36 +210,31 @@ def _activation(function: str, name: object) -> Callable[[Value], Value]:
     return ACTIVATIONS[name]
 
 
-class _Inputs:
-    """The inputs of a layer, looked at once for all of its neurons."""
-
-    __slots__ = ("data", "operands", "prev")
-
-    def __init__(self, function: str, x: Any, nin: int) -> None:
-        try:
-            self.operands = tuple(x)
-        except TypeError:
-            raise TypeError(
-                f"{function}: expected a list of {nin} numbers or Values, got {x!r}"
-            ) from None
-        if len(self.operands) != nin:
-            raise ShapeError(f"{function}: expected {nin} inputs, got {len(self.operands)}: {x!r}")
-        self.data = [
-            v if type(v) is float else v.data if type(v) is Value else to_float(function, v)
-            for v in self.operands
+def _neurons(function: str, x: Any, weights: list[list[Value]], biases: list[Value]) -> list[Value]:
+    """Return bias + weight[0] * x[0] + weight[1] * x[1] + ... of each neuron, as one node each."""
+    try:
+        x = tuple(x)
+    except TypeError:
+        raise TypeError(f"{function}: expected a list of numbers or Values, got {x!r}") from None
+    if len(x) != len(weights[0]):
+        raise ShapeError(f"{function}: expected {len(weights[0])} inputs, got {len(x)}: {x!r}")
+    # What concerns x is done once for all neurons.
+    data = [v.data if isinstance(v, Value) else to_float(function, v) for v in x]
+    needed = tuple([v for v in x if isinstance(v, Value) and v.requires_grad])
+    if not recording() or len(needed) not in (0, len(x)):
+        return [
+            record(primitives.dot, (bias, *weight, *x))
+            for weight, bias in zip(weights, biases, strict=True)
         ]
-        self.prev = tuple([v for v in self.operands if isinstance(v, Value) and v.requires_grad])
-
-    def neuron(self, weight: list[Value], bias: Value) -> Value:
-        """Return bias + weight[0] * x[0] + weight[1] * x[1] + ... as one node."""
-        prev = self.prev
-        if not (bias.requires_grad and recording() and len(prev) in (0, len(weight))):
-            return record(primitives.dot, (bias, *weight, *self.operands))
-        y, partials = primitives.affine(bias.data, [w.data for w in weight], self.data)
-        inputs = (bias, *weight, *self.operands)
-        if prev:
-            return node(primitives.dot, inputs, inputs, y, partials)
-        return node(primitives.dot, inputs, (bias, *weight), y, partials[: len(weight) + 1])
+    nodes = []
+    for weight, bias in zip(weights, biases, strict=True):
+        y, partials = primitives.affine(bias.data, [w.data for w in weight], data)
+        inputs = prev = (bias, *weight, *x)
+        if not needed:
+            prev = (bias, *weight)
+            partials = partials[: len(prev)]
+        nodes.append(node(primitives.dot, inputs, prev, y, partials))
+    return nodes
 
 
 class Neuron(Module):
@@ -250,7 +245,7 @@ class Neuron(Module):
     >>> neuron
     Neuron(nin=2, activation='tanh')
     >>> f"{neuron([1.0, 2.0]):.4f}"
-    '0.9160'
+    '0.9136'
 
     Args:
         nin: the number of inputs, at least 1.
@@ -276,7 +271,7 @@ class Neuron(Module):
 
     def forward(self, x: Any) -> Value:
         """Return the output for ``nin`` numbers or Values."""
-        return self._activation(_Inputs("Neuron", x, self.nin).neuron(self.w, self.b))
+        return self._activation(_neurons("Neuron", x, [self.w], [self.b])[0])
 
     def _summary(self) -> str:
         return f"Neuron(nin={self.nin}, activation={self.activation!r})"
@@ -320,8 +315,8 @@ class Layer(Module):
 
     def forward(self, x: Any) -> list[Value]:
         """Return ``nout`` outputs for ``nin`` numbers or Values."""
-        inputs, activation = _Inputs("Layer", x, self.nin), self._activation
-        return [activation(inputs.neuron(w, b)) for w, b in zip(self.weight, self.bias, strict=True)]
+        activation = self._activation
+        return [activation(z) for z in _neurons("Layer", x, self.weight, self.bias)]
 
     def _summary(self) -> str:
         return f"Layer(nin={self.nin}, nout={self.nout}, activation={self.activation!r})"
@@ -483,18 +478,19 @@ def cross_entropy(logits: Tree, targets: Tree) -> Any:
 
 def _flatten(function: str, outputs: Tree, targets: Tree) -> tuple[list[Operand], list[Operand]]:
     """Return the scalars of two equally nested lists, in the same order."""
-    if isinstance(outputs, list | tuple) and isinstance(targets, list | tuple):
-        if len(outputs) == len(targets) > 0:
-            if not any(isinstance(x, list | tuple) for x in (*outputs, *targets)):
-                return list(outputs), list(targets)
-            pairs = [_flatten(function, x, y) for x, y in zip(outputs, targets, strict=True)]
-            return [x for xs, _ in pairs for x in xs], [y for _, ys in pairs for y in ys]
-    elif not isinstance(outputs, list | tuple) and not isinstance(targets, list | tuple):
+    nests = isinstance(outputs, list | tuple), isinstance(targets, list | tuple)
+    if not any(nests):
         return [outputs], [targets]
-    raise ShapeError(
-        f"{function}: outputs and targets must have the same shape and not be empty, got "
-        f"{outputs!r} and {targets!r}"
-    )
+    if not all(nests) or len(outputs) != len(targets) or not outputs:
+        raise ShapeError(
+            f"{function}: outputs and targets must have the same shape and not be empty, got "
+            f"{outputs!r} and {targets!r}"
+        )
+    types = {type(x) for x in (*outputs, *targets)}
+    if list not in types and tuple not in types:
+        return outputs, targets
+    pairs = [_flatten(function, x, y) for x, y in zip(outputs, targets, strict=True)]
+    return [x for xs, _ in pairs for x in xs], [y for _, ys in pairs for y in ys]
 
 
 class MSELoss(Module):

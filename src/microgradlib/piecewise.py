@@ -50,7 +50,9 @@ def relu(x: float) -> float:
 
 def leaky_relu(x: float, slope: float) -> float:
     """Return x where x > 0, else slope * x."""
-    return x if x > 0.0 else slope * x
+    if x > 0.0 or x != x:
+        return x
+    return slope * x if slope else 0.0  # 0 * inf would be NaN
 
 
 def leaky_relu_prime(x: float, slope: float) -> float:

@@ -4,7 +4,7 @@ A row says how to compute the operation on floats and what its partial derivativ
 the partials is written once, as a function of the output and the inputs, in terms of operators and
 other rows. On floats it yields floats; on operands that carry their own hook (``Value``) it yields
 whatever that hook returns, so one rule serves backprop, gradients of gradients and code generation.
-For that reason a rule never branches on its data: a kink is a row of its own (``step``, ``sign``).
+For that reason a rule never branches on its data: a kink is a row of its own (``above``, ``sign``).
 """
 
 import math
@@ -12,9 +12,11 @@ import operator
 from collections.abc import Callable, Sequence
 from math import inf
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from microgradlib import activations, piecewise, special
+
+T = TypeVar("T")
 
 PRIMITIVES: dict[str, "Primitive"] = {}
 """Every row by name, in the order of the table."""
@@ -71,6 +73,16 @@ class Primitive(str):
         "static",
         "value_and_partials",
     )
+    name: str
+    forward: Callable[..., float]
+    partials: Callable[..., tuple[Any, ...]]
+    value_and_partials: Callable[..., tuple[float, tuple[float, ...]]]
+    domain: tuple[Interval, ...]
+    arities: tuple[int, ...]
+    static: int
+    selects: bool
+    near: tuple[float, ...]
+    helper: bool
 
     def __new__(
         cls,
@@ -101,14 +113,15 @@ class Primitive(str):
         PRIMITIVES[name] = self
         return self
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: T) -> T:
         """Compute the operation on floats, or let the operand that knows better do it."""
         for x in inputs:
             if type(x) is not float:
-                hook = getattr(x, "_apply", None)
+                hook: Any = getattr(x, "_apply", None)
                 if hook is not None:
-                    return hook(self, *inputs)
-        return self.evaluate(*[x if type(x) is float else to_float(self, x) for x in inputs])
+                    return hook(self, inputs)  # type: ignore[no-any-return]
+        data = [x if type(x) is float else to_float(self.name, x) for x in inputs]
+        return self.evaluate(*data)  # type: ignore[return-value, arg-type]
 
     def evaluate(self, *data: float) -> float:
         """Compute the operation on floats; an error names the operation and its inputs."""
@@ -117,7 +130,7 @@ class Primitive(str):
         except (ValueError, ZeroDivisionError, OverflowError) as error:
             raise self.explain(error, data) from None
 
-    def explain(self, error: Exception, data: tuple[float, ...]) -> Exception:
+    def explain(self, error: Exception, data: Sequence[float]) -> Exception:
         """Return an exception of the same type that names the operation, its inputs and remedy."""
         if isinstance(error, OverflowError):
             reason = "the result is too large for a float; scale the inputs down"
@@ -180,7 +193,7 @@ def _fuse(
         y = forward(*xs)
         return y, rule(y, *xs)
 
-    return {(1,): unary, (2,): binary}.get(arities, nary)
+    return unary if arities == (1,) else binary if arities == (2,) else nary
 
 
 # Rules that need more than one expression. The weights of a softmax are computed once, not per input.
@@ -200,6 +213,14 @@ def _log_softmax_partials(y: Any, *xs: Any) -> tuple[Any, ...]:
 def _softmax_partials(p: Any, *xs: Any) -> tuple[Any, ...]:
     diagonal, *others = _log_softmax_partials(p, *xs)
     return (p * diagonal, *[p * q for q in others])
+
+
+def _power_c_slope(x: float, c: float, k: float) -> float:
+    """Return the k-th derivative of x**c, c (c - 1) ... (c - k + 1) x**(c - k): 0 where c < k."""
+    slope = special.power_dx(x, c - (k - 1.0))
+    for i in range(int(k) - 1):
+        slope = slope * (c - i) if c != i else 0.0
+    return slope
 
 
 def _modulo_partials(z: Any, x: Any, y: Any) -> tuple[Any, Any]:
@@ -292,7 +313,7 @@ def _atan2_partials(angle: Any, y: Any, x: Any) -> tuple[Any, Any]:
     scale = norm_scale(hypot(y, x))
     y, x = y * scale, x * scale
     r = hypot(y, x)
-    return ratio(ratio(x, r), r) * scale, -ratio(ratio(y, r), r) * scale
+    return -quotient_dy(x, r) * scale, quotient_dy(y, r) * scale
 
 
 def _bce(p: float, t: float) -> float:
@@ -316,17 +337,24 @@ def _logit(p: float) -> float:
     return math.log(p / (1.0 - p))
 
 
+def _gelu_prime_partials(d: Any, x: Any) -> tuple[Any]:
+    p = SQRT_HALF * erf_prime(SQRT_HALF * x)
+    return (p - 0.5 * x * (x * p),)  # bracketed so that the tails are 0, not inf * 0
+
+
 def _gelu_tanh_prime_partials(d: Any, x: Any) -> tuple[Any]:
-    # gelu_tanh(x) = x * sigmoid(w), w = 2 c (x + a x^3)
-    a, c = 0.044715, math.sqrt(2.0 / math.pi)
-    w = 2.0 * c * x * (1.0 + a * x * x)
-    w1 = 2.0 * c * (1.0 + 3.0 * a * x * x)
-    w2 = 12.0 * a * c * x
+    # gelu_tanh(x) = x * sigmoid(w), w = 2 sqrt(2 / pi) (x + 0.044715 x^3). All is 0 beyond 30.
+    x = clip(x, -30.0, 30.0)
+    a = 2.0 * math.sqrt(2.0 / math.pi)
+    b = 0.044715 * a
+    w = x * (a + b * x * x)
+    w1 = a + 3.0 * b * x * x
+    w2 = 6.0 * b * x
     return (sigmoid_prime(w) * (2.0 * w1 + x * w2 - x * w1 * w1 * tanh(0.5 * w)),)
 
 
 LN2 = math.log(2.0)
-HALF_SQRT2 = math.sqrt(0.5)
+SQRT_HALF = math.sqrt(0.5)
 LOG2E = 1.0 / LN2
 LOG10E = math.log10(math.e)
 
@@ -341,7 +369,7 @@ modulo     = Primitive("modulo",     operator.mod,      _modulo_partials,       
 fmod       = Primitive("fmod",       math.fmod,         _modulo_partials,                             REAL, REAL, near=(0.0,))
 remainder  = Primitive("remainder",  math.remainder,    _modulo_partials,                             REAL, REAL, near=(0.0,))
 power      = Primitive("power",      special.power,     lambda z, x, y: (power_dx(x, y), power_dy(x, y)), REAL, REAL, symbol="**", near=(0.0, 1.0))
-power_c    = Primitive("power_c",    special.power,     lambda z, x, c: (power_c_dx(x, c),),          REAL, REAL, symbol="**", static=1, near=(0.0, 1.0))
+power_c    = Primitive("power_c",    special.power,     lambda z, x, c: (power_c_slope(x, c, 1.0),),          REAL, REAL, symbol="**", static=1, near=(0.0, 1.0))
 negative   = Primitive("negative",   operator.neg,      lambda y, x: (-1.0,),                         REAL, symbol="neg")
 abs_       = Primitive("abs",        abs,               lambda y, x: (sign(x),),                      REAL, near=(0.0,))
 
@@ -358,19 +386,19 @@ cbrt       = Primitive("cbrt",       math.cbrt,         lambda y, x: (cbrt_prime
 
 # Trigonometric and hyperbolic functions.
 sin        = Primitive("sin",        math.sin,          lambda y, x: (cos(x),),                       REAL, near=(0.0, math.pi / 2, math.pi))
-cos        = Primitive("cos",        math.cos,          lambda y, x: (-sin(x),),                      REAL, near=(0.0, math.pi / 2, math.pi))
+cos: Primitive = Primitive("cos",        math.cos,          lambda y, x: (-sin(x),),                      REAL, near=(0.0, math.pi / 2, math.pi))
 tan        = Primitive("tan",        math.tan,          lambda y, x: (1.0 + y * y,),                  REAL, near=(0.0, math.pi / 2, math.pi))
 asin       = Primitive("asin",       math.asin,         lambda y, x: (rsqrt((1.0 - x) * (1.0 + x)),), UNIT, near=(-1.0, 0.0, 1.0))
 acos       = Primitive("acos",       math.acos,         lambda y, x: (-rsqrt((1.0 - x) * (1.0 + x)),), UNIT, near=(-1.0, 0.0, 1.0))
 atan       = Primitive("atan",       math.atan,         lambda y, x: (atan_prime(x),),                REAL, near=(-1.0, 0.0, 1.0))
 atan2      = Primitive("atan2",      math.atan2,        _atan2_partials,                              REAL, REAL, near=(0.0,))
 sinh       = Primitive("sinh",       math.sinh,         lambda y, x: (cosh(x),),                      REAL, near=(0.0,))
-cosh       = Primitive("cosh",       math.cosh,         lambda y, x: (sinh(x),),                      REAL, near=(0.0,))
+cosh: Primitive = Primitive("cosh",       math.cosh,         lambda y, x: (sinh(x),),                      REAL, near=(0.0,))
 tanh       = Primitive("tanh",       math.tanh,         lambda y, x: (tanh_prime(x),),                REAL, near=(0.0,))
 asinh      = Primitive("asinh",      math.asinh,        lambda y, x: (reciprocal(hypot(1.0, x)),),    REAL, near=(0.0,))
 acosh      = Primitive("acosh",      math.acosh,        lambda y, x: (reciprocal(sqrt(x - 1.0) * sqrt(x + 1.0)),), Interval(1.0, inf), near=(1.0,))
 atanh      = Primitive("atanh",      math.atanh,        lambda y, x: (reciprocal((1.0 - x) * (1.0 + x)),), UNIT, near=(-1.0, 0.0, 1.0))
-hypot      = Primitive("hypot",      math.hypot,        _hypot_partials,                              REAL, arities=(1, 2, 3), near=(0.0,))
+hypot: Primitive = Primitive("hypot",      math.hypot,        _hypot_partials,                              REAL, arities=(1, 2, 3), near=(0.0,))
 
 # Special functions.
 erf        = Primitive("erf",        math.erf,          lambda y, x: (erf_prime(x),),                 REAL, near=(0.0,))
@@ -390,12 +418,13 @@ gelu_tanh   = Primitive("gelu_tanh",   activations.gelu_tanh,   lambda y, x: (ge
 silu        = Primitive("silu",        activations.silu,        lambda y, x: (silu_prime(x),),        REAL, near=(-1.278464542761074, 0.0))
 
 # Selections: the partial is exactly 0 for an input that was not selected, and no edge is kept to it.
+where       = Primitive("where",       lambda x, y, c: x if c else y, lambda z, x, y, c: (c, 1.0 - c),     REAL, REAL, UNIT, static=1, selects=True)
 maximum     = Primitive("maximum",   piecewise.maximum,   lambda z, x, y: (greater(x, y), greater(y, x)), REAL, REAL, selects=True, near=(0.0,))
 minimum     = Primitive("minimum",   piecewise.minimum,   lambda z, x, y: (greater(y, x), greater(x, y)), REAL, REAL, selects=True, near=(0.0,))
 maximum_c   = Primitive("maximum_c", piecewise.maximum, lambda y, x, c: (above(x, c),),               REAL, REAL, static=1, selects=True, near=(0.0,))
 minimum_c   = Primitive("minimum_c", piecewise.minimum, lambda y, x, c: (above(c, x),),               REAL, REAL, static=1, selects=True, near=(0.0,))
 clip        = Primitive("clip",      piecewise.clip,      lambda y, x, low, high: (inside(x, low, high),), REAL, REAL, REAL, static=2, selects=True)
-copysign    = Primitive("copysign",  math.copysign,     lambda z, x, y: (sign(x) * copysign(1.0, y),), REAL, REAL, static=1, near=(0.0,))
+copysign: Primitive = Primitive("copysign",  math.copysign,     lambda z, x, y: (sign(x) * copysign(1.0, y),), REAL, REAL, static=1, near=(0.0,))
 
 # Many inputs. dot takes (bias, *weights, *inputs), mse (*outputs, *targets); softmax and log_softmax
 # give the entry of their first input.
@@ -411,35 +440,35 @@ log_softmax = Primitive("log_softmax", lambda *xs: activations.log_softmax(xs)[0
 
 # Derivatives that only rules need: closed forms that stay accurate where composing the rows above
 # would cancel or overflow.
-quotient_dy      = Primitive("quotient_dy",      special.quotient_dy,          lambda d, x, y: (-reciprocal(y) * reciprocal(y), -2.0 * d / y), REAL, REAL, near=(0.0,), helper=True)
-power_dx         = Primitive("power_dx",         special.power_dx,             lambda d, x, y: (y * power_dx(x, y - 1.0), power(x, y - 1.0) + y * power_dy(x, y - 1.0)), REAL, REAL, near=(0.0, 1.0), helper=True)
-power_dy         = Primitive("power_dy",         special.power_dy,             lambda d, x, y: (power(x, y - 1.0) + y * power_dy(x, y - 1.0), d * log(x)), POSITIVE, REAL, near=(0.0, 1.0), helper=True)
-power_c_dx       = Primitive("power_c_dx",       special.power_dx,             lambda d, x, c: (c * power_c_dx(x, c - 1.0),), REAL, REAL, static=1, near=(0.0, 1.0), helper=True)
-reciprocal       = Primitive("reciprocal",       special.reciprocal,           lambda y, x: (-y * y,),                REAL, near=(0.0,), helper=True)
-rsqrt            = Primitive("rsqrt",            special.rsqrt,                lambda y, x: (-0.5 * y * y * y,),      POSITIVE, near=(0.0,), helper=True)
-ratio            = Primitive("ratio",            special.ratio,                lambda z, x, y: (reciprocal(y), -ratio(ratio(x, y), y)), REAL, REAL, near=(0.0,), helper=True)
-cbrt_prime       = Primitive("cbrt_prime",       special.cbrt_prime,           lambda d, x: (-2.0 / 3.0 * d * reciprocal(x),), REAL, near=(0.0,), helper=True)
-atan_prime       = Primitive("atan_prime",       special.atan_prime,           lambda d, x: (-2.0 * x * d * d,),      REAL, near=(-1.0, 0.0, 1.0), helper=True)
-tanh_prime       = Primitive("tanh_prime",       activations.tanh_prime,       lambda d, x: (-2.0 * tanh(x) * d,),    REAL, near=(0.0,), helper=True)
-erf_prime        = Primitive("erf_prime",        special.erf_prime,            lambda d, x: (-2.0 * x * d,),          REAL, near=(0.0,), helper=True)
-digamma          = Primitive("digamma",          special.digamma,              lambda d, x: (polygamma(x, 1.0),),     REAL, near=(0.0, 1.4616321449683622), helper=True)
-polygamma        = Primitive("polygamma",        lambda x, n: special.polygamma(int(n), x),            lambda d, x, n: (polygamma(x, n + 1.0),), POSITIVE, Interval(1.0, 4.0), static=1, near=(0.0,), helper=True)
-gamma_prime      = Primitive("gamma_prime",      special.gamma_prime,          lambda d, x: (gamma(x) * polygamma(x, 1.0) + d * digamma(x),), REAL, near=(0.0, 1.4616321449683622), helper=True)
-sigmoid_prime    = Primitive("sigmoid_prime",    activations.sigmoid_prime,    lambda d, x: (-d * tanh(0.5 * x),),    REAL, near=(0.0,), helper=True)
-leaky_relu_prime = Primitive("leaky_relu_prime", piecewise.leaky_relu_prime,   lambda d, x, a: (0.0,),                REAL, UNIT, static=1, helper=True)
-elu_prime        = Primitive("elu_prime",        activations.elu_prime,        lambda d, x, a: (d - above(x, 0.0),),        REAL, UNIT, static=1, helper=True)
-gelu_prime       = Primitive("gelu_prime",       activations.gelu_prime,       lambda d, x: ((1.0 - 0.5 * x * x) * HALF_SQRT2 * erf_prime(x * HALF_SQRT2),), REAL, helper=True)
-gelu_tanh_prime  = Primitive("gelu_tanh_prime",  activations.gelu_tanh_prime,  _gelu_tanh_prime_partials,             REAL, helper=True)
-silu_prime       = Primitive("silu_prime",       activations.silu_prime,       lambda d, x: (sigmoid_prime(x) * (2.0 - x * tanh(0.5 * x)),), REAL, helper=True)
-logit            = Primitive("logit",            _logit,                       lambda y, p: (reciprocal(p * (1.0 - p)),), Interval(0.0, 1.0), helper=True)
+quotient_dy: Primitive      = Primitive("quotient_dy",      special.quotient_dy,          lambda d, x, y: (quotient_dy(1.0, y), -2.0 * d / y), REAL, REAL, near=(0.0,), helper=True)
+power_dx: Primitive         = Primitive("power_dx",         special.power_dx,             lambda d, x, y: (y * power_dx(x, y - 1.0), power(x, y - 1.0) + y * power_dy(x, y - 1.0)), REAL, REAL, near=(0.0, 1.0), helper=True)
+power_dy: Primitive         = Primitive("power_dy",         special.power_dy,             lambda d, x, y: (power(x, y - 1.0) + y * power_dy(x, y - 1.0), d * power_dy(x, 0.0)), POSITIVE, REAL, near=(0.0, 1.0), helper=True)
+power_c_slope: Primitive    = Primitive("power_c_slope",    _power_c_slope,               lambda d, x, c, k: (power_c_slope(x, c, k + 1.0),), REAL, REAL, REAL, static=2, near=(0.0, 1.0), helper=True)
+reciprocal: Primitive       = Primitive("reciprocal",       special.reciprocal,           lambda y, x: (-y * y,),                REAL, near=(0.0,), helper=True)
+rsqrt: Primitive            = Primitive("rsqrt",            special.rsqrt,                lambda y, x: (-0.5 * y * y * y,),      POSITIVE, near=(0.0,), helper=True)
+ratio: Primitive            = Primitive("ratio",            special.ratio,                lambda z, x, y: (reciprocal(y), quotient_dy(x, y)), REAL, REAL, near=(0.0,), helper=True)
+cbrt_prime: Primitive       = Primitive("cbrt_prime",       special.cbrt_prime,           lambda d, x: (-2.0 / 3.0 * d * reciprocal(x),), REAL, near=(0.0,), helper=True)
+atan_prime: Primitive       = Primitive("atan_prime",       special.atan_prime,           lambda d, x: (-2.0 * x * d * d,),      REAL, near=(-1.0, 0.0, 1.0), helper=True)
+tanh_prime: Primitive       = Primitive("tanh_prime",       activations.tanh_prime,       lambda d, x: (-2.0 * tanh(x) * d,),    REAL, near=(0.0,), helper=True)
+erf_prime: Primitive        = Primitive("erf_prime",        special.erf_prime,            lambda d, x: (-2.0 * x * d,),          REAL, near=(0.0,), helper=True)
+digamma: Primitive          = Primitive("digamma",          special.digamma,              lambda d, x: (polygamma(x, 1.0),),     REAL, near=(0.0, 1.4616321449683622), helper=True)
+polygamma: Primitive        = Primitive("polygamma",        lambda x, n: special.polygamma(int(n), x),            lambda d, x, n: (polygamma(x, n + 1.0),), POSITIVE, Interval(1.0, 4.0), static=1, near=(0.0,), helper=True)
+gamma_prime: Primitive      = Primitive("gamma_prime",      special.gamma_prime,          lambda d, x: (gamma(x) * polygamma(x, 1.0) + d * digamma(x),), REAL, near=(0.0, 1.4616321449683622), helper=True)
+sigmoid_prime: Primitive    = Primitive("sigmoid_prime",    activations.sigmoid_prime,    lambda d, x: (-d * tanh(0.5 * x),),    REAL, near=(0.0,), helper=True)
+leaky_relu_prime: Primitive = Primitive("leaky_relu_prime", piecewise.leaky_relu_prime,   lambda d, x, a: (0.0,),                REAL, UNIT, static=1, helper=True)
+elu_prime: Primitive        = Primitive("elu_prime",        activations.elu_prime,        lambda d, x, a: (d * above(0.0, x),),        REAL, UNIT, static=1, helper=True)
+gelu_prime: Primitive       = Primitive("gelu_prime",       activations.gelu_prime,       _gelu_prime_partials, REAL, helper=True)
+gelu_tanh_prime: Primitive  = Primitive("gelu_tanh_prime",  activations.gelu_tanh_prime,  _gelu_tanh_prime_partials,             REAL, helper=True)
+silu_prime: Primitive       = Primitive("silu_prime",       activations.silu_prime,       lambda d, x: (sigmoid_prime(x) * (2.0 - x * tanh(0.5 * x)),), REAL, helper=True)
+logit: Primitive            = Primitive("logit",            _logit,                       lambda y, p: (reciprocal(p * (1.0 - p)),), Interval(0.0, 1.0), helper=True)
 
 # Piecewise constant: their own partials are 0.
-sign             = Primitive("sign",             piecewise.sign,               lambda y, x: (0.0,),                   REAL, helper=True)
-above            = Primitive("above",            piecewise.above,              lambda z, x, y: (0.0, 0.0),            REAL, REAL, helper=True)
-greater          = Primitive("greater",          piecewise.greater,            lambda z, x, y: (0.0, 0.0),            REAL, REAL, helper=True)
-inside           = Primitive("inside",           piecewise.inside,             lambda y, x, low, high: (0.0,),        REAL, REAL, REAL, static=2, helper=True)
-nearest          = Primitive("nearest",          piecewise.nearest,            lambda y, x: (0.0,),                   REAL, helper=True)
-norm_scale       = Primitive("norm_scale",       special.norm_scale,           lambda y, h: (0.0,),                   REAL, helper=True)
+sign: Primitive             = Primitive("sign",             piecewise.sign,               lambda y, x: (0.0,),                   REAL, helper=True)
+above: Primitive            = Primitive("above",            piecewise.above,              lambda z, x, y: (0.0, 0.0),            REAL, REAL, helper=True)
+greater: Primitive          = Primitive("greater",          piecewise.greater,            lambda z, x, y: (0.0, 0.0),            REAL, REAL, helper=True)
+inside: Primitive           = Primitive("inside",           piecewise.inside,             lambda y, x, low, high: (0.0,),        REAL, REAL, REAL, static=2, helper=True)
+nearest: Primitive          = Primitive("nearest",          piecewise.nearest,            lambda y, x: (0.0,),                   REAL, helper=True)
+norm_scale: Primitive       = Primitive("norm_scale",       special.norm_scale,           lambda y, h: (0.0,),                   REAL, helper=True)
 # fmt: on
 
 _FLOATS.update({name: getattr(x, "forward", x) for name, x in globals().items()})

@@ -69,8 +69,8 @@ def uniform(low: float, high: float) -> float:
     The draw is ``(32 random bits & 0xFFFFFF) * 2**-24 * (high - low) + low`` in float32, where the
     last product and sum are rounded together, by a fused multiply-add; a result that rounds up to
     ``high`` becomes ``low`` (PyTorch 2.13, ATen ``TransformationHelper.h``, ``uniform_real``, and
-    ``DistributionTemplates.h``). On an x86 processor without AVX2 torch itself rounds the two
-    separately, so there the last bit of its numbers can differ from these.
+    ``DistributionTemplates.h``; compared on x86-64 Linux). On an x86 processor without AVX2 torch
+    itself rounds the two separately, so there the last bit of its numbers can differ from these.
 
     ``nn.Linear(nin, nout)`` draws its nout x nin weights, row by row, and then its nout biases,
     all with ``bound = 1 / sqrt(nin)`` and ``uniform(-bound, bound)``.

@@ -54,7 +54,9 @@ def load(path: str | os.PathLike[str]) -> Any:
         try:
             return json.load(file)
         except ValueError as error:
-            raise ValueError(f"load: {os.fspath(path)!r} is not a file that save wrote: {error}") from None
+            raise ValueError(
+                f"load: {os.fspath(path)!r} is not a file that save wrote: {error}"
+            ) from None
 
 
 def _check(where: str, x: Any) -> None:

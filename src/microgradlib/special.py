@@ -172,10 +172,7 @@ def cbrt_prime(x: float) -> float:
 
 def atan_prime(x: float) -> float:
     """Return d/dx atan(x) = 1 / (1 + x**2)."""
-    if abs(x) > 1.0:
-        q = 1.0 / x
-        return q * q / (1.0 + q * q)
-    return 1.0 / (1.0 + x * x)
+    return 1.0 / (1.0 + x * x) if abs(x) < 1e150 else 1.0 / x / x
 
 
 def erf_prime(x: float) -> float:

@@ -136,9 +136,9 @@ class Value:
                 leaf.grad = adjoint if leaf.grad is None else leaf.grad + adjoint
 
     @staticmethod
-    def _apply(primitive: Primitive, *operands: Operand) -> Value:
-        """Record a primitive of Values and numbers: the hook through which rows reach Values."""
-        return record(primitive, operands)
+    def _apply(primitive: Primitive, inputs: tuple[Operand, ...]) -> Value:
+        """Record a primitive: the hook through which rows reach Values."""
+        return record(primitive, inputs)
 
     # Python's operators.
 
@@ -393,7 +393,10 @@ _OPERANDS = (Value, float, int, Real)
 
 def record(primitive: Primitive, inputs: tuple[Operand, ...]) -> Value:
     """Compute a primitive of any number of Values and numbers, and record it as a node."""
-    data = [x.data if isinstance(x, Value) else to_float(primitive.name, x) for x in inputs]
+    data = [
+        x.data if isinstance(x, Value) else x if type(x) is float else to_float(primitive.name, x)
+        for x in inputs
+    ]
     try:
         y, partials = primitive.value_and_partials(*data)
     except _DOMAIN_ERRORS as error:
@@ -482,6 +485,8 @@ def topological_order(root: Value) -> list[Value]:
 
 def _sweep(root: Value) -> tuple[list[Value], dict[Value, float]]:
     """Return the computed nodes, inputs first, and a zero adjoint for every node."""
+    if not root._op:
+        return [], {root: 0.0}
     order: list[Value] = []
     adjoints: dict[Value, float] = {}
     stack: list[Value | None] = [root]
@@ -530,7 +535,9 @@ def _describe(node: Value) -> str:
     name = f"{node.label!r} = " if node.label else ""
     if not isinstance(node._op, Primitive):
         return f"{name}{node.data}"
-    return name + node._op.show(*[x.label or x.data if isinstance(x, Value) else x for x in node._inputs])
+    return name + node._op.show(
+        *[x.label or x.data if isinstance(x, Value) else x for x in node._inputs]
+    )
 
 
 @contextmanager

@@ -1,0 +1,231 @@
+"""Eager speed and memory beside micrograd and PyTorch, in one run: ``python benchmarks/eager.py``.
+
+Needs the ``peers`` extra. Every figure is a median of rounds in which the contestants take turns, so
+that a drift of the machine's speed hits all of them. The cyclic garbage collector is left at its
+default, except where a line says otherwise.
+"""
+
+import argparse
+import gc
+import math
+import statistics
+import sys
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import micrograd.engine
+import micrograd.nn
+import torch
+
+import microgradlib as mg
+from microgradlib import nn, optim
+
+POINTS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
+TARGETS = [[0.0], [1.0], [1.0], [0.0]]
+Step = Callable[[list[float], list[float]], float]
+
+
+def ours() -> Step:
+    """Train with the plain public API."""
+    model = nn.MLP(2, [2, 1])
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    mse = nn.MSELoss()
+
+    def step(x: list[float], y: list[float]) -> float:
+        loss = mse(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.data
+
+    return step
+
+
+class SigmoidNeuron(micrograd.nn.Neuron):  # type: ignore[misc]
+    """A micrograd neuron with a sigmoid, which micrograd lacks, written the way it writes relu."""
+
+    def __call__(self, x: list[Any]) -> Any:
+        act = sum((wi * xi for wi, xi in zip(self.w, x, strict=True)), self.b)
+        s = 1.0 / (1.0 + math.exp(-act.data))
+        out = micrograd.engine.Value(s, (act,), "sigmoid")
+
+        def _backward() -> None:
+            act.grad += s * (1.0 - s) * out.grad
+
+        out._backward = _backward
+        return out
+
+
+def theirs_micrograd() -> Step:
+    """Train as micrograd's demo notebook does."""
+    model = micrograd.nn.MLP(2, [2, 1])
+    for layer in model.layers:
+        layer.neurons = [SigmoidNeuron(2) for _ in layer.neurons]
+
+    def step(x: list[float], y: list[float]) -> float:
+        loss = (model(x) - y[0]) ** 2
+        model.zero_grad()
+        loss.backward()
+        for p in model.parameters():
+            p.data -= 0.1 * p.grad
+        return float(loss.data)
+
+    return step
+
+
+def theirs_torch() -> Step:
+    """Train as the workshop notebook does."""
+    model = torch.nn.Sequential(
+        torch.nn.Linear(2, 2), torch.nn.Sigmoid(), torch.nn.Linear(2, 1), torch.nn.Sigmoid()
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    mse = torch.nn.MSELoss()
+    tensors = {tuple(v): torch.tensor(v) for v in POINTS + TARGETS}
+
+    def step(x: list[float], y: list[float]) -> float:
+        loss = mse(model(tensors[tuple(x)]), tensors[tuple(y)])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return float(loss.item())
+
+    return step
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Return how long a call takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def take_turns(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Return the median time of each contestant, over rounds in which they take turns."""
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for run in contestants.values():
+        run()
+    for _ in range(rounds):
+        for name, run in contestants.items():
+            gc.collect()  # of what the one before left behind
+            times[name].append(seconds(run))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def xor(rounds: int) -> None:
+    """Compare one SGD step on the XOR network."""
+    epochs = 50
+
+    def training(step: Step) -> Callable[[], None]:
+        def run() -> None:
+            for _ in range(epochs):
+                for x, y in zip(POINTS, TARGETS, strict=True):
+                    step(x, y)
+
+        return run
+
+    makers = {"microgradlib": ours, "micrograd": theirs_micrograd, "torch": theirs_torch}
+    times = take_turns({name: training(make()) for name, make in makers.items()}, rounds)
+    print("XOR, SGD with batch size 1, microseconds a step")
+    for name, value in times.items():
+        ratio = value / times["microgradlib"]
+        print(f"  {name:14}{value / epochs / 4 * 1e6:8.1f}   {ratio:5.1f} x microgradlib's time")
+
+
+def expression(value: Callable[[float], Any], size: int) -> Any:
+    """Return a graph of ``size`` operations, each of them one call of an operator or of relu.
+
+    Every number stays within [-1, 1], whatever the size.
+    """
+    row = [value((i - 49.5) / 50.0) for i in range(100)]
+    operations = 0
+    while operations < size:
+        for i in range(0, 100, 4):
+            a, b, c, d = row[i], row[(i + 30) % 100], row[(i + 61) % 100], row[(i + 92) % 100]
+            row[i : i + 4] = (a + b) * 0.5, (c - d) * 0.5, a * c, (b + d).relu() * 0.5
+        operations += 200
+    total = row[0]
+    for x in row[1:]:
+        total = total + x
+    return total
+
+
+def graph(rounds: int, size: int = 60_000) -> None:
+    """Compare forward and backward through a graph of single operations, and its memory."""
+    contestants: dict[str, Callable[[float], Any]] = {
+        "microgradlib": mg.Value,
+        "micrograd": micrograd.engine.Value,
+    }
+    times = take_turns(
+        {
+            name: lambda value=value: expression(value, size).backward()  # type: ignore[misc]
+            for name, value in contestants.items()
+        },
+        rounds,
+    )
+    print(f"Graph of {size:,} operations: microseconds and bytes an operation")
+    ours_memory = 0.0
+    for name, value in contestants.items():
+        tracemalloc.start()
+        root = expression(value, size)
+        forward, _ = tracemalloc.get_traced_memory()
+        root.backward()
+        after, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        ours_memory = ours_memory or after
+        print(
+            f"  {name:14}{times[name] / size * 1e6:8.2f}   "
+            f"{times[name] / times['microgradlib']:5.1f} x the time; "
+            f"{forward / size:6.0f} bytes, {after / size:6.0f} after backward, "
+            f"{after / ours_memory:4.1f} x the memory"
+        )
+        del root
+
+
+def growth(rounds: int) -> None:
+    """Show how time and memory for each operation grow with the graph."""
+    print("Growth: one operation at 1e4, 1e5, 1e6 operations, against 1e4")
+    sizes = (10_000, 100_000, 1_000_000)
+    for collector in ("on", "off"):
+        times: dict[int, list[float]] = {size: [] for size in sizes}
+        for _ in range(max(3, rounds // 4)):
+            for size in sizes:
+                gc.collect()
+                if collector == "off":
+                    gc.disable()
+                times[size].append(seconds(lambda size=size: expression(mg.Value, size).backward()))  # type: ignore[misc]
+                gc.enable()
+        each = [statistics.median(times[size]) / size * 1e6 for size in sizes]
+        print(
+            f"  garbage collector {collector:4}",
+            *[f"{t:7.2f} us ({t / each[0]:.2f} x)" for t in each],
+        )
+    memory = []
+    for size in sizes:
+        tracemalloc.start()
+        root = expression(mg.Value, size)
+        root.backward()
+        memory.append(tracemalloc.get_traced_memory()[0] / size)
+        tracemalloc.stop()
+        del root
+    print("  memory               ", *[f"{m:7.0f} B  ({m / memory[0]:.2f} x)" for m in memory])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=20, help="rounds of each comparison")
+    rounds = parser.parse_args().rounds
+    torch.set_num_threads(1)
+    sys.setrecursionlimit(100_000)  # micrograd's backward is recursive
+    threading.stack_size(512 * 1024 * 1024)
+    mg.manual_seed(42)
+    print(f"CPython {sys.version.split()[0]}, torch {torch.__version__}; {rounds} rounds")
+    thread = threading.Thread(target=lambda: (xor(rounds), graph(rounds), growth(rounds)))
+    thread.start()
+    thread.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""Options of the test run."""
+
+import pytest
+
+SKIPS: list[str] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="fail if any selected test is skipped")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped:
+        SKIPS.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--no-skips") and SKIPS:
+        print(f"\nskipped although --no-skips was given: {SKIPS}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,321 @@
+"""Value: the numeric protocol, the graph, backward, and its context managers."""
+
+import copy
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from math import ceil, floor, inf, trunc
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import microgradlib as mg
+from microgradlib import Value
+from microgradlib.value import topological_order
+
+numbers = st.floats(-100.0, 100.0)
+
+
+def gradients(f: Any, *inputs: float) -> list[float | None]:
+    xs = [Value(x) for x in inputs]
+    f(*xs).backward()
+    return [x.grad for x in xs]
+
+
+# The numeric protocol.
+
+OPERATORS = {
+    "+": lambda x, y: x + y,
+    "-": lambda x, y: x - y,
+    "*": lambda x, y: x * y,
+    "/": lambda x, y: x / y,
+    "%": lambda x, y: x % y,
+    "**": lambda x, y: x**y,
+}
+
+
+@pytest.mark.parametrize("symbol", OPERATORS)
+@pytest.mark.parametrize("other", [2.0, 2, True])
+def test_operators_take_values_and_numbers_on_either_side(symbol: str, other: float) -> None:
+    f = OPERATORS[symbol]
+    x = Value(5.0)
+    for y in (f(x, other), f(other, x), f(x, Value(other + 0.0)), f(x, x)):
+        assert isinstance(y, Value)
+        assert str(y._op) == symbol
+    assert f(x, other).data == f(5.0, other)
+    assert f(other, x).data == f(other, 5.0)
+    assert f(x, x).data == f(5.0, 5.0)
+
+
+@pytest.mark.parametrize("symbol", OPERATORS)
+def test_a_number_as_operand_gives_the_gradient_that_a_value_gives(symbol: str) -> None:
+    f = OPERATORS[symbol]
+    both = gradients(f, 5.0, 3.0)
+    assert gradients(lambda x: f(x, 3.0), 5.0) == both[:1]
+    assert gradients(lambda y: f(5.0, y), 3.0) == both[1:]
+
+
+def test_unary_operators() -> None:
+    x = Value(-3.0)
+    assert ((-x).data, (+x).data, abs(x).data) == (3.0, -3.0, 3.0)
+    assert gradients(lambda x: -x, 2.0) == [-1.0]
+    assert gradients(lambda x: +x, 2.0) == [1.0]
+
+
+def test_ordinary_scalar_code_works_unchanged() -> None:
+    def f(x: Any, y: Any) -> Any:
+        total = sum([x, y, x * y])
+        total += 2**x if x > 0 else 0.0
+        total -= abs(y) if y else 1.0
+        return max(total, x) * min(x, y) / 2 + (x if x == y else y) * (x < y)
+
+    assert f(Value(2.0), Value(-3.0)).data == f(2.0, -3.0)
+    assert f(Value(1.0), Value(4.0)).data == f(1.0, 4.0)
+    # There f(x, y) = x * y / 2 + y * 0
+    assert gradients(f, 2.0, -3.0) == [-1.5, 1.0]
+
+
+@given(x=numbers, y=numbers)
+def test_comparisons_look_at_the_data(x: float, y: float) -> None:
+    a, b = Value(x), Value(y)
+    for left, right in ((a, b), (a, y), (x, b)):
+        assert (left < right, left <= right) == (x < y, x <= y)
+        assert (left > right, left >= right) == (x > y, x >= y)
+        assert (left == right, left != right) == (x == y, x != y)
+    assert bool(a) is bool(x)
+
+
+def test_hash_is_identity() -> None:
+    a, b = Value(1.0), Value(1.0)
+    assert a == b
+    assert len({a, b}) == 2
+    assert a != "1.0"
+
+
+def test_rounding_leaves_the_graph() -> None:
+    x = Value(-2.5)
+    assert (floor(x), ceil(x), trunc(x)) == (-3, -2, -2)
+    assert type(floor(x)) is int
+
+
+def test_repr_and_format() -> None:
+    x = Value(2.0, label="x")
+    assert repr(x) == "Value(data=2.0, grad=0.0, label='x')"
+    assert repr(Value(1)) == "Value(data=1.0, grad=0.0)"
+    assert f"{x:.3f} {x}" == "2.000 Value(data=2.0, grad=0.0, label='x')"
+
+
+# The graph.
+
+
+def test_the_names_of_micrograd() -> None:
+    a, b = Value(2.0, label="a"), Value(3.0, label="b")
+    c = a * b
+    assert c._prev == (a, b)
+    assert c._op == "*"
+    assert (a + a)._prev == (a, a)
+    assert (c._op + "!", a._op) == ("*!", "")  # a drawing joins them with strings
+
+
+def test_topological_order_has_inputs_first_and_every_node_once() -> None:
+    a, b = Value(1.0), Value(2.0)
+    c = a * b
+    d = c + a
+    e = d * c
+    order = topological_order(e)
+    assert order.index(d) < order.index(e)
+    assert order.index(c) < order.index(d)
+    assert [id(v) for v in order[-3:]] == [id(c), id(d), id(e)]
+    assert len(order) == 5
+
+
+# backward.
+
+
+def test_leaves_accumulate_and_nodes_are_set() -> None:
+    x = Value(3.0)
+    y = x * x
+    z = y + 1.0
+    for times in (1, 2, 3):
+        z.backward()
+        assert (x.grad, y.grad, z.grad) == (6.0 * times, 1.0, 1.0)
+    x.grad = None
+    z.backward()
+    assert x.grad == 6.0
+
+
+def test_a_value_used_twice() -> None:
+    assert gradients(lambda x: x + x, 1.0) == [2.0]
+    assert gradients(lambda x: x * x * x, 2.0) == [12.0]
+
+
+def test_backward_on_a_leaf() -> None:
+    x = Value(3.0)
+    x.backward()
+    x.backward()
+    assert x.grad == 2.0
+
+
+def test_backward_from_an_inner_node_touches_only_what_is_below() -> None:
+    x = Value(2.0)
+    y = x * 3.0
+    z = y * 5.0
+    y.backward()
+    assert (x.grad, y.grad, z.grad) == (3.0, 1.0, 0.0)
+
+
+def test_editing_data_after_the_forward_pass_does_not_change_the_gradient() -> None:
+    x, w = Value(2.0), Value(5.0)
+    y = x * w
+    w.data = 100.0
+    y.backward()
+    assert (x.grad, w.grad) == (5.0, 2.0)
+
+
+def test_frozen_leaves_get_no_gradient() -> None:
+    x, w = Value(2.0), Value(5.0)
+    y = x * w
+    w.requires_grad = False
+    (y + w).backward()
+    assert (x.grad, w.grad) == (5.0, 0.0)
+
+
+@given(x=numbers, y=numbers, a=numbers, b=numbers)
+def test_backward_is_linear(x: float, y: float, a: float, b: float) -> None:
+    def f(x: Any, y: Any) -> Any:
+        return mg.sin(x) * y
+
+    def g(x: Any, y: Any) -> Any:
+        return x * x + mg.tanh(y)
+
+    combined = gradients(lambda x, y: a * f(x, y) + b * g(x, y), x, y)
+    parts = zip(gradients(f, x, y), gradients(g, x, y), strict=True)
+    for got, (p, q) in zip(combined, parts, strict=True):
+        assert got == pytest.approx(a * p + b * q, rel=1e-12, abs=1e-9)
+
+
+# Non-finite results.
+
+
+def test_a_nonfinite_gradient_is_refused_by_name_and_nothing_is_written() -> None:
+    x, y = Value(0.0, label="x"), Value(2.0)
+    node = x.sqrt() * y
+    with pytest.raises(mg.NonFiniteError, match=r"derivative of sqrt\(x\) .* x is inf"):
+        node.backward()
+    assert (x.grad, y.grad, node.grad) == (0.0, 0.0, 0.0)
+    with mg.allow_nonfinite():
+        node.backward()
+    assert (x.grad, y.grad) == (inf, 0.0)
+
+
+def test_a_nonfinite_value_is_refused_by_name() -> None:
+    big = Value(1e308, label="big")
+    node = big * 10.0
+    node.label = "product"
+    with pytest.raises(mg.NonFiniteError, match=r"value of 'product' = big \* 10.0 is inf"):
+        (node + 1.0).backward()
+
+
+def test_a_gradient_that_overflows_on_the_way_is_refused() -> None:
+    x = Value(1e-200, label="x")
+    y = (x * 1e200) * 1e200
+    with pytest.raises(mg.NonFiniteError, match="gradient with respect to 'x' = 1e-200 is inf"):
+        y.backward()
+
+
+def test_huge_but_finite_gradients_pass() -> None:
+    x, y = Value(0.1), Value(0.1)
+    (x * 1.5e308 + y * 1.5e308).backward()
+    assert (x.grad, y.grad) == (1.5e308, 1.5e308)
+
+
+# Constants, no_grad, allow_nonfinite.
+
+
+def test_detach_cuts_the_graph() -> None:
+    x = Value(3.0)
+    y = x.detach()
+    assert (y.data, y.requires_grad, y is x) == (3.0, False, False)
+    assert gradients(lambda x: x * x.detach(), 3.0) == [3.0]
+    assert not (y * 2.0 + y).requires_grad
+
+
+def test_sums_of_constants_do_not_grow_a_graph() -> None:
+    total: Any = 0.0
+    for _ in range(10):
+        total = total + Value(1.0).detach()
+    assert (total.data, total._prev, total._op) == (10.0, (), "")
+
+
+def test_no_grad() -> None:
+    x = Value(3.0)
+    with mg.no_grad():
+        y = x * x + mg.sin(x)
+        with mg.no_grad():
+            pass
+        assert not (x + 1.0).requires_grad
+    assert not y.requires_grad
+    assert (x * x).requires_grad
+
+
+def test_no_grad_as_a_decorator_and_after_an_exception() -> None:
+    @mg.no_grad()
+    def f(x: Value) -> Value:
+        if x.data < 0:
+            raise KeyError
+        return x * x
+
+    assert not f(Value(1.0)).requires_grad
+    with pytest.raises(KeyError):
+        f(Value(-1.0))
+    assert (Value(1.0) * 2.0).requires_grad
+
+
+def test_no_grad_stays_in_its_thread() -> None:
+    with mg.no_grad(), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: (Value(1.0) * 2.0).requires_grad).result()
+
+
+# Copies.
+
+
+def test_leaves_copy_and_pickle() -> None:
+    x = Value(3.0, label="x")
+    x.grad = 2.0
+    x.requires_grad = False
+    for y in (copy.copy(x), copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        assert y is not x
+        assert (y.data, y.grad, y.label, y.requires_grad) == (3.0, 2.0, "x", False)
+
+
+def test_subclasses_of_value_compute() -> None:
+    class Named(Value):
+        pass
+
+    x = Named(2.0)
+    y = 1.0 + x * x * Value(3.0)
+    y.backward()
+    assert (y.data, x.grad) == (13.0, 12.0)
+
+
+def test_gradients_do_not_depend_on_the_hash_seed() -> None:
+    code = (
+        "import microgradlib as mg; mg.manual_seed(1); m = mg.nn.MLP(3, [5, 4, 1], 'tanh');"
+        "mg.sum([m([a * 0.1, 0.3, -a * 0.2])[0] ** 2 for a in range(5)]).backward();"
+        "print([p.grad.hex() for p in m.parameters()])"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("0", "1", "42", "4294967295")
+    }
+    assert len(outputs) == 1
+    assert next(iter(outputs)).count("0x") == 49
