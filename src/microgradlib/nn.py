@@ -1,16 +1,18 @@
 """Neural networks: modules with parameters, and the losses that train them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import sqrt
 from typing import Any, TypeAlias
 
 from microgradlib import functions, primitives, random
 from microgradlib.errors import ShapeError, StateDictError
 from microgradlib.primitives import to_float
-from microgradlib.value import Operand, Value, node, record, recording
+from microgradlib.value import Operand, Value, look_at, node, record, recording
 
 Tree: TypeAlias = Any
 """Nested lists (or tuples, or dicts) of scalars."""
+
+_NESTS = frozenset((list, tuple))
 
 ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
     "linear": Value.__pos__,
@@ -210,31 +212,40 @@ def _activation(function: str, name: object) -> Callable[[Value], Value]:
     return ACTIVATIONS[name]
 
 
-def _neurons(function: str, x: Any, weights: list[list[Value]], biases: list[Value]) -> list[Value]:
-    """Return bias + weight[0] * x[0] + weight[1] * x[1] + ... of each neuron, as one node each."""
+def _neurons(
+    function: str,
+    x: Any,
+    weights: list[list[Value]],
+    biases: list[Value],
+    activation: Callable[[Value], Value],
+) -> list[Value]:
+    """Return activation(bias + weight[0] * x[0] + weight[1] * x[1] + ...) of each neuron."""
     try:
         x = tuple(x)
     except TypeError:
         raise TypeError(f"{function}: expected a list of numbers or Values, got {x!r}") from None
     if len(x) != len(weights[0]):
         raise ShapeError(f"{function}: expected {len(weights[0])} inputs, got {len(x)}: {x!r}")
-    # What concerns x is done once for all neurons.
-    data = [v.data if isinstance(v, Value) else to_float(function, v) for v in x]
-    needed = tuple([v for v in x if isinstance(v, Value) and v.requires_grad])
-    if not recording() or len(needed) not in (0, len(x)):
+    # This is record(primitives.dot, (bias, *weight, *x)) for each neuron, with what concerns x done
+    # once for all of them: networks spend their time here.
+    data, needed = look_at(function, x)
+    if not recording() or (True in needed and False in needed):
         return [
-            record(primitives.dot, (bias, *weight, *x))
+            activation(record(primitives.dot, (bias, *weight, *x)))
             for weight, bias in zip(weights, biases, strict=True)
         ]
-    nodes = []
-    for weight, bias in zip(weights, biases, strict=True):
-        y, partials = primitives.affine(bias.data, [w.data for w in weight], data)
-        inputs = prev = (bias, *weight, *x)
-        if not needed:
-            prev = (bias, *weight)
-            partials = partials[: len(prev)]
-        nodes.append(node(primitives.dot, inputs, prev, y, partials))
-    return nodes
+    to_weights = (1.0, *data)
+    outputs = []
+    for weight, bias in zip(weights, biases):  # noqa: B905
+        ws = [w.data for w in weight]
+        y = primitives.affine(bias.data, ws, data)
+        inputs = (bias, *weight, *x)
+        if needed[0]:
+            neuron = node(primitives.dot, inputs, inputs, y, (*to_weights, *ws))
+        else:
+            neuron = node(primitives.dot, inputs, (bias, *weight), y, to_weights)
+        outputs.append(activation(neuron))
+    return outputs
 
 
 class Neuron(Module):
@@ -271,7 +282,7 @@ class Neuron(Module):
 
     def forward(self, x: Any) -> Value:
         """Return the output for ``nin`` numbers or Values."""
-        return self._activation(_neurons("Neuron", x, [self.w], [self.b])[0])
+        return _neurons("Neuron", x, [self.w], [self.b], self._activation)[0]
 
     def _summary(self) -> str:
         return f"Neuron(nin={self.nin}, activation={self.activation!r})"
@@ -315,8 +326,7 @@ class Layer(Module):
 
     def forward(self, x: Any) -> list[Value]:
         """Return ``nout`` outputs for ``nin`` numbers or Values."""
-        activation = self._activation
-        return [activation(z) for z in _neurons("Layer", x, self.weight, self.bias)]
+        return _neurons("Layer", x, self.weight, self.bias, self._activation)
 
     def _summary(self) -> str:
         return f"Layer(nin={self.nin}, nout={self.nout}, activation={self.activation!r})"
@@ -373,8 +383,8 @@ class MLP(Module):
 
     def forward(self, x: Any) -> list[Value]:
         """Return the outputs of the last layer."""
-        for layer in self.layers:
-            x = layer.forward(x)
+        for name in self._names:
+            x = getattr(self, name).forward(x)
         return x  # type: ignore[no-any-return]
 
 
@@ -476,18 +486,20 @@ def cross_entropy(logits: Tree, targets: Tree) -> Any:
     return functions.mean(losses)
 
 
-def _flatten(function: str, outputs: Tree, targets: Tree) -> tuple[list[Operand], list[Operand]]:
+def _flatten(
+    function: str, outputs: Tree, targets: Tree
+) -> tuple[Sequence[Operand], Sequence[Operand]]:
     """Return the scalars of two equally nested lists, in the same order."""
-    nests = isinstance(outputs, list | tuple), isinstance(targets, list | tuple)
-    if not any(nests):
-        return [outputs], [targets]
-    if not all(nests) or len(outputs) != len(targets) or not outputs:
+    if type(outputs) not in _NESTS and type(targets) not in _NESTS:
+        return (outputs,), (targets,)
+    if not (
+        type(outputs) in _NESTS and type(targets) in _NESTS and 0 < len(outputs) == len(targets)
+    ):
         raise ShapeError(
             f"{function}: outputs and targets must have the same shape and not be empty, got "
             f"{outputs!r} and {targets!r}"
         )
-    types = {type(x) for x in (*outputs, *targets)}
-    if list not in types and tuple not in types:
+    if type(outputs[0]) not in _NESTS and type(targets[0]) not in _NESTS:
         return outputs, targets
     pairs = [_flatten(function, x, y) for x, y in zip(outputs, targets, strict=True)]
     return [x for xs, _ in pairs for x in xs], [y for _, ys in pairs for y in ys]

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Iterable
 from math import inf, isfinite, sqrt
-from operator import attrgetter
 from typing import Any, TypeAlias
 
 from microgradlib.errors import NonFiniteError, StateDictError
@@ -11,7 +10,7 @@ from microgradlib.value import Value
 
 State: TypeAlias = dict[str, Any]
 
-_data, _grad = attrgetter("data"), attrgetter("grad")
+_set_data = Value.__dict__["data"].__set__
 
 
 class Optimizer:
@@ -44,8 +43,6 @@ class Optimizer:
             seen.add(p)
         self.lr = _number(name, "lr", lr, 0.0)
         self._state: State = {}
-        self._objects = (*self.params, self)
-        self._attributes = ("data",) * len(self.params) + ("_state",)
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0.
@@ -65,10 +62,7 @@ class Optimizer:
         Raises:
             NonFiniteError: if a parameter would become infinite or NaN.
         """
-        grads = list(map(_grad, self.params))
-        if None in grads:  # counts as zero
-            grads = [g or 0.0 for g in grads]
-        data, state = self._update(list(map(_data, self.params)), grads)
+        data, state = self._update()
         # A finite sum means that every term is finite; only the rare other case is looked at.
         if not isfinite(sum(data)):
             for i, (p, new) in enumerate(zip(self.params, data, strict=True)):
@@ -117,18 +111,26 @@ class Optimizer:
         self.lr = _number(name, "lr", state["lr"], 0.0)
         self._state = new
 
-    def _update(self, data: list[float], grads: list[float]) -> tuple[list[float], State]:
+    def _update(self) -> tuple[list[float], State]:
         """Return the new data and the new state; change nothing."""
         raise NotImplementedError
+
+    def _data_and_grads(self) -> tuple[list[float], list[float]]:
+        # None counts as a zero gradient.
+        return [p.data for p in self.params], [p.grad or 0.0 for p in self.params]
 
     def _state_keys(self) -> Iterable[str]:
         """Return the keys that the state has after a step."""
         raise NotImplementedError
 
     def _commit(self, data: list[float], state: State) -> None:
-        # One call that runs no Python code in between, so that an interrupt (Ctrl-C) comes either
-        # before all of the assignments or after.
-        deque(map(setattr, self._objects, self._attributes, (*data, state)), maxlen=0)
+        # Each branch is one call that runs no Python code in between, so that an interrupt (Ctrl-C)
+        # comes either before all of its assignments or after.
+        if state is self._state:
+            deque(map(_set_data, self.params, data), maxlen=0)
+        else:
+            names = ("data",) * len(data) + ("_state",)
+            deque(map(setattr, (*self.params, self), names, (*data, state)), maxlen=0)
 
 
 class SGD(Optimizer):
@@ -180,9 +182,13 @@ class SGD(Optimizer):
     def _state_keys(self) -> Iterable[str]:
         return ["momentum_buffer"] if self.momentum else []
 
-    def _update(self, data: list[float], grads: list[float]) -> tuple[list[float], State]:
+    def _update(self) -> tuple[list[float], State]:
         lr, mu, state = self.lr, self.momentum, self._state
-        if decay := self.weight_decay:
+        decay = self.weight_decay
+        if not (mu or decay):
+            return [p.data - lr * (p.grad or 0.0) for p in self.params], state
+        data, grads = self._data_and_grads()
+        if decay:
             grads = [g + decay * x for g, x in zip(grads, data, strict=True)]
         if mu:
             if state:
@@ -248,7 +254,8 @@ class Adam(Optimizer):
     def _state_keys(self) -> Iterable[str]:
         return ["step", "exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * self.amsgrad
 
-    def _update(self, data: list[float], grads: list[float]) -> tuple[list[float], State]:
+    def _update(self) -> tuple[list[float], State]:
+        data, grads = self._data_and_grads()
         if decay := self.weight_decay:
             data, grads = self._decay(decay, data, grads)
         beta1, beta2 = self.betas

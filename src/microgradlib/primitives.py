@@ -223,6 +223,13 @@ def _power_c_slope(x: float, c: float, k: float) -> float:
     return slope
 
 
+def _sigmoid_fused(x: float) -> tuple[float, tuple[float]]:
+    e = math.exp(-abs(x))
+    q = 1.0 + e
+    p = e / q
+    return (1.0 / q if x >= 0.0 else p), (p / q,)
+
+
 def _modulo_partials(z: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return 1.0, -nearest((x - z) / y)  # z = x - n * y for a whole number n
 
@@ -257,22 +264,16 @@ def _mean(*xs: float) -> float:
     return _sum(*xs) / len(xs)
 
 
-def affine(
-    bias: float, ws: Sequence[float], xs: Sequence[float]
-) -> tuple[float, tuple[float, ...]]:
-    """Return bias + ws[0] * xs[0] + ... and its partials, in bias, each of ws, each of xs."""
+def affine(bias: float, ws: Sequence[float], xs: Sequence[float]) -> float:
+    """Return bias + ws[0] * xs[0] + ws[1] * xs[1] + ..., added from left to right."""
     for w, x in zip(ws, xs):  # noqa: B905 (layers spend their time here)
         bias += w * x
-    return bias, (1.0, *xs, *ws)
-
-
-def _dot_fused(bias: float, *factors: float) -> tuple[float, tuple[float, ...]]:
-    n = len(factors) // 2
-    return affine(bias, factors[:n], factors[n:])
+    return bias
 
 
 def _dot(bias: float, *factors: float) -> float:
-    return _dot_fused(bias, *factors)[0]
+    n = len(factors) // 2
+    return affine(bias, factors[:n], factors[n:])
 
 
 def _dot_partials(y: Any, bias: Any, *factors: Any) -> tuple[Any, ...]:
@@ -288,11 +289,11 @@ def _mse_fused(*values: float) -> tuple[float, tuple[float, ...]]:
     n = len(values) // 2
     total, scale = 0.0, 2.0 / n
     slopes = []
-    for output, target in zip(values[:n], values[n:]):  # noqa: B905 (hot in training)
+    for output, target in zip(values, values[n:]):  # noqa: B905 (hot; and so are the slices)
         difference = output - target
         total += difference * difference
         slopes.append(scale * difference)
-    return total / n, (*slopes, *[-slope for slope in slopes])
+    return total / n, (*slopes, *map(operator.neg, slopes))
 
 
 def _mse_partials(y: Any, *values: Any) -> tuple[Any, ...]:
@@ -407,7 +408,7 @@ gamma      = Primitive("gamma",      math.gamma,        lambda y, x: (gamma_prim
 lgamma     = Primitive("lgamma",     math.lgamma,       lambda y, x: (digamma(x),),                   REAL, near=(0.0, 1.0, 2.0))
 
 # Activations.
-sigmoid     = Primitive("sigmoid",     activations.sigmoid,     lambda y, x: (sigmoid_prime(x),),     REAL, near=(0.0,))
+sigmoid     = Primitive("sigmoid",     activations.sigmoid,     lambda y, x: (sigmoid_prime(x),),     REAL, near=(0.0,), fused=_sigmoid_fused)
 log_sigmoid = Primitive("log_sigmoid", activations.log_sigmoid, lambda y, x: (sigmoid(-x),),          REAL, near=(0.0,))
 softplus    = Primitive("softplus",    activations.softplus,    lambda y, x: (sigmoid(x),),           REAL, near=(0.0,))
 relu        = Primitive("relu",        piecewise.relu,          lambda y, x: (above(x, 0.0),),              REAL, selects=True, near=(0.0,))
@@ -431,7 +432,7 @@ copysign: Primitive = Primitive("copysign",  math.copysign,     lambda z, x, y: 
 sum_        = Primitive("sum",         _sum,            lambda y, *xs: (1.0,) * len(xs),              REAL, arities=(1, 2, 5))
 mean        = Primitive("mean",        _mean,           lambda y, *xs: (1.0 / len(xs),) * len(xs),    REAL, arities=(1, 2, 5))
 prod        = Primitive("prod",        _product,        _product_partials,                            REAL, arities=(1, 2, 5))
-dot         = Primitive("dot",         _dot,            _dot_partials,                                REAL, arities=(3, 5, 9), fused=_dot_fused)
+dot         = Primitive("dot",         _dot,            _dot_partials,                                REAL, arities=(3, 5, 9))
 mse         = Primitive("mse",         _mse,            _mse_partials,                                REAL, arities=(2, 4, 8), fused=_mse_fused)
 bce         = Primitive("bce",         _bce,            _bce_partials,                                Interval(0.0, 1.0), Interval(0.0, 1.0))
 logsumexp   = Primitive("logsumexp",   lambda *xs: activations.logsumexp(xs),      lambda y, *xs: tuple(_weights(*xs)), REAL, arities=(1, 2, 5))

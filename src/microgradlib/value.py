@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import compress
@@ -133,12 +133,10 @@ class Value:
             node.grad = adjoints.pop(node)
         for leaf, adjoint in adjoints.items():
             if leaf.requires_grad:
-                leaf.grad = adjoint if leaf.grad is None else leaf.grad + adjoint
+                leaf.grad = leaf.grad + adjoint if leaf.grad else adjoint
 
-    @staticmethod
-    def _apply(primitive: Primitive, inputs: tuple[Operand, ...]) -> Value:
-        """Record a primitive: the hook through which rows reach Values."""
-        return record(primitive, inputs)
+    _apply: Callable[[Primitive, Sequence[Operand]], Value]
+    """The hook through which rows of the table reach Values: ``record``."""
 
     # Python's operators.
 
@@ -389,25 +387,42 @@ class Value:
 Operand: TypeAlias = Value | float
 
 _OPERANDS = (Value, float, int, Real)
+_BOTH, _FIRST, _SECOND = slice(None), slice(0, 1), slice(1, 2)
 
 
-def record(primitive: Primitive, inputs: tuple[Operand, ...]) -> Value:
+def record(primitive: Primitive, inputs: Sequence[Operand]) -> Value:
     """Compute a primitive of any number of Values and numbers, and record it as a node."""
-    data = [
-        x.data if isinstance(x, Value) else x if type(x) is float else to_float(primitive.name, x)
-        for x in inputs
-    ]
+    data, needed = look_at(primitive.name, inputs)
     try:
         y, partials = primitive.value_and_partials(*data)
     except _DOMAIN_ERRORS as error:
         raise primitive.explain(error, data) from None
-    needed = [isinstance(x, Value) and x.requires_grad for x in inputs]
-    if not (any(needed) and recording()):
+    if True not in needed or not recording():
         return constant(y)
     if primitive.selects:  # no edge to what was not selected: no gradient there, not even 0 * inf
         needed = [need and p != 0.0 for need, p in zip(needed, partials, strict=False)]
-    prev = tuple(compress(inputs, needed))
-    return node(primitive, inputs, prev, y, tuple(compress(partials, needed)))  # type: ignore[arg-type]
+    prev: tuple[Any, ...] = tuple(compress(inputs, needed))
+    return node(primitive, tuple(inputs), prev, y, tuple(compress(partials, needed)))
+
+
+Value._apply = staticmethod(record)
+
+
+def look_at(function: str, inputs: Iterable[Operand]) -> tuple[list[float], list[bool]]:
+    """Return the data of each input, and whether it needs a gradient."""
+    data, needed = [], []
+    for x in inputs:
+        if type(x) is Value:
+            data.append(x.data)
+            needed.append(x.requires_grad)
+        elif type(x) is float:
+            data.append(x)
+            needed.append(False)
+        else:
+            is_value = isinstance(x, Value)  # of a subclass
+            data.append(x.data if is_value else to_float(function, x))  # type: ignore[union-attr]
+            needed.append(is_value and x.requires_grad)  # type: ignore[union-attr]
+    return data, needed
 
 
 def _unary(primitive: Primitive, x: Value) -> Value:
@@ -423,18 +438,25 @@ def _unary(primitive: Primitive, x: Value) -> Value:
 
 
 def _binary(primitive: Primitive, x: Operand, y: Operand) -> Value:
-    """Do what ``record`` does, for two operands, sooner if both are Values in need."""
-    if type(x) is not Value or type(y) is not Value:
-        if not (isinstance(x, _OPERANDS) and isinstance(y, _OPERANDS)):
-            return NotImplemented
-    elif x.requires_grad and y.requires_grad and recording():
-        try:
-            z, partials = primitive.value_and_partials(x.data, y.data)
-        except _DOMAIN_ERRORS as error:
-            raise primitive.explain(error, (x.data, y.data)) from None
-        inputs = (x, y)
-        return node(primitive, inputs, inputs, z, partials)
-    return record(primitive, (x, y))
+    """Do what ``record`` does, for two operands, sooner in the usual cases."""
+    prev: tuple[Value, ...]
+    if type(x) is Value and type(y) is Value and x.requires_grad and y.requires_grad:
+        a, b, prev, kept = x.data, y.data, (x, y), _BOTH
+    elif type(y) is float and type(x) is Value and x.requires_grad:
+        a, b, prev, kept = x.data, y, (x,), _FIRST
+    elif type(x) is float and type(y) is Value and y.requires_grad:
+        a, b, prev, kept = x, y.data, (y,), _SECOND
+    elif isinstance(x, _OPERANDS) and isinstance(y, _OPERANDS):
+        return record(primitive, (x, y))
+    else:
+        return NotImplemented
+    if not recording():
+        return constant(primitive.evaluate(a, b))
+    try:
+        z, partials = primitive.value_and_partials(a, b)
+    except _DOMAIN_ERRORS as error:
+        raise primitive.explain(error, (a, b)) from None
+    return node(primitive, (x, y), prev, z, partials[kept])
 
 
 def node(
@@ -484,7 +506,7 @@ def topological_order(root: Value) -> list[Value]:
 
 
 def _sweep(root: Value) -> tuple[list[Value], dict[Value, float]]:
-    """Return the computed nodes, inputs first, and a zero adjoint for every node."""
+    """Return the computed nodes from root down, inputs first, and a zero adjoint for each node."""
     if not root._op:
         return [], {root: 0.0}
     order: list[Value] = []
