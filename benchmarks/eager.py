@@ -1,7 +1,7 @@
 """Eager speed and memory beside micrograd and PyTorch, in one run: ``python benchmarks/eager.py``.
 
-Needs the ``peers`` extra. Every figure is a median of rounds in which the contestants take turns, so
-that a drift of the machine's speed hits all of them. The cyclic garbage collector is left at its
+Needs the ``peers`` extra. Every figure is a median of rounds in which the contestants take turns,
+so that a drift of the machine's speed hits all of them. The cyclic garbage collector is left at its
 default, except where a line says otherwise.
 """
 
@@ -23,25 +23,27 @@ import torch
 import microgradlib as mg
 from microgradlib import nn, optim
 
-POINTS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
+INPUTS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
 TARGETS = [[0.0], [1.0], [1.0], [0.0]]
-Step = Callable[[list[float], list[float]], float]
+EPOCHS = 250
+Training = Callable[[], None]
 
 
-def ours() -> Step:
+def xor_microgradlib() -> Training:
     """Train with the plain public API."""
     model = nn.MLP(2, [2, 1])
+    loss_fn = nn.MSELoss()
     optimizer = optim.SGD(model.parameters(), lr=0.1)
-    mse = nn.MSELoss()
 
-    def step(x: list[float], y: list[float]) -> float:
-        loss = mse(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss.data
+    def train() -> None:
+        for _ in range(EPOCHS):
+            for x, y in zip(INPUTS, TARGETS, strict=True):
+                loss = loss_fn(model(x), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
 
-    return step
+    return train
 
 
 class SigmoidNeuron(micrograd.nn.Neuron):  # type: ignore[misc]
@@ -59,40 +61,53 @@ class SigmoidNeuron(micrograd.nn.Neuron):  # type: ignore[misc]
         return out
 
 
-def theirs_micrograd() -> Step:
+def xor_micrograd() -> Training:
     """Train as micrograd's demo notebook does."""
     model = micrograd.nn.MLP(2, [2, 1])
     for layer in model.layers:
         layer.neurons = [SigmoidNeuron(2) for _ in layer.neurons]
 
-    def step(x: list[float], y: list[float]) -> float:
-        loss = (model(x) - y[0]) ** 2
-        model.zero_grad()
-        loss.backward()
-        for p in model.parameters():
-            p.data -= 0.1 * p.grad
-        return float(loss.data)
+    def train() -> None:
+        for _ in range(EPOCHS):
+            for x, y in zip(INPUTS, TARGETS, strict=True):
+                loss = (model(x) - y[0]) ** 2
+                model.zero_grad()
+                loss.backward()
+                for p in model.parameters():
+                    p.data -= 0.1 * p.grad
 
-    return step
+    return train
 
 
-def theirs_torch() -> Step:
+class TorchNet(torch.nn.Module):
+    """The network of the workshop notebook."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = torch.nn.Linear(2, 2)
+        self.fc2 = torch.nn.Linear(2, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.sigmoid(self.fc1(x))
+        return torch.sigmoid(self.fc2(x))
+
+
+def xor_torch() -> Training:
     """Train as the workshop notebook does."""
-    model = torch.nn.Sequential(
-        torch.nn.Linear(2, 2), torch.nn.Sigmoid(), torch.nn.Linear(2, 1), torch.nn.Sigmoid()
-    )
+    model = TorchNet()
+    loss_fn = torch.nn.MSELoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    mse = torch.nn.MSELoss()
-    tensors = {tuple(v): torch.tensor(v) for v in POINTS + TARGETS}
+    inputs, targets = torch.tensor(INPUTS), torch.tensor(TARGETS)
 
-    def step(x: list[float], y: list[float]) -> float:
-        loss = mse(model(tensors[tuple(x)]), tensors[tuple(y)])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return float(loss.item())
+    def train() -> None:
+        for _ in range(EPOCHS):
+            for x, y in zip(inputs, targets, strict=True):
+                loss = loss_fn(model(x), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
 
-    return step
+    return train
 
 
 def seconds(run: Callable[[], object]) -> float:
@@ -116,22 +131,18 @@ def take_turns(contestants: dict[str, Callable[[], object]], rounds: int) -> dic
 
 def xor(rounds: int) -> None:
     """Compare one SGD step on the XOR network."""
-    epochs = 50
-
-    def training(step: Step) -> Callable[[], None]:
-        def run() -> None:
-            for _ in range(epochs):
-                for x, y in zip(POINTS, TARGETS, strict=True):
-                    step(x, y)
-
-        return run
-
-    makers = {"microgradlib": ours, "micrograd": theirs_micrograd, "torch": theirs_torch}
-    times = take_turns({name: training(make()) for name, make in makers.items()}, rounds)
+    times = take_turns(
+        {
+            "microgradlib": xor_microgradlib(),
+            "micrograd": xor_micrograd(),
+            "torch": xor_torch(),
+        },
+        rounds,
+    )
     print("XOR, SGD with batch size 1, microseconds a step")
     for name, value in times.items():
         ratio = value / times["microgradlib"]
-        print(f"  {name:14}{value / epochs / 4 * 1e6:8.1f}   {ratio:5.1f} x microgradlib's time")
+        print(f"  {name:14}{value / EPOCHS / 4 * 1e6:8.1f}   {ratio:5.1f} x microgradlib's time")
 
 
 def expression(value: Callable[[float], Any], size: int) -> Any:
@@ -217,7 +228,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=20, help="rounds of each comparison")
     rounds = parser.parse_args().rounds
-    torch.set_num_threads(1)
     sys.setrecursionlimit(100_000)  # micrograd's backward is recursive
     threading.stack_size(512 * 1024 * 1024)
     mg.manual_seed(42)

@@ -1,6 +1,5 @@
 """Optimizers: SGD, Adam and AdamW, with PyTorch's update rules and defaults."""
 
-from collections import deque
 from collections.abc import Iterable
 from math import inf, isfinite, sqrt
 from typing import Any, TypeAlias
@@ -125,12 +124,12 @@ class Optimizer:
 
     def _commit(self, data: list[float], state: State) -> None:
         # Each branch is one call that runs no Python code in between, so that an interrupt (Ctrl-C)
-        # comes either before all of its assignments or after.
+        # comes either before all of its assignments or after. (Assignments return None.)
         if state is self._state:
-            deque(map(_set_data, self.params, data), maxlen=0)
+            any(map(_set_data, self.params, data))
         else:
             names = ("data",) * len(data) + ("_state",)
-            deque(map(setattr, (*self.params, self), names, (*data, state)), maxlen=0)
+            any(map(setattr, (*self.params, self), names, (*data, state)))
 
 
 class SGD(Optimizer):

@@ -116,10 +116,8 @@ class Primitive(str):
     def __call__(self, *inputs: T) -> T:
         """Compute the operation on floats, or let the operand that knows better do it."""
         for x in inputs:
-            if type(x) is not float:
-                hook: Any = getattr(x, "_apply", None)
-                if hook is not None:
-                    return hook(self, inputs)  # type: ignore[no-any-return]
+            if type(x) is not float and (hook := getattr(x, "_apply", None)):
+                return hook(self, inputs)  # type: ignore[no-any-return]
         data = [x if type(x) is float else to_float(self.name, x) for x in inputs]
         return self.evaluate(*data)  # type: ignore[return-value, arg-type]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import compress
@@ -135,7 +135,7 @@ class Value:
             if leaf.requires_grad:
                 leaf.grad = leaf.grad + adjoint if leaf.grad else adjoint
 
-    _apply: Callable[[Primitive, Sequence[Operand]], Value]
+    _apply: Callable[[Primitive, tuple[Operand, ...]], Value]
     """The hook through which rows of the table reach Values: ``record``."""
 
     # Python's operators.
@@ -390,7 +390,7 @@ _OPERANDS = (Value, float, int, Real)
 _BOTH, _FIRST, _SECOND = slice(None), slice(0, 1), slice(1, 2)
 
 
-def record(primitive: Primitive, inputs: Sequence[Operand]) -> Value:
+def record(primitive: Primitive, inputs: tuple[Operand, ...]) -> Value:
     """Compute a primitive of any number of Values and numbers, and record it as a node."""
     data, needed = look_at(primitive.name, inputs)
     try:
@@ -401,8 +401,10 @@ def record(primitive: Primitive, inputs: Sequence[Operand]) -> Value:
         return constant(y)
     if primitive.selects:  # no edge to what was not selected: no gradient there, not even 0 * inf
         needed = [need and p != 0.0 for need, p in zip(needed, partials, strict=False)]
-    prev: tuple[Any, ...] = tuple(compress(inputs, needed))
-    return node(primitive, tuple(inputs), prev, y, tuple(compress(partials, needed)))
+    prev: Any = inputs
+    if primitive.static or False in needed:
+        prev, partials = tuple(compress(inputs, needed)), tuple(compress(partials, needed))
+    return node(primitive, inputs, prev, y, partials)
 
 
 Value._apply = staticmethod(record)
