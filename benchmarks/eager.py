@@ -19,6 +19,7 @@ from typing import Any
 import micrograd.engine
 import micrograd.nn
 import torch
+from growth import expression
 
 import microgradlib as mg
 from microgradlib import nn, optim
@@ -79,7 +80,7 @@ def xor_micrograd() -> Training:
     return train
 
 
-class TorchNet(torch.nn.Module):
+class TorchNet(torch.nn.Module):  # type: ignore[misc]
     """The network of the workshop notebook."""
 
     def __init__(self) -> None:
@@ -145,24 +146,6 @@ def xor(rounds: int) -> None:
         print(f"  {name:14}{value / EPOCHS / 4 * 1e6:8.1f}   {ratio:5.1f} x microgradlib's time")
 
 
-def expression(value: Callable[[float], Any], size: int) -> Any:
-    """Return a graph of ``size`` operations, each of them one call of an operator or of relu.
-
-    Every number stays within [-1, 1], whatever the size.
-    """
-    row = [value((i - 49.5) / 50.0) for i in range(100)]
-    operations = 0
-    while operations < size:
-        for i in range(0, 100, 4):
-            a, b, c, d = row[i], row[(i + 30) % 100], row[(i + 61) % 100], row[(i + 92) % 100]
-            row[i : i + 4] = (a + b) * 0.5, (c - d) * 0.5, a * c, (b + d).relu() * 0.5
-        operations += 200
-    total = row[0]
-    for x in row[1:]:
-        total = total + x
-    return total
-
-
 def graph(rounds: int, size: int = 60_000) -> None:
     """Compare forward and backward through a graph of single operations, and its memory."""
     contestants: dict[str, Callable[[float], Any]] = {
@@ -195,35 +178,6 @@ def graph(rounds: int, size: int = 60_000) -> None:
         del root
 
 
-def growth(rounds: int) -> None:
-    """Show how time and memory for each operation grow with the graph."""
-    print("Growth: one operation at 1e4, 1e5, 1e6 operations, against 1e4")
-    sizes = (10_000, 100_000, 1_000_000)
-    for collector in ("on", "off"):
-        times: dict[int, list[float]] = {size: [] for size in sizes}
-        for _ in range(max(3, rounds // 4)):
-            for size in sizes:
-                gc.collect()
-                if collector == "off":
-                    gc.disable()
-                times[size].append(seconds(lambda size=size: expression(mg.Value, size).backward()))  # type: ignore[misc]
-                gc.enable()
-        each = [statistics.median(times[size]) / size * 1e6 for size in sizes]
-        print(
-            f"  garbage collector {collector:4}",
-            *[f"{t:7.2f} us ({t / each[0]:.2f} x)" for t in each],
-        )
-    memory = []
-    for size in sizes:
-        tracemalloc.start()
-        root = expression(mg.Value, size)
-        root.backward()
-        memory.append(tracemalloc.get_traced_memory()[0] / size)
-        tracemalloc.stop()
-        del root
-    print("  memory               ", *[f"{m:7.0f} B  ({m / memory[0]:.2f} x)" for m in memory])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=20, help="rounds of each comparison")
@@ -232,7 +186,8 @@ def main() -> None:
     threading.stack_size(512 * 1024 * 1024)
     mg.manual_seed(42)
     print(f"CPython {sys.version.split()[0]}, torch {torch.__version__}; {rounds} rounds")
-    thread = threading.Thread(target=lambda: (xor(rounds), graph(rounds), growth(rounds)))
+    xor(rounds)
+    thread = threading.Thread(target=graph, args=(rounds,))
     thread.start()
     thread.join()
 
