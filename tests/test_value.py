@@ -98,6 +98,7 @@ def test_hash_is_identity() -> None:
 def test_rounding_leaves_the_graph() -> None:
     x = Value(-2.5)
     assert (floor(x), ceil(x), trunc(x)) == (-3, -2, -2)
+    assert (round(x), round(Value(2.345), 1)) == (-2, 2.3)
     assert type(floor(x)) is int
 
 

@@ -5,7 +5,6 @@ next to the root of a slope. NaN in gives NaN out, and an infinite input gives t
 """
 
 import math
-from collections.abc import Sequence
 
 from microgradlib.piecewise import leaky_relu_prime
 
@@ -78,6 +77,33 @@ def sigmoid_prime(x: float) -> float:
     e = math.exp(-abs(x))
     q = 1.0 + e
     return e / q / q
+
+
+def sigmoid_and_partials(x: float) -> tuple[float, tuple[float]]:
+    """Return sigmoid(x) and its slope, which share the exponential."""
+    e = math.exp(-abs(x))
+    q = 1.0 + e
+    p = e / q
+    return (1.0 / q if x >= 0.0 else p), (p / q,)
+
+
+def logit(p: float) -> float:
+    """Return log(p / (1 - p)), the inverse of sigmoid."""
+    if not 0.0 < p < 1.0:
+        return math.inf if p else -math.inf
+    if 0.25 < p < 0.75:  # where log(p / (1 - p)) would cancel
+        return math.log1p((2.0 * p - 1.0) / (1.0 - p))
+    return math.log(p / (1.0 - p))
+
+
+def bce(p: float, t: float) -> float:
+    """Return -(t log(p) + (1 - t) log(1 - p)), the cross-entropy of p against a target t."""
+    if not 0.0 <= p <= 1.0:
+        raise ValueError("p is not a probability")
+    # Logarithms are cut off at -100, as in PyTorch, so that p = 0 and p = 1 have a finite loss.
+    log_p = max(math.log(p), -100.0) if p else -100.0
+    log_q = max(math.log1p(-p), -100.0) if p < 1.0 else -100.0
+    return -(t * log_p + (1.0 - t) * log_q)
 
 
 def log_sigmoid(x: float) -> float:
@@ -230,75 +256,3 @@ def _mills_slope(t: float) -> float:
     for c in reversed(_MILLS_SERIES):
         result = result * u + c
     return result / (t + 5.0)
-
-
-# Functions of many numbers. With weights exp(x - max(xs)), none overflows.
-
-
-def logsumexp(xs: Sequence[float]) -> float:
-    """Return log(sum of exp(x)) = max(xs) + log1p(sum of the other weights)."""
-    top = max(xs)
-    log_rest = math.log1p(math.fsum([-1.0] + [_weight(x, top) for x in xs]))
-    result = top + log_rest
-    if abs(result) < 0.5 * log_rest:  # cancellation
-        return _log_of_sum(xs, top)
-    return result
-
-
-def softmax(xs: Sequence[float]) -> list[float]:
-    """Return exp(x) / (sum of exp(x)) for each x."""
-    weights, total = _weights(xs)
-    lost = math.fsum([-total, *weights]) / total  # by the rounding of total
-    return [p - p * lost for p in [w / total for w in weights]]
-
-
-def log_softmax(xs: Sequence[float]) -> list[float]:
-    """Return log(softmax(xs)) = x - logsumexp(xs) for each x."""
-    weights, _ = _weights(xs)
-    top = max(xs)
-    log_total = math.log1p(math.fsum([-1.0, *weights]))
-    return [(0.0 if x == top else x - top) - log_total for x in xs]
-
-
-def _weights(xs: Sequence[float]) -> tuple[list[float], float]:
-    """Return exp(x - max(xs)) for each x, and their sum."""
-    top = max(xs)
-    weights = [_weight(x, top) for x in xs]
-    total = math.fsum(weights)
-    if math.isinf(top) and total > (1.0 if top > 0.0 else 0.0):
-        raise ValueError("softmax is undefined when every input is -inf, or two are inf")
-    return weights, total
-
-
-def _weight(x: float, top: float) -> float:
-    """Return exp(x - top), x <= top."""
-    if x == top:
-        return 1.0  # also for inf
-    d = x - top
-    if d < -800.0:
-        return 0.0
-    b = d - x
-    low = (x - (d - b)) - (top + b)  # what the rounding of d lost (Knuth's TwoSum)
-    e = math.exp(d)
-    return e + e * low
-
-
-def _log_of_sum(xs: Sequence[float], top: float) -> float:
-    """Return log(sum of exp(x)) for a sum near 1, in fixed point: all the bits that may cancel."""
-    bits = 160 - math.frexp(top)[1]
-    one = 1 << bits
-    total = 0
-    for x in xs:
-        if x > -800.0:
-            n, d = x.as_integer_ratio()
-            z = (n << bits) // d >> 10
-            power, term, k = one, one, 0
-            while term:
-                k += 1
-                term = (term * z >> bits) // k
-                power += term
-            for _ in range(10):
-                power = power * power >> bits
-            total += power
-    excess = (total - one) / one
-    return math.log1p(excess) if abs(excess) < 0.5 else math.log(total / one)

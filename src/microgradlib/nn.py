@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import sqrt
 from typing import Any, TypeAlias
 
-from microgradlib import functions, primitives, random
+from microgradlib import functions, primitives, random, reductions
 from microgradlib.errors import ShapeError, StateDictError
 from microgradlib.primitives import to_float
 from microgradlib.value import Operand, Value, look_at, node, record, recording
@@ -238,7 +238,7 @@ def _neurons(
     outputs = []
     for weight, bias in zip(weights, biases):  # noqa: B905
         ws = [w.data for w in weight]
-        y = primitives.affine(bias.data, ws, data)
+        y = reductions.affine(bias.data, ws, data)
         inputs = (bias, *weight, *x)
         if needed[0]:
             neuron = node(primitives.dot, inputs, inputs, y, (*to_weights, *ws))

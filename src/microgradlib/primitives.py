@@ -14,7 +14,7 @@ from math import inf
 from types import FunctionType
 from typing import Any, NamedTuple, TypeVar
 
-from microgradlib import activations, piecewise, special
+from microgradlib import activations, piecewise, reductions, special
 
 T = TypeVar("T")
 
@@ -162,7 +162,9 @@ def to_float(function: str, x: object) -> float:
     """Return ``x`` as a float, or raise a TypeError that names ``function``."""
     if hasattr(x, "__float__") or hasattr(x, "__index__"):
         return float(x)  # type: ignore[arg-type]
-    raise TypeError(f"{function}: expected a number or a Value, got {x!r}; convert it with float()")
+    elements = hasattr(x, "__iter__") and not isinstance(x, str)
+    remedy = "call it on each element" if elements else "convert it with float()"
+    raise TypeError(f"{function}: expected a number or a Value, got {x!r}; {remedy}")
 
 
 _FLOATS: dict[str, Any] = {}
@@ -199,7 +201,7 @@ def _fuse(
 
 def _weights(*xs: Any) -> list[Any]:
     if all(type(x) is float for x in xs):
-        return activations.softmax(xs)
+        return reductions.softmax(xs)
     return [softmax(x, *xs[:i], *xs[i + 1 :]) for i, x in enumerate(xs)]
 
 
@@ -213,30 +215,8 @@ def _softmax_partials(p: Any, *xs: Any) -> tuple[Any, ...]:
     return (p * diagonal, *[p * q for q in others])
 
 
-def _power_c_slope(x: float, c: float, k: float) -> float:
-    """Return the k-th derivative of x**c, c (c - 1) ... (c - k + 1) x**(c - k): 0 where c < k."""
-    slope = special.power_dx(x, c - (k - 1.0))
-    for i in range(int(k) - 1):
-        slope = slope * (c - i) if c != i else 0.0
-    return slope
-
-
-def _sigmoid_fused(x: float) -> tuple[float, tuple[float]]:
-    e = math.exp(-abs(x))
-    q = 1.0 + e
-    p = e / q
-    return (1.0 / q if x >= 0.0 else p), (p / q,)
-
-
 def _modulo_partials(z: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return 1.0, -nearest((x - z) / y)  # z = x - n * y for a whole number n
-
-
-def _product(*xs: float) -> float:
-    result = 1.0
-    for x in xs:
-        result *= x
-    return result
 
 
 def _product_partials(y: Any, *xs: Any) -> tuple[Any, ...]:
@@ -248,50 +228,9 @@ def _product_partials(y: Any, *xs: Any) -> tuple[Any, ...]:
     return tuple([b * a for b, a in zip(before, reversed(after), strict=True)])
 
 
-def _sum(*xs: float) -> float:
-    try:
-        return math.fsum(xs)
-    except (OverflowError, ValueError):  # fsum refuses what IEEE addition answers: inf or nan
-        result = 0.0
-        for x in xs:
-            result += x
-        return result
-
-
-def _mean(*xs: float) -> float:
-    return _sum(*xs) / len(xs)
-
-
-def affine(bias: float, ws: Sequence[float], xs: Sequence[float]) -> float:
-    """Return bias + ws[0] * xs[0] + ws[1] * xs[1] + ..., added from left to right."""
-    for w, x in zip(ws, xs):  # noqa: B905 (layers spend their time here)
-        bias += w * x
-    return bias
-
-
-def _dot(bias: float, *factors: float) -> float:
-    n = len(factors) // 2
-    return affine(bias, factors[:n], factors[n:])
-
-
 def _dot_partials(y: Any, bias: Any, *factors: Any) -> tuple[Any, ...]:
     n = len(factors) // 2
     return (1.0, *factors[n:], *factors[:n])
-
-
-def _mse(*values: float) -> float:
-    return _mse_fused(*values)[0]
-
-
-def _mse_fused(*values: float) -> tuple[float, tuple[float, ...]]:
-    n = len(values) // 2
-    total, scale = 0.0, 2.0 / n
-    slopes = []
-    for output, target in zip(values, values[n:]):  # noqa: B905 (hot; and so are the slices)
-        difference = output - target
-        total += difference * difference
-        slopes.append(scale * difference)
-    return total / n, (*slopes, *map(operator.neg, slopes))
 
 
 def _mse_partials(y: Any, *values: Any) -> tuple[Any, ...]:
@@ -315,25 +254,8 @@ def _atan2_partials(angle: Any, y: Any, x: Any) -> tuple[Any, Any]:
     return -quotient_dy(x, r) * scale, quotient_dy(y, r) * scale
 
 
-def _bce(p: float, t: float) -> float:
-    if not 0.0 <= p <= 1.0:
-        raise ValueError
-    # Logarithms are cut off at -100, as in PyTorch, so that p = 0 and p = 1 have a finite loss.
-    log_p = max(math.log(p), -100.0) if p else -100.0
-    log_q = max(math.log1p(-p), -100.0) if p < 1.0 else -100.0
-    return -(t * log_p + (1.0 - t) * log_q)
-
-
 def _bce_partials(y: Any, p: Any, t: Any) -> tuple[Any, Any]:
     return (p - t) / clip(p * (1.0 - p), 1e-12, inf), -logit(p)
-
-
-def _logit(p: float) -> float:
-    if not 0.0 < p < 1.0:
-        return inf if p else -inf
-    if 0.25 < p < 0.75:  # where log(p / (1 - p)) would cancel
-        return math.log1p((2.0 * p - 1.0) / (1.0 - p))
-    return math.log(p / (1.0 - p))
 
 
 def _gelu_prime_partials(d: Any, x: Any) -> tuple[Any]:
@@ -406,7 +328,7 @@ gamma      = Primitive("gamma",      math.gamma,        lambda y, x: (gamma_prim
 lgamma     = Primitive("lgamma",     math.lgamma,       lambda y, x: (digamma(x),),                   REAL, near=(0.0, 1.0, 2.0))
 
 # Activations.
-sigmoid     = Primitive("sigmoid",     activations.sigmoid,     lambda y, x: (sigmoid_prime(x),),     REAL, near=(0.0,), fused=_sigmoid_fused)
+sigmoid     = Primitive("sigmoid",     activations.sigmoid,     lambda y, x: (sigmoid_prime(x),),     REAL, near=(0.0,), fused=activations.sigmoid_and_partials)
 log_sigmoid = Primitive("log_sigmoid", activations.log_sigmoid, lambda y, x: (sigmoid(-x),),          REAL, near=(0.0,))
 softplus    = Primitive("softplus",    activations.softplus,    lambda y, x: (sigmoid(x),),           REAL, near=(0.0,))
 relu        = Primitive("relu",        piecewise.relu,          lambda y, x: (above(x, 0.0),),              REAL, selects=True, near=(0.0,))
@@ -427,22 +349,22 @@ copysign: Primitive = Primitive("copysign",  math.copysign,     lambda z, x, y: 
 
 # Many inputs. dot takes (bias, *weights, *inputs), mse (*outputs, *targets); softmax and log_softmax
 # give the entry of their first input.
-sum_        = Primitive("sum",         _sum,            lambda y, *xs: (1.0,) * len(xs),              REAL, arities=(1, 2, 5))
-mean        = Primitive("mean",        _mean,           lambda y, *xs: (1.0 / len(xs),) * len(xs),    REAL, arities=(1, 2, 5))
-prod        = Primitive("prod",        _product,        _product_partials,                            REAL, arities=(1, 2, 5))
-dot         = Primitive("dot",         _dot,            _dot_partials,                                REAL, arities=(3, 5, 9))
-mse         = Primitive("mse",         _mse,            _mse_partials,                                REAL, arities=(2, 4, 8), fused=_mse_fused)
-bce         = Primitive("bce",         _bce,            _bce_partials,                                Interval(0.0, 1.0), Interval(0.0, 1.0))
-logsumexp   = Primitive("logsumexp",   lambda *xs: activations.logsumexp(xs),      lambda y, *xs: tuple(_weights(*xs)), REAL, arities=(1, 2, 5))
-softmax     = Primitive("softmax",     lambda *xs: activations.softmax(xs)[0],     _softmax_partials,     REAL, arities=(1, 2, 5))
-log_softmax = Primitive("log_softmax", lambda *xs: activations.log_softmax(xs)[0], _log_softmax_partials, REAL, arities=(1, 2, 5))
+sum_        = Primitive("sum",         reductions.total,            lambda y, *xs: (1.0,) * len(xs),              REAL, arities=(1, 2, 5))
+mean        = Primitive("mean",        reductions.mean,           lambda y, *xs: (1.0 / len(xs),) * len(xs),    REAL, arities=(1, 2, 5))
+prod        = Primitive("prod",        reductions.product,        _product_partials,                            REAL, arities=(1, 2, 5))
+dot         = Primitive("dot",         reductions.dot,            _dot_partials,                                REAL, arities=(3, 5, 9))
+mse         = Primitive("mse",         reductions.mse,            _mse_partials,                                REAL, arities=(2, 4, 8), fused=reductions.mse_and_partials)
+bce         = Primitive("bce",         activations.bce,            _bce_partials,                                Interval(0.0, 1.0), Interval(0.0, 1.0))
+logsumexp   = Primitive("logsumexp",   lambda *xs: reductions.logsumexp(xs),      lambda y, *xs: tuple(_weights(*xs)), REAL, arities=(1, 2, 5))
+softmax     = Primitive("softmax",     lambda *xs: reductions.softmax(xs)[0],     _softmax_partials,     REAL, arities=(1, 2, 5))
+log_softmax = Primitive("log_softmax", lambda *xs: reductions.log_softmax(xs)[0], _log_softmax_partials, REAL, arities=(1, 2, 5))
 
 # Derivatives that only rules need: closed forms that stay accurate where composing the rows above
 # would cancel or overflow.
 quotient_dy: Primitive      = Primitive("quotient_dy",      special.quotient_dy,          lambda d, x, y: (quotient_dy(1.0, y), -2.0 * d / y), REAL, REAL, near=(0.0,), helper=True)
 power_dx: Primitive         = Primitive("power_dx",         special.power_dx,             lambda d, x, y: (y * power_dx(x, y - 1.0), power(x, y - 1.0) + y * power_dy(x, y - 1.0)), REAL, REAL, near=(0.0, 1.0), helper=True)
 power_dy: Primitive         = Primitive("power_dy",         special.power_dy,             lambda d, x, y: (power(x, y - 1.0) + y * power_dy(x, y - 1.0), d * power_dy(x, 0.0)), POSITIVE, REAL, near=(0.0, 1.0), helper=True)
-power_c_slope: Primitive    = Primitive("power_c_slope",    _power_c_slope,               lambda d, x, c, k: (power_c_slope(x, c, k + 1.0),), REAL, REAL, REAL, static=2, near=(0.0, 1.0), helper=True)
+power_c_slope: Primitive    = Primitive("power_c_slope",    special.power_c_slope,               lambda d, x, c, k: (power_c_slope(x, c, k + 1.0),), REAL, REAL, REAL, static=2, near=(0.0, 1.0), helper=True)
 reciprocal: Primitive       = Primitive("reciprocal",       special.reciprocal,           lambda y, x: (-y * y,),                REAL, near=(0.0,), helper=True)
 rsqrt: Primitive            = Primitive("rsqrt",            special.rsqrt,                lambda y, x: (-0.5 * y * y * y,),      POSITIVE, near=(0.0,), helper=True)
 ratio: Primitive            = Primitive("ratio",            special.ratio,                lambda z, x, y: (reciprocal(y), quotient_dy(x, y)), REAL, REAL, near=(0.0,), helper=True)
@@ -459,7 +381,7 @@ elu_prime: Primitive        = Primitive("elu_prime",        activations.elu_prim
 gelu_prime: Primitive       = Primitive("gelu_prime",       activations.gelu_prime,       _gelu_prime_partials, REAL, helper=True)
 gelu_tanh_prime: Primitive  = Primitive("gelu_tanh_prime",  activations.gelu_tanh_prime,  _gelu_tanh_prime_partials,             REAL, helper=True)
 silu_prime: Primitive       = Primitive("silu_prime",       activations.silu_prime,       lambda d, x: (sigmoid_prime(x) * (2.0 - x * tanh(0.5 * x)),), REAL, helper=True)
-logit: Primitive            = Primitive("logit",            _logit,                       lambda y, p: (reciprocal(p * (1.0 - p)),), Interval(0.0, 1.0), helper=True)
+logit: Primitive            = Primitive("logit",            activations.logit,                       lambda y, p: (reciprocal(p * (1.0 - p)),), Interval(0.0, 1.0), helper=True)
 
 # Piecewise constant: their own partials are 0.
 sign: Primitive             = Primitive("sign",             piecewise.sign,               lambda y, x: (0.0,),                   REAL, helper=True)

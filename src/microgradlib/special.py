@@ -141,6 +141,14 @@ def power_dy(x: float, y: float) -> float:
     return h * math.log(x) * h if h else 0.0
 
 
+def power_c_slope(x: float, c: float, k: float) -> float:
+    """Return the k-th derivative of x**c, c (c - 1) ... (c - k + 1) x**(c - k): 0 where c < k."""
+    slope = power_dx(x, c - (k - 1.0))
+    for i in range(int(k) - 1):
+        slope = slope * (c - i) if c != i else 0.0
+    return slope
+
+
 def _power_or_inf(x: float, y: float) -> float:
     """Return x**y for x >= 0, infinite where Python raises: at a pole and on overflow."""
     try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import compress
+from itertools import compress, cycle
 from math import isfinite
 from numbers import Real
+from random import Random
 from typing import Any, TypeAlias
 
 from microgradlib import primitives
@@ -18,8 +20,6 @@ from microgradlib.primitives import Primitive, to_float
 _recording_context: ContextVar[bool] = ContextVar("recording", default=True)
 recording = _recording_context.get
 _nonfinite_allowed: ContextVar[bool] = ContextVar("nonfinite_allowed", default=False)
-
-_new = object.__new__
 
 
 _DOMAIN_ERRORS = (ValueError, ZeroDivisionError, OverflowError)
@@ -64,7 +64,7 @@ class Value:
     __array_ufunc__ = None  # NumPy scalars then leave an operation with a Value to the Value
 
     data: float
-    grad: float | None
+    grad: float
     label: str
     requires_grad: bool
     _op: str
@@ -217,6 +217,9 @@ class Value:
     def __trunc__(self) -> int:
         return self.data.__trunc__()
 
+    def __round__(self, ndigits: int | None = None) -> float:
+        return round(self.data, ndigits)
+
     def __float__(self) -> float:
         raise TypeError(
             f"float({self!r}) would drop the gradient; use .data for the number, or "
@@ -235,18 +238,6 @@ class Value:
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else str(self)
-
-    if sys.version_info[:2] == (3, 13):
-        # CPython 3.13 frees nested objects by recursion in C, too deep for a thread with a small
-        # stack: take the graph below a dying node apart step by step.
-        def __del__(self) -> None:
-            pending = [*self._inputs, *self._prev]
-            self._inputs = self._prev = ()
-            while pending:
-                x = pending.pop()
-                if isinstance(x, Value) and sys.getrefcount(x) == 2:  # here and in the call
-                    pending += x._inputs
-                    x._inputs = x._prev = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy or pickle a leaf; a computed node would drag its whole graph along."""
@@ -387,6 +378,7 @@ class Value:
 Operand: TypeAlias = Value | float
 
 _OPERANDS = (Value, float, int, Real)
+_blank: Callable[[], Value] = functools.partial(object.__new__, Value)
 _BOTH, _FIRST, _SECOND = slice(None), slice(0, 1), slice(1, 2)
 
 
@@ -469,7 +461,7 @@ def node(
     partials: tuple[float, ...],
 ) -> Value:
     """Return a computed node: every one is made here."""
-    self: Value = _new(Value)
+    self = _blank()
     self.data = data
     self.grad = 0.0
     self.label = ""
@@ -481,6 +473,30 @@ def node(
     return self
 
 
+if sys.version_info[:2] == (3, 13):
+    # CPython 3.13 frees a chain of objects by recursion in C, too deep for a thread with a small
+    # stack. So one node in 256, at random places, takes the graph below it apart step by step. Not
+    # every node, because an interrupt (Ctrl-C) that lands in a __del__ is lost.
+
+    class _Breaker(Value):
+        __slots__ = ()
+
+        def __del__(self) -> None:
+            pending = [*self._inputs]
+            self._inputs = self._prev = ()
+            while pending:
+                x = pending.pop()
+                if isinstance(x, Value) and sys.getrefcount(x) == 2:  # here and in the call
+                    pending += x._inputs
+                    x._inputs = x._prev = ()
+
+    _places = Random(0).choices((Value, _Breaker), cum_weights=(255, 256), k=65_537)
+    _next_class = cycle(_places).__next__
+
+    def _blank() -> Value:
+        return object.__new__(_next_class())
+
+
 def constant(data: float) -> Value:
     """Return a Value that needs no gradient."""
     self = Value(data)
@@ -488,7 +504,7 @@ def constant(data: float) -> Value:
     return self
 
 
-def _restore(data: float, grad: float | None, label: str, requires_grad: bool) -> Value:
+def _restore(data: float, grad: float, label: str, requires_grad: bool) -> Value:
     node = Value(data, label)
     node.grad = grad
     node.requires_grad = requires_grad

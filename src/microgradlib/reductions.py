@@ -1,0 +1,130 @@
+"""Functions of many numbers, on floats.
+
+NaN in gives NaN out. Sums of products run from left to right, as written out; ``total`` and what
+builds on softmax add without rounding in between.
+"""
+
+import functools
+import math
+import operator
+from collections.abc import Sequence
+
+
+def total(*xs: float) -> float:
+    """Return the sum, rounded once."""
+    try:
+        return math.fsum(xs)
+    except (OverflowError, ValueError):  # fsum refuses what IEEE addition answers: inf or nan
+        return functools.reduce(operator.add, xs)
+
+
+def mean(*xs: float) -> float:
+    """Return the arithmetic mean."""
+    return total(*xs) / len(xs)
+
+
+def affine(bias: float, ws: Sequence[float], xs: Sequence[float]) -> float:
+    """Return bias + ws[0] * xs[0] + ws[1] * xs[1] + ..., added from left to right."""
+    for w, x in zip(ws, xs):  # noqa: B905 (layers spend their time here)
+        bias += w * x
+    return bias
+
+
+def dot(bias: float, *factors: float) -> float:
+    """Return ``affine`` of the bias, the first half of the factors and the second."""
+    n = len(factors) // 2
+    return affine(bias, factors[:n], factors[n:])
+
+
+def product(*xs: float) -> float:
+    """Return the product, multiplied from left to right."""
+    return functools.reduce(operator.mul, xs)
+
+
+def mse(*values: float) -> float:
+    """Return the mean squared difference of the first half of the values and the second."""
+    return mse_and_partials(*values)[0]
+
+
+def mse_and_partials(*values: float) -> tuple[float, tuple[float, ...]]:
+    """Return ``mse`` and its partials."""
+    n = len(values) // 2
+    total, scale = 0.0, 2.0 / n
+    slopes = []
+    for output, target in zip(values, values[n:]):  # noqa: B905 (hot; and so are the slices)
+        difference = output - target
+        total += difference * difference
+        slopes.append(scale * difference)
+    return total / n, (*slopes, *map(operator.neg, slopes))
+
+
+# With weights exp(x - max(xs)) none of these overflows.
+
+
+def logsumexp(xs: Sequence[float]) -> float:
+    """Return log(sum of exp(x)) = max(xs) + log1p(sum of the other weights)."""
+    top = max(xs)
+    log_rest = math.log1p(math.fsum([-1.0] + [_weight(x, top) for x in xs]))
+    result = top + log_rest
+    if abs(result) < 0.5 * log_rest:  # cancellation
+        return _log_of_sum(xs, top)
+    return result
+
+
+def softmax(xs: Sequence[float]) -> list[float]:
+    """Return exp(x) / (sum of exp(x)) for each x."""
+    weights, total = _weights(xs)
+    lost = math.fsum([-total, *weights]) / total  # by the rounding of total
+    return [p - p * lost for p in [w / total for w in weights]]
+
+
+def log_softmax(xs: Sequence[float]) -> list[float]:
+    """Return log(softmax(xs)) = x - logsumexp(xs) for each x."""
+    weights, _ = _weights(xs)
+    top = max(xs)
+    log_total = math.log1p(math.fsum([-1.0, *weights]))
+    return [(0.0 if x == top else x - top) - log_total for x in xs]
+
+
+def _weights(xs: Sequence[float]) -> tuple[list[float], float]:
+    """Return exp(x - max(xs)) for each x, and their sum."""
+    top = max(xs)
+    weights = [_weight(x, top) for x in xs]
+    total = math.fsum(weights)
+    if math.isinf(top) and total > (1.0 if top > 0.0 else 0.0):
+        raise ValueError("softmax is undefined when every input is -inf, or two are inf")
+    return weights, total
+
+
+def _weight(x: float, top: float) -> float:
+    """Return exp(x - top), x <= top."""
+    if x == top:
+        return 1.0  # also for inf
+    d = x - top
+    if d < -800.0:
+        return 0.0
+    b = d - x
+    low = (x - (d - b)) - (top + b)  # what the rounding of d lost (Knuth's TwoSum)
+    e = math.exp(d)
+    return e + e * low
+
+
+def _log_of_sum(xs: Sequence[float], top: float) -> float:
+    """Return log(sum of exp(x)) for a sum near 1, in fixed point: all the bits that may cancel."""
+    bits = 160 - math.frexp(top)[1]
+    one = 1 << bits
+    total = 0
+    for x in xs:
+        if x > -800.0:
+            n, d = x.as_integer_ratio()
+            z = (n << bits) // d >> 10
+            power, term, k = one, one, 0
+            while term:
+                k += 1
+                term = (term * z >> bits) // k
+                power += term
+            for _ in range(10):
+                power = power * power >> bits
+            total += power
+    excess = (total - one) / one
+    return math.log1p(excess) if abs(excess) < 0.5 else math.log(total / one)

@@ -1,0 +1,233 @@
+"""The examples, run as a user runs them."""
+
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+XOR = [sys.executable, "-W", "error", str(EXAMPLES / "xor.py")]
+
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="sends SIGINT, or opens a terminal")
+
+# The notebook's weights and predictions, at seed 42.
+WEIGHTS = {
+    "fc1.weight": [0.5406, 0.5869, -0.1657, 0.6496],
+    "fc1.bias": [-0.1549, 0.1427],
+    "fc2.weight": [-0.3443, 0.4153],
+    "fc2.bias": [0.6233],
+}
+BEFORE = {
+    "1st model": [0.6653, 0.6683, 0.6511, 0.6557],
+    "2nd model": [0.5916, 0.6037, 0.5989, 0.6101],
+    "3rd model": [0.3454, 0.3412, 0.3613, 0.3574],
+}
+AFTER = {
+    "1st model": [0.0483, 0.9567, 0.9425, 0.0434],
+    "2nd model": [0.0157, 0.4996, 0.9828, 0.5006],
+    "3rd model": [0.0171, 0.9819, 0.9819, 0.0223],
+}
+TARGETS = [0.0, 1.0, 1.0, 0.0]
+
+
+def run(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*XOR, *options], capture_output=True, text=True, timeout=120)
+
+
+@cache
+def full_run() -> str:
+    """Return the output of the example without options."""
+    done = run()
+    assert (done.returncode, done.stderr) == (0, "")  # no progress bar where nobody looks
+    return done.stdout
+
+
+def numbers(text: str) -> list[float]:
+    return [float(x) for x in re.findall(r"-?\d+\.\d+", text)]
+
+
+def rows(output: str) -> dict[str, tuple[list[float], list[float], str]]:
+    """Return for each model of the table the numbers before, those after, and the epochs."""
+    found = re.findall(r"^(\w+ model) +before (.*)\n +([\d,]+) epochs (.*)$", output, re.MULTILINE)
+    return {name: (numbers(before), numbers(after), n) for name, before, n, after in found}
+
+
+def verdicts(output: str) -> dict[str, str]:
+    """Return what is said of each model at the end, on one line."""
+    paragraphs = output.rpartition("\n\n")[2]
+    joined = re.sub(r"\n +", " ", paragraphs)
+    return dict(re.findall(r"^(\w+ model): (.*)$", joined, re.MULTILINE))
+
+
+class TestNumbers:
+    def test_initial_weights(self) -> None:
+        first = full_run().partition("2nd model")[0]
+        found = {key: numbers(x) for key, x in re.findall(r"^  (\S+) +(\[.*\])$", first, re.M)}
+        assert found == WEIGHTS
+
+    def test_predictions(self) -> None:
+        table = rows(full_run())
+        assert {name: before[:4] for name, (before, _, _) in table.items()} == BEFORE
+        assert {name: after[:4] for name, (_, after, _) in table.items()} == AFTER
+        assert {n for _, _, n in table.values()} == {"10,000"}
+
+    def test_losses_are_those_of_the_predictions(self) -> None:
+        for before, after, _ in rows(full_run()).values():
+            for *outputs, loss, _ in (before, after):
+                errors = [(y - t) ** 2 for y, t in zip(outputs, TARGETS, strict=True)]
+                assert math.isclose(loss, sum(errors) / 4, abs_tol=1e-4)
+
+    def test_gradient_norms(self) -> None:
+        # PyTorch in float64 gives the same norms at the same weights.
+        norms = {name: (x[-1], y[-1]) for name, (x, y, _) in rows(full_run()).items()}
+        assert norms == {
+            "1st model": (0.09413, 0.00141),
+            "2nd model": (0.06397, 0.00021),
+            "3rd model": (0.08365, 0.00022),
+        }
+
+
+class TestVerdict:
+    def test_seed_42(self) -> None:
+        said = verdicts(full_run())
+        assert said["1st model"] == said["3rd model"]
+        assert said["1st model"] == "learnt. Every output is within 0.25 of its target."
+        assert said["2nd model"] == (
+            "stuck. It outputs 0.4996 for 01, 0.5006 for 11, yet the norm of its gradient is only "
+            "0.00021, against 0.06397 before training, so further steps hardly change it: as far "
+            "as gradient descent can tell, this is a local minimum."
+        )
+
+    def test_follows_from_what_was_measured(self) -> None:
+        # At another seed all three learn; the weights are others, too.
+        output = run("--seed", "3").stdout
+        assert set(verdicts(output).values()) == {verdicts(full_run())["1st model"]}
+        assert {len(after) for _, after, _ in rows(output).values()} == {6}
+        assert numbers(output)[1:5] != WEIGHTS["fc1.weight"]
+
+    def test_too_few_epochs(self) -> None:
+        # At the start the loss is flat, too: a gradient of nearly zero alone is no local minimum.
+        output = run("--epochs", "300").stdout
+        assert rows(output)["3rd model"][1][-1] < 1e-3
+        said = verdicts(output)
+        assert len(said) == 3
+        assert all(x.startswith("not learnt. It outputs 0.") for x in said.values())
+
+
+class TestOptions:
+    @pytest.mark.parametrize(
+        ("suffix", "magic"), [("png", b"\x89PNG\r\n"), ("svg", b"<?xml"), ("pdf", b"%PDF-")]
+    )
+    def test_plot(self, tmp_path: Path, suffix: str, magic: bytes) -> None:
+        file = tmp_path / f"xor.{suffix}"
+        done = run("--epochs", "2", "--plot", str(file))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert file.read_bytes().startswith(magic)
+        assert file.stat().st_size > 10_000
+
+    def test_a_plot_that_cannot_be_written(self, tmp_path: Path) -> None:
+        (tmp_path / "xor.png").mkdir()
+        done = run("--epochs", "2", "--plot", str(tmp_path / "xor.png"))
+        assert done.returncode == 1
+        assert re.fullmatch(r"xor\.py: cannot write the plot: .*\n", done.stderr)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["--epochs", "0"], "argument --epochs: must be a whole number above 0, got '0'"),
+            (["--epochs", "-1"], "argument --epochs: must be a whole number above 0, got '-1'"),
+            (["--epochs", "ten"], "argument --epochs: must be a whole number above 0, got 'ten'"),
+            (["--seed", "0.5"], "argument --seed: invalid int value: '0.5'"),
+            (["--seed", str(2**64)], "argument --seed: manual_seed: seed must be in "),
+            (["--plot", "xor.txt"], "argument --plot: must end in .png, .svg or .pdf"),
+            (["--plot", "no/such/xor.png"], "argument --plot: there is no directory"),
+            (["--lr", "1"], "unrecognized arguments: --lr 1"),
+        ],
+    )
+    def test_bad_options(self, options: list[str], message: str) -> None:
+        done = run(*options)
+        assert (done.returncode, done.stdout) == (2, "")
+        usage, error = done.stderr.splitlines()
+        assert usage.startswith("usage: ")
+        assert error.startswith(f"xor.py: error: {message}")
+
+    @pytest.mark.parametrize("missing", ["tqdm", "matplotlib"])
+    def test_a_missing_package(self, tmp_path: Path, missing: str) -> None:
+        if missing != "tqdm":
+            (tmp_path / "tqdm.py").write_text("tqdm = None")
+        # Without site-packages (-S) there is only what the path names.
+        path = os.pathsep.join([str(EXAMPLES.parent / "src"), str(tmp_path)])
+        done = subprocess.run(
+            [sys.executable, "-S", str(EXAMPLES / "xor.py"), "--plot", "xor.png"],
+            env=os.environ | {"PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (done.returncode, done.stdout) == (1 if missing == "tqdm" else 2, "")
+        assert "Traceback" not in done.stderr
+        assert re.search(rf'{missing}; .*pip install "microgradlib\[examples\]"', done.stderr)
+
+
+@needs_posix
+class TestTerminal:
+    def test_ctrl_c(self) -> None:
+        with subprocess.Popen(
+            [*XOR, "--epochs", "1000000"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout
+            assert process.stdout.readline().startswith("1st model")
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert errors == ""
+        (name, (before, after, epochs)), *others = rows(output).items()
+        assert (name, others) == ("1st model", [])
+        assert before[:4] == BEFORE["1st model"]
+        assert len(after) == 6
+        assert f"Interrupted after {epochs} of 1,000,000 epochs." in output
+        assert list(verdicts(output)) == ["1st model"]
+
+    def test_progress_bar_on_a_terminal(self) -> None:
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        with subprocess.Popen([*XOR, "--epochs", "50"], stdout=subprocess.DEVNULL, stderr=theirs):
+            os.close(theirs)
+            shown = b""
+            try:
+                while chunk := os.read(ours, 4096):
+                    shown += chunk
+            except OSError:  # how Linux says that the other side was closed
+                pass
+        os.close(ours)
+        for name in BEFORE:
+            assert re.search(rf"{name}: 100%.* 50/50 .*loss 0\.\d{{4}}", shown.decode())
+
+
+def test_hello() -> None:
+    file = EXAMPLES / "hello.py"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(file)], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    slope = 1.0 / math.cosh(1.0) ** 2  # of tanh at x * y + 3 = 1
+    assert done.stdout == (
+        f"z     = {math.tanh(1.0) + 4.0:.6f}\n"
+        f"dz/dx = {-slope + 4.0:.6f}\n"
+        f"dz/dy = {2.0 * slope:.6f}\n"
+    )
+    assert len(file.read_text("utf-8").splitlines()) < 25

@@ -1,0 +1,110 @@
+"""What the README shows: its commands, its numbers, and its two trainings side by side.
+
+Its quick start is a doctest that pytest collects; ``.ci/run`` extracts its commands and runs them.
+"""
+
+import contextlib
+import doctest
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def block(marker: str) -> str:
+    """Return the fenced block that follows a marker."""
+    found = re.findall(rf"^<!-- {marker} -->\n```\w+\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    assert len(found) == 1
+    return str(found[0])
+
+
+def printed(program: str, epochs: int) -> list[str]:
+    """Run a training of the README for fewer epochs; return the lines that it prints."""
+    assert program.count("range(10_000)") == 1
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        exec(program.replace("range(10_000)", f"range({epochs})"), {"__name__": "readme"})
+    return output.getvalue().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("marker", "commands"),
+    [
+        (
+            "pip: run the XOR example",
+            (
+                "python3 -m venv .venv && . .venv/bin/activate\n"
+                'pip install -e ".[examples]" && python examples/xor.py\n'
+            ),
+        ),
+        ("pip: run the tests", 'pip install -e ".[test]" && python -m pytest\n'),
+        ("uv: run the XOR example", "uv run --extra examples examples/xor.py\n"),
+        ("uv: run the tests", "uv run --extra test python -m pytest\n"),
+    ],
+)
+def test_commands(marker: str, commands: str) -> None:
+    assert block(marker) == commands
+
+
+def test_the_quick_start_is_collected(pytestconfig: pytest.Config) -> None:
+    assert "README.md" in pytestconfig.getini("testpaths")
+    assert "README.md" in pytestconfig.getoption("doctestglob")
+    examples = doctest.DocTestParser().get_examples(README)
+    assert len(examples) == 10
+    assert sum(bool(example.want) for example in examples) == 2
+
+
+def test_predictions_of_the_xor_example() -> None:
+    rows = re.findall(r"^\| ([^|]*(?:before|after)) \| (.*) \|$", README, re.MULTILINE)
+    assert [(kind.rpartition(", ")[2], row.replace(" |", "")) for kind, row in rows] == [
+        ("before", "0.6653 0.6683 0.6511 0.6557"),
+        ("after", "0.0483 0.9567 0.9425 0.0434"),
+        ("before", "0.5916 0.6037 0.5989 0.6101"),
+        ("after", "0.0157 0.4996 0.9828 0.5006"),
+        ("before", "0.3454 0.3412 0.3613 0.3574"),
+        ("after", "0.0171 0.9819 0.9819 0.0223"),
+    ]
+
+
+class TestSideBySide:
+    OURS = "the first training, microgradlib"
+    PEER = "the first training, PyTorch"
+
+    def test_ours_gives_the_numbers_that_are_quoted(self) -> None:
+        numbers = printed(block(self.OURS), 10_000)
+        assert numbers == ["0.0483", "0.9567", "0.9425", "0.0434"]
+        assert f"print the same numbers: {', '.join(numbers)}." in README
+
+    def test_each_line_in_the_same_place(self) -> None:
+        def empty(program: str) -> list[bool]:
+            return [not line for line in program.splitlines()]
+
+        assert empty(block(self.OURS)) == empty(block(self.PEER))
+        same = set(block(self.OURS).splitlines()) & set(block(self.PEER).splitlines())
+        assert {"        loss.backward()", "        optimizer.step()"} <= same
+
+    @pytest.mark.torch
+    def test_both_print_the_same(self) -> None:
+        pytest.importorskip("torch")
+        for epochs in (0, 50):
+            assert printed(block(self.OURS), epochs) == printed(block(self.PEER), epochs)
+
+    def test_the_shorter_spellings_are_the_same_network(self) -> None:
+        names: dict[str, Any] = {}
+        definition = block(self.OURS).partition("optimizer =")[0]
+        exec(definition, names)
+        mg, model = names["mg"], names["model"]
+        mg.manual_seed(42)
+        short = mg.nn.MLP(2, [2, 1])
+        assert short.state_dict() == model.state_dict()
+        assert short([0.0, 1.0])[0].data == model([0.0, 1.0])[0].data
+
+
+def test_files_that_it_names_exist() -> None:
+    for path in re.findall(r"`((?:src|examples)/[\w/.]+)`|\]\((\w+(?:\.md)?)\)", README):
+        assert (ROOT / "".join(path)).is_file()
