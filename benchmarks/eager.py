@@ -93,16 +93,17 @@ class TorchNet(torch.nn.Module):  # type: ignore[misc]
         return torch.sigmoid(self.fc2(x))
 
 
-def xor_torch() -> Training:
-    """Train as the workshop notebook does."""
+def xor_torch(with_loader: bool) -> Training:
+    """Train as a PyTorch notebook does, over the rows of tensors or through a DataLoader."""
     model = TorchNet()
     loss_fn = torch.nn.MSELoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    inputs, targets = torch.tensor(INPUTS), torch.tensor(TARGETS)
+    dataset = torch.utils.data.TensorDataset(torch.tensor(INPUTS), torch.tensor(TARGETS))
+    loader = torch.utils.data.DataLoader(dataset, batch_size=1) if with_loader else dataset
 
     def train() -> None:
         for _ in range(EPOCHS):
-            for x, y in zip(inputs, targets, strict=True):
+            for x, y in loader:
                 loss = loss_fn(model(x), y)
                 optimizer.zero_grad()
                 loss.backward()
@@ -136,7 +137,8 @@ def xor(rounds: int) -> None:
         {
             "microgradlib": xor_microgradlib(),
             "micrograd": xor_micrograd(),
-            "torch": xor_torch(),
+            "torch, rows": xor_torch(with_loader=False),
+            "torch, loader": xor_torch(with_loader=True),
         },
         rounds,
     )
