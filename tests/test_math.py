@@ -1,0 +1,232 @@
+"""The drop-in for ``math``: the same on plain numbers, differentiable on Values."""
+
+import inspect
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import permutations, product
+from math import inf, nan
+from typing import Any
+
+import pytest
+
+import microgradlib.math as mg_math
+from microgradlib import Value
+
+NAMES = [name for name in dir(math) if not name.startswith("_")]
+FUNCTIONS = [name for name in NAMES if callable(getattr(math, name))]
+NUMBERS = [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, -3.0, 1e-300, 1e300, inf, -inf, nan]
+OTHERS = [0, 3, -2, 10**400, True, Fraction(1, 3), "1", None, 1j, [0.5, 2.0]]
+LISTS = [[], [0.5], [0.5, 2.0], [1.0, -3.0, 7.0], [inf, -inf], ["1"], 2.0, None]
+TAKES_LISTS = {"fsum", "prod", "dist", "sumprod"}
+
+
+def arities(name: str) -> list[int]:
+    """Return the numbers of positional arguments that a function of ``math`` accepts."""
+    f = getattr(math, name)
+    try:
+        kinds = [p.kind for p in inspect.signature(f).parameters.values()]
+    except ValueError:  # log, hypot, gcd, ... tell their arguments in the documentation only
+        return [0, 1, 2, 3]
+    positional = [k for k in kinds if k in (k.POSITIONAL_ONLY, k.POSITIONAL_OR_KEYWORD)]
+    return [0, 1, 2, 3] if inspect.Parameter.VAR_POSITIONAL in kinds else [len(positional)]
+
+
+def grid(name: str) -> list[tuple[Any, ...]]:
+    arguments = []
+    for n in arities(name):
+        pool = LISTS if name in TAKES_LISTS else NUMBERS + OTHERS
+        if n > 2:
+            pool = pool[:: len(pool) // 5]
+        if n and name in ("perm", "comb", "factorial", "ldexp"):  # no astronomic integers
+            pool = [x for x in pool if x != 10**400]
+        arguments += list(product(pool, repeat=n))
+    return arguments
+
+
+def outcome(f: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the type and the value of a result, or the type and the text of an exception."""
+    try:
+        y = f(*arguments)
+    except Exception as error:
+        return type(error), str(error)
+    return type(y), repr(y)
+
+
+class TestPlainNumbers:
+    def test_every_name_is_there(self) -> None:
+        assert set(NAMES) == set(mg_math.__all__) == set(dir(mg_math))
+        for name in NAMES:
+            if name not in FUNCTIONS:
+                assert getattr(mg_math, name) is getattr(math, name)
+        assert not hasattr(mg_math, "nonsense")
+
+    def test_star_import(self) -> None:
+        namespace: dict[str, Any] = {}
+        exec("from microgradlib.math import *", namespace)
+        assert set(namespace) - {"__builtins__"} == set(NAMES)
+        assert namespace["sin"](Value(0.0)).data == 0.0
+        assert namespace["pi"] is math.pi
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_does_what_the_standard_function_does(self, name: str) -> None:
+        ours, standard = getattr(mg_math, name), getattr(math, name)
+        results = set()
+        for arguments in grid(name):
+            expected = outcome(standard, arguments)
+            assert outcome(ours, arguments) == expected, arguments
+            results.add(expected)
+        assert len(results) > 2  # the grid has met results, and errors
+
+    @pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in TAKES_LISTS])
+    def test_documentation_and_name(self, name: str) -> None:
+        ours, standard = getattr(mg_math, name), getattr(math, name)
+        assert ours.__name__ == standard.__name__
+        assert ours.__doc__ == standard.__doc__
+
+    def test_keywords(self) -> None:
+        assert mg_math.isclose(1.0, 1.1, rel_tol=0.5)
+        assert not mg_math.isclose(a=1.0, b=1.1, abs_tol=0.01)
+        assert mg_math.prod([2, 3], start=4) == 24
+        assert type(mg_math.prod([2, 3])) is int
+        assert mg_math.fsum(x for x in (0.1,) * 10) == 1.0
+
+
+POINTS = (0.6, 1.7, 0.8, 1.3)  # in the domain of each function is one of them
+STEP = 1e-6
+
+
+def scalars(name: str) -> Callable[..., Any]:
+    """Return ``math``'s function as one of numbers only."""
+    f = getattr(mg_math, name)
+    if name in ("fsum", "prod"):
+        return lambda *xs: f(xs)
+    if name in ("dist", "sumprod"):
+        return lambda *xs: f(xs[::2], xs[1::2])
+    if name == "ldexp":
+        return lambda x: f(x, 3)
+    return f  # type: ignore[no-any-return]
+
+
+def differentiable() -> dict[str, list[tuple[float, ...]]]:
+    """Return where each name that makes a Value of Values does so."""
+    found: dict[str, list[tuple[float, ...]]] = {}
+    for name in FUNCTIONS:
+        for n in (1, 2, 4) if name in TAKES_LISTS else (1, 2, 3):
+            for xs in permutations(POINTS, n):
+                try:
+                    y = scalars(name)(*map(Value, xs))
+                except (TypeError, ValueError, ZeroDivisionError):
+                    continue
+                if isinstance(y, Value):
+                    found.setdefault(name, []).append(xs)
+    return found
+
+
+DIFFERENTIABLE = differentiable()
+LOOK_AT_THE_DATA = ["isnan", "isinf", "isfinite", "isclose", "floor", "ceil", "trunc"]
+INTEGERS = ["comb", "factorial", "gcd", "isqrt", "lcm", "perm"]
+REFUSED = ["frexp", "modf", "nextafter", "ulp"]
+
+
+class TestValues:
+    def test_every_name_is_differentiable_or_refused_or_looks_at_the_data(self) -> None:
+        kinds = [*DIFFERENTIABLE, *LOOK_AT_THE_DATA, *INTEGERS, *REFUSED]
+        assert sorted(kinds) == FUNCTIONS
+
+    @pytest.mark.parametrize("name", DIFFERENTIABLE)
+    def test_value_and_gradient(self, name: str) -> None:
+        f = scalars(name)
+        for xs in DIFFERENTIABLE[name]:
+            values = [Value(x) for x in xs]
+            y = f(*values)
+            assert y.data == pytest.approx(f(*xs), rel=1e-15, abs=0.0)
+            y.backward()
+            for i, x in enumerate(values):
+                up, down = list(xs), list(xs)
+                up[i] += STEP
+                down[i] -= STEP
+                slope = (f(*up) - f(*down)) / (up[i] - down[i])
+                if name == "copysign" and i == 1:
+                    assert slope == 0.0
+                assert x.grad == pytest.approx(slope, rel=1e-8, abs=1e-8)
+
+    @pytest.mark.parametrize("name", DIFFERENTIABLE)
+    def test_numbers_and_values_mix(self, name: str) -> None:
+        f = scalars(name)
+        for xs in DIFFERENTIABLE[name]:
+            for i in range(len(xs)):
+                mixed: list[Any] = list(xs)
+                mixed[i] = Value(xs[i])
+                y = f(*mixed)
+                assert isinstance(y, Value)
+                assert y.data == f(*map(Value, xs)).data
+
+    @pytest.mark.parametrize("name", LOOK_AT_THE_DATA)
+    def test_looks_at_the_data(self, name: str) -> None:
+        ours, standard = getattr(mg_math, name), getattr(math, name)
+        for x in (2.5, -2.5, 0.0, inf, nan):
+            pairs = [(x, x), (x, 1.0), (1.0, x)] if name == "isclose" else [(x,)]
+            for xs in pairs:
+                assert outcome(ours, tuple(map(Value, xs))) == outcome(standard, xs)
+                assert outcome(ours, (Value(xs[0]), *xs[1:])) == outcome(standard, xs)
+
+    def test_isclose_tolerances(self) -> None:
+        x = Value(1.0)
+        assert mg_math.isclose(x, 1.1, rel_tol=0.2)
+        assert mg_math.isclose(1.1, x, abs_tol=0.2)
+        assert not mg_math.isclose(x, 1.1)
+
+    @pytest.mark.parametrize("name", INTEGERS + REFUSED)
+    def test_refuses_what_would_drop_the_gradient(self, name: str) -> None:
+        for n in (1, 2):
+            with pytest.raises(TypeError):
+                getattr(mg_math, name)(*[Value(2.0)] * n)
+
+    def test_domain_errors(self) -> None:
+        for f, x, error in (
+            (mg_math.log, -1.0, ValueError),
+            (mg_math.sqrt, -1.0, ValueError),
+            (mg_math.exp, 1000.0, OverflowError),
+            (mg_math.fmod, 1.0, ValueError),
+        ):
+            with pytest.raises(error, match=rf"^{f.__name__}\({x}"):
+                f(*((Value(x), 0.0) if f is mg_math.fmod else (Value(x),)))
+
+    def test_logarithm_to_a_base(self) -> None:
+        x, base = Value(8.0), Value(2.0)
+        y = mg_math.log(x, base)
+        assert y.data == 3.0
+        y.backward()
+        assert x.grad == pytest.approx(1.0 / (8.0 * math.log(2.0)), rel=1e-15)
+        assert base.grad == pytest.approx(-3.0 / (2.0 * math.log(2.0)), rel=1e-15)
+        assert mg_math.log(8.0, base).data == mg_math.log(x, 2).data == 3.0
+
+    def test_ldexp_over_the_whole_range(self) -> None:
+        for x, i in ((1.5, 1023), (5e-324, 2000), (1.0, -1074), (1e300, -2000)):
+            assert mg_math.ldexp(Value(x), i).data == math.ldexp(x, i)
+
+    def test_copysign(self) -> None:
+        for x, y in product((2.0, -2.0), (3.0, -3.0, 0.0, -0.0)):
+            a, b = Value(x), Value(y)
+            z = mg_math.copysign(a, b)
+            assert z.data == math.copysign(x, y)
+            assert z._prev == (a,)
+            z.backward()
+            assert (a.grad, b.grad) == (z.data / x, 0.0)
+
+    def test_iterables_are_read_once(self) -> None:
+        xs = [Value(2.0), Value(3.0)]
+        assert mg_math.fsum(iter(xs)).data == 5.0
+        assert mg_math.prod(iter(xs)).data == 6.0
+        assert mg_math.prod(iter([2.0]), start=Value(4.0)).data == 8.0
+        assert mg_math.dist(iter(xs), iter([2.0, 7.0])).data == 4.0
+
+    def test_points_of_different_dimension(self) -> None:
+        with pytest.raises(
+            ValueError, match=r"^dist: needs two points of one dimension, got 1 and 2$"
+        ):
+            mg_math.dist([Value(1.0)], [1.0, 2.0])
+
+    def test_fsum_is_exact(self) -> None:
+        assert mg_math.fsum([Value(0.1)] * 10).data == 1.0

@@ -1,0 +1,500 @@
+"""Misuse, one row each: what is raised, the whole message, and that nothing was changed."""
+
+import copy
+import math
+import pickle
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import microgradlib as mg
+import microgradlib.math as mg_math
+from microgradlib import Value, nn, optim, random
+from microgradlib.errors import GradientError, NonFiniteError, ShapeError, StateDictError
+
+# What the rows misuse. Every row must leave it as it was. It is Any, since a type checker would
+# find most of the mistakes.
+x: Any = Value(2.0)
+y: Any = x * x
+a: Any = Value(0.0, label="a")
+with mg.no_grad():
+    unrecorded: Any = x * x
+layer: Any = nn.Layer(2, 1)
+layer.load_state_dict({"weight": [[0.5, -0.5]], "bias": [0.25]})
+sgd: Any = optim.SGD(layer.parameters(), lr=0.1, momentum=0.9)
+adam: Any = optim.Adam(layer.parameters())
+layer([1.0, 2.0])[0].backward()
+sgd.step()
+adam.step()
+layer.load_state_dict({"weight": [[0.5, -0.5]], "bias": [0.25]})
+layer.zero_grad()
+
+Neuron: Any = nn.Neuron
+Layer: Any = nn.Layer
+MLP: Any = nn.MLP
+SGD: Any = optim.SGD
+Adam: Any = optim.Adam
+AdamW: Any = optim.AdamW
+any_mg: Any = mg
+any_math: Any = math
+v: Any = Value
+
+ACTIVATIONS = ", ".join(map(repr, nn.ACTIVATIONS))
+FLOAT = (
+    "would drop the gradient; use .data for the number, or microgradlib.math instead of math to "
+    "stay differentiable"
+)
+CONSTANT = (
+    "is a constant (detached, computed under no_grad(), or from constants only); call it on a "
+    "value computed from leaf Values"
+)
+GRAPH = (
+    "copy/pickle: Value(data=4.0, grad=0.0) was computed (*) and belongs to a graph; copy leaf "
+    "Values, or v.detach()"
+)
+NONFINITE = "use allow_nonfinite() to accept such results"
+SEQUENCE = "a sequence of numbers or Values"
+PLAIN = "pass v.data if it needs no gradient"
+LOAD = "Layer.load_state_dict"
+SHAPES = "outputs and targets must have the same shape and not be empty, got"
+
+
+def state(**changes: object) -> dict[str, object]:
+    """Return the state dict of the layer, changed."""
+    return {**layer.state_dict(), **changes}
+
+
+def adam_state(**changes: object) -> dict[str, object]:
+    return {**adam.state_dict(), **changes}
+
+
+def exhausted() -> Iterator[Value]:
+    parameters: Iterator[Value] = iter(layer.parameters())
+    list(parameters)
+    return parameters
+
+
+Row = tuple[Callable[[], object], type[Exception], str]
+
+VALUES: list[Row] = [
+    (lambda: v(True), TypeError, "Value: expected a number, got True; pass a float"),
+    (lambda: x + "3", TypeError, "unsupported operand type(s) for +: 'Value' and 'str'"),
+    (lambda: "3" + x, TypeError, 'can only concatenate str (not "Value") to str'),
+    (lambda: None * x, TypeError, "unsupported operand type(s) for *: 'NoneType' and 'Value'"),
+    (lambda: x - 1j, TypeError, "unsupported operand type(s) for -: 'Value' and 'complex'"),
+    (lambda: 1j / x, TypeError, "unsupported operand type(s) for /: 'complex' and 'Value'"),
+    (lambda: x ** "2", TypeError, "unsupported operand type(s) for ** or pow(): 'Value' and 'str'"),
+    (lambda: x % [1], TypeError, "unsupported operand type(s) for %: 'Value' and 'list'"),
+    (lambda: x < "3", TypeError, "'<' not supported between instances of 'float' and 'str'"),
+    (
+        lambda: x >= None,
+        TypeError,
+        "'>=' not supported between instances of 'float' and 'NoneType'",
+    ),
+    (lambda: x[0], TypeError, "'Value' object is not subscriptable"),
+    (lambda: float(x), TypeError, f"float(Value(data=2.0, grad=0.0)) {FLOAT}"),
+    (lambda: any_math.exp(x), TypeError, f"float(Value(data=2.0, grad=0.0)) {FLOAT}"),
+    (
+        lambda: int(x),
+        TypeError,
+        "int(Value(data=2.0, grad=0.0)) would drop the gradient; use int(v.data)",
+    ),
+    (
+        lambda: complex(x),
+        TypeError,
+        "complex(Value(data=2.0, grad=0.0)) would drop the gradient; use complex(v.data)",
+    ),
+    (
+        lambda: x.detach().backward(),
+        GradientError,
+        f"backward: Value(data=2.0, grad=0.0) {CONSTANT}",
+    ),
+    (lambda: unrecorded.backward(), GradientError, f"backward: {unrecorded!r} {CONSTANT}"),
+    (lambda: (x.detach() * 3.0).backward(), GradientError, f"backward: {v(6.0)!r} {CONSTANT}"),
+    (lambda: copy.copy(y), TypeError, GRAPH),
+    (lambda: copy.deepcopy([y]), TypeError, GRAPH),
+    (lambda: pickle.dumps({"loss": y}), TypeError, GRAPH),
+    (
+        lambda: mg.sqrt(a).backward(),
+        NonFiniteError,
+        f"backward: the derivative of sqrt(a) with respect to a is inf; {NONFINITE}",
+    ),
+    (
+        lambda: mg.sqrt(x - 2.0).backward(),
+        NonFiniteError,
+        f"backward: the derivative of sqrt(0.0) with respect to 0.0 is inf; {NONFINITE}",
+    ),
+    (
+        lambda: (x * 1e308).backward(),
+        NonFiniteError,
+        f"backward: the value of 2.0 * 1e+308 is inf; {NONFINITE}",
+    ),
+    (
+        lambda: (x * 1e200 * 1e200 * 0.0).backward(),
+        NonFiniteError,
+        f"backward: the value of 2e+200 * 1e+200 is inf; {NONFINITE}",
+    ),
+]
+
+FUNCTIONS: list[Row] = [
+    (lambda: x / 0, ZeroDivisionError, "2.0 / 0.0: division by zero; keep the divisor away from 0"),
+    (lambda: 1 / a, ZeroDivisionError, "1.0 / 0.0: division by zero; keep the divisor away from 0"),
+    (lambda: x % a, ZeroDivisionError, "2.0 % 0.0: division by zero; keep the divisor away from 0"),
+    (
+        lambda: v(1000.0).exp(),
+        OverflowError,
+        "exp(1000.0): the result is too large for a float; scale the inputs down",
+    ),
+    (
+        lambda: mg.sinh(1000),
+        OverflowError,
+        "sinh(1000.0): the result is too large for a float; scale the inputs down",
+    ),
+    (
+        lambda: x**2000,
+        OverflowError,
+        "2.0 ** 2000.0: the result is too large for a float; scale the inputs down",
+    ),
+    (
+        lambda: any_mg.exp("1"),
+        TypeError,
+        "exp: expected a number or a Value, got '1'; convert it with float()",
+    ),
+    (
+        lambda: any_mg.atan2(x, "1"),
+        TypeError,
+        "atan2: expected a number or a Value, got '1'; convert it with float()",
+    ),
+    (
+        lambda: mg.dot([x], [1.0, 2.0]),
+        ShapeError,
+        "dot: needs two sequences of one length, got 1 and 2",
+    ),
+    (
+        lambda: any_mg.dot(x, x),
+        TypeError,
+        f"dot: expected {SEQUENCE}, got {x!r}; wrap it in a list",
+    ),
+    (
+        lambda: any_mg.sum(x),
+        TypeError,
+        f"sum: expected {SEQUENCE}, got {x!r}; wrap it in a list",
+    ),
+    (
+        lambda: any_mg.softmax(1.0),
+        TypeError,
+        f"softmax: expected {SEQUENCE}, got 1.0; wrap it in a list",
+    ),
+    (lambda: mg.mean([]), ValueError, "mean: needs at least one number, got an empty sequence"),
+    (
+        lambda: mg.softmax([]),
+        ValueError,
+        "softmax: needs at least one number, got an empty sequence",
+    ),
+    (
+        lambda: mg.log_softmax(()),
+        ValueError,
+        "log_softmax: needs at least one number, got an empty sequence",
+    ),
+    (
+        lambda: mg.logsumexp([]),
+        ValueError,
+        "logsumexp: needs at least one number, got an empty sequence",
+    ),
+    (
+        lambda: any_mg.mean([x, "1"]),
+        TypeError,
+        "mean: expected a number or a Value, got '1'; convert it with float()",
+    ),
+    (
+        lambda: mg.clip(x, 2, 1),
+        ValueError,
+        "clip: low must be <= high, got low=2.0 and high=1.0",
+    ),
+    (
+        lambda: mg.clip(1.0, 0.0, math.nan),
+        ValueError,
+        "clip: low must be <= high, got low=0.0 and high=nan",
+    ),
+    (
+        lambda: any_mg.clip(x, a, 1),
+        TypeError,
+        f"clip: low must be a plain number, got {a!r}; {PLAIN}",
+    ),
+    (
+        lambda: any_mg.leaky_relu(x, x),
+        TypeError,
+        f"leaky_relu: negative_slope must be a plain number, got {x!r}; {PLAIN}",
+    ),
+    (
+        lambda: any_mg.elu(1.0, x),
+        TypeError,
+        f"elu: alpha must be a plain number, got {x!r}; {PLAIN}",
+    ),
+    (
+        lambda: mg.gelu(x, "exact"),
+        ValueError,
+        "gelu: approximate must be 'none' or 'tanh', got 'exact'",
+    ),
+    (
+        lambda: any_mg.where(x > 0, x, "1"),
+        TypeError,
+        "where: expected a number or a Value, got '1'; convert it with float()",
+    ),
+    (
+        lambda: mg_math.dist([x], [1.0, 2.0]),
+        ShapeError,
+        "dist: needs two points of one dimension, got 1 and 2",
+    ),
+    (
+        lambda: any_mg.manual_seed("42"),
+        TypeError,
+        "manual_seed: seed must be an int, got '42'; convert it with int()",
+    ),
+]
+
+MODELS: list[Row] = [
+    (lambda: Neuron(0), ValueError, "Neuron: nin must be at least 1, got 0"),
+    (lambda: Neuron(2.0), TypeError, "Neuron: nin must be an int, got 2.0"),
+    (lambda: Layer(2, "1"), TypeError, "Layer: nout must be an int, got '1'"),
+    (lambda: Layer(True, 1), TypeError, "Layer: nin must be an int, got True"),
+    (lambda: MLP([2], [1]), TypeError, "MLP: nin must be an int, got [2]"),
+    (lambda: MLP(2, [2, 0]), ValueError, "MLP: nouts[1] must be at least 1, got 0"),
+    (
+        lambda: MLP(2, []),
+        ValueError,
+        "MLP: nouts must be a list of sizes such as [2, 1], got []",
+    ),
+    (
+        lambda: Neuron(2, "swish"),
+        ValueError,
+        f"Neuron: unknown activation 'swish'; choose one of {ACTIVATIONS}",
+    ),
+    (
+        lambda: Layer(2, 1, None),
+        ValueError,
+        f"Layer: unknown activation None; choose one of {ACTIVATIONS}",
+    ),
+    (
+        lambda: MLP(2, [1], output_activation="ReLU"),
+        ValueError,
+        f"MLP: unknown activation 'ReLU'; choose one of {ACTIVATIONS}",
+    ),
+    (
+        lambda: layer(["1", 2.0]),
+        TypeError,
+        "Layer: expected a number or a Value, got '1'; convert it with float()",
+    ),
+    (
+        lambda: nn.mse_loss([x], [1.0, 2.0]),
+        ShapeError,
+        f"mse_loss: {SHAPES} [Value(data=2.0, grad=0.0)] and [1.0, 2.0]",
+    ),
+    (lambda: nn.mse_loss([1.0], 1.0), ShapeError, f"mse_loss: {SHAPES} [1.0] and 1.0"),
+    (
+        lambda: nn.BCELoss()([], []),
+        ShapeError,
+        f"binary_cross_entropy: {SHAPES} [] and []",
+    ),
+    (
+        lambda: nn.BCEWithLogitsLoss()([[1.0]], [1.0]),
+        ShapeError,
+        f"binary_cross_entropy_with_logits: {SHAPES} [1.0] and 1.0",
+    ),
+    (
+        lambda: nn.cross_entropy([0.5, 0.5], 2),
+        ValueError,
+        "cross_entropy: target 2 is not the index of one of the logits [0.5, 0.5]",
+    ),
+    (
+        lambda: nn.cross_entropy([[0.5, 0.5]], [-1]),
+        ValueError,
+        "cross_entropy: target -1 is not the index of one of the logits [0.5, 0.5]",
+    ),
+    (
+        lambda: nn.cross_entropy([0.5, 0.5], 1.0),
+        TypeError,
+        "cross_entropy: a target must be an int, got 1.0",
+    ),
+    (
+        lambda: nn.cross_entropy([[0.5, 0.5]], [0, 1]),
+        ShapeError,
+        "cross_entropy: needs a list of logits for each target, got [[0.5, 0.5]] for [0, 1]",
+    ),
+    (
+        lambda: nn.Module()(1.0),
+        NotImplementedError,
+        "Module.forward: not defined; give the class a forward method",
+    ),
+    (
+        lambda: layer.load_state_dict({}),
+        StateDictError,
+        f"{LOAD}: missing keys ['weight', 'bias'], unexpected keys []; nothing was loaded",
+    ),
+    (
+        lambda: layer.load_state_dict(state(scale=1.0)),
+        StateDictError,
+        f"{LOAD}: missing keys [], unexpected keys ['scale']; nothing was loaded",
+    ),
+    (
+        lambda: layer.load_state_dict(state(weight=[[9.0, 9.0, 9.0]])),
+        StateDictError,
+        f"{LOAD}: weight[0]: expected a list of length 2, got [9.0, 9.0, 9.0]",
+    ),
+    (
+        lambda: layer.load_state_dict(state(weight=[9.0, 9.0])),
+        StateDictError,
+        f"{LOAD}: weight: expected a list of length 1, got [9.0, 9.0]",
+    ),
+    (
+        lambda: layer.load_state_dict({"weight": [[9.0, 9.0]], "bias": [[1.0]]}),
+        StateDictError,
+        f"{LOAD}: bias[0]: expected a number, got [1.0]",
+    ),
+    (
+        lambda: layer.load_state_dict("model.json"),
+        TypeError,
+        f"{LOAD}: expected a dict such as state_dict() returns, got 'model.json'",
+    ),
+]
+
+OPTIMIZERS: list[Row] = [
+    (lambda: SGD([], 0.1), ValueError, "SGD: params is empty; pass model.parameters()"),
+    (lambda: Adam(exhausted()), ValueError, "Adam: params is empty; pass model.parameters()"),
+    (
+        lambda: SGD(layer, 0.1),
+        TypeError,
+        f"SGD: params must be an iterable of Values, got {layer!r}; pass model.parameters()",
+    ),
+    (
+        lambda: SGD(x, 0.1),
+        TypeError,
+        f"SGD: params must be an iterable of Values, got {x!r}; pass model.parameters()",
+    ),
+    (
+        lambda: SGD([x, y], 0.1),
+        ValueError,
+        "SGD: params[1] was computed (*); pass leaf Values",
+    ),
+    (
+        lambda: AdamW([a, x, a]),
+        ValueError,
+        "AdamW: params[2] is listed twice; pass each Value once",
+    ),
+    (
+        lambda: SGD([x, 1.0], 0.1),
+        TypeError,
+        "SGD: params[1] is 1.0; every parameter must be a Value",
+    ),
+    (
+        lambda: SGD(layer.state_dict(), 0.1),
+        TypeError,
+        "SGD: params[0] is 'weight'; every parameter must be a Value",
+    ),
+    (lambda: SGD([x], "0.1"), TypeError, "SGD: lr must be a number, got '0.1'"),
+    (lambda: SGD([x], True), TypeError, "SGD: lr must be a number, got True"),
+    (lambda: SGD([x], a), TypeError, f"SGD: lr must be a number, got {a!r}"),
+    (
+        lambda: SGD([x], 0.1, 0.9, 0.5, nesterov=True),
+        ValueError,
+        "SGD: nesterov needs momentum > 0 and dampening 0, got momentum=0.9 and dampening=0.5",
+    ),
+    (
+        lambda: SGD([x], 0.1, nesterov=True),
+        ValueError,
+        "SGD: nesterov needs momentum > 0 and dampening 0, got momentum=0.0 and dampening=0.0",
+    ),
+    (lambda: Adam([x], betas=0.9), TypeError, "Adam: betas must be a pair of numbers, got 0.9"),
+    (lambda: Adam([x], betas=(0.9, "1")), TypeError, "Adam: betas[1] must be a number, got '1'"),
+    (
+        lambda: sgd.load_state_dict({}),
+        StateDictError,
+        "SGD.load_state_dict: expected a state_dict() with an 'lr', got {}",
+    ),
+    (
+        lambda: sgd.load_state_dict({"lr": 0.5, "momentum_buffer": [1.0]}),
+        StateDictError,
+        "SGD.load_state_dict: 'momentum_buffer' must be a list of 3 numbers, got [1.0]",
+    ),
+    (
+        lambda: sgd.load_state_dict({"lr": "0.5", "momentum_buffer": [9.0] * 3}),
+        TypeError,
+        "SGD.load_state_dict: lr must be a number, got '0.5'",
+    ),
+    (
+        lambda: adam.load_state_dict(adam_state(lr=0.5, step=0)),
+        StateDictError,
+        "Adam.load_state_dict: 'step' must be a positive int, got 0",
+    ),
+    (
+        lambda: adam.load_state_dict(adam_state(lr=0.5, exp_avg=None)),
+        StateDictError,
+        "Adam.load_state_dict: 'exp_avg' must be a list of 3 numbers, got None",
+    ),
+]
+
+FILES: list[Row] = [
+    (
+        lambda: mg.save({"w": [a]}, "model.json"),
+        TypeError,
+        f"save: state['w'][0] is {a!r}; pass state_dict(), which holds only numbers",
+    ),
+    (
+        lambda: mg.save(layer, "model.json"),
+        TypeError,
+        f"save: state is {layer!r}; pass state_dict(), which holds only numbers",
+    ),
+    (
+        lambda: mg.save({"steps": {1: 2.0}}, "model.json"),
+        TypeError,
+        "save: state['steps'] has the key 1; use strings as keys",
+    ),
+    (
+        lambda: mg.load("model.json"),
+        FileNotFoundError,
+        "[Errno 2] No such file or directory: 'model.json'",
+    ),
+]
+
+ROWS = VALUES + FUNCTIONS + MODELS + OPTIMIZERS + FILES
+
+
+def everything() -> object:
+    """Return all that a mistake might have changed."""
+    return (
+        [(p.data, p.grad) for p in (x, y, a, *layer.parameters())],
+        [(p.state_dict(), p.params) for p in (sgd, adam)],
+        random.get_state(),
+        mg.value.recording(),
+    )
+
+
+@pytest.mark.parametrize(("mistake", "kind", "message"), ROWS, ids=[row[2] for row in ROWS])
+def test_mistake(
+    mistake: Callable[[], object],
+    kind: type[Exception],
+    message: str,
+    tmp_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = everything()
+    with pytest.raises(kind) as caught:
+        mistake()
+    assert type(caught.value) is kind
+    assert str(caught.value) == message
+    assert caught.value.__cause__ is None
+    assert everything() == before
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_error_is_also_the_one_of_python_that_a_reader_expects() -> None:
+    for error, builtin in (
+        (GradientError, RuntimeError),
+        (NonFiniteError, FloatingPointError),
+        (ShapeError, ValueError),
+        (StateDictError, ValueError),
+    ):
+        assert issubclass(error, builtin)
+        assert issubclass(error, mg.MicrogradError)

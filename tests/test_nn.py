@@ -1,0 +1,544 @@
+"""Modules, layers and losses: by the generic formula, by hand, and against PyTorch."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import microgradlib as mg
+from microgradlib import Value, nn, random
+from microgradlib.nn import ACTIVATIONS, MLP, Layer, Module, Neuron
+
+LOSSES: dict[str, type[Module]] = {
+    "mse_loss": nn.MSELoss,
+    "binary_cross_entropy": nn.BCELoss,
+    "binary_cross_entropy_with_logits": nn.BCEWithLogitsLoss,
+    "cross_entropy": nn.CrossEntropyLoss,
+}
+# Around 0, where activations bend, and far out, where they saturate.
+POINTS = [
+    0.0,
+    *(s * x for x in (1e-300, 1e-9, 0.1, 0.7, 1.0, 3.0, 9.0, 40.0, 800.0) for s in (1, -1)),
+]
+
+
+@pytest.fixture(autouse=True)
+def stream() -> Iterator[None]:
+    """Seed the process-wide generator, and leave it as it was."""
+    state = random.get_state()
+    random.manual_seed(7)
+    yield
+    random.set_state(state)
+
+
+@pytest.fixture
+def torch() -> Any:
+    torch = pytest.importorskip("torch")
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield torch
+    torch.set_default_dtype(before)
+
+
+def values(tree: Any) -> Any:
+    return [values(x) for x in tree] if isinstance(tree, list) else Value(tree)
+
+
+def floats(tree: Any, attribute: str = "data") -> Any:
+    if isinstance(tree, list):
+        return [floats(x, attribute) for x in tree]
+    return getattr(tree, attribute)
+
+
+def close(expected: Any, rel: float = 1e-12) -> Any:
+    """Allow for what PyTorch loses in the tails, where its 1 - sigmoid(40.0) is 0."""
+    return pytest.approx(expected, rel=rel, abs=1e-15)
+
+
+class TestDiscovery:
+    def test_order_of_assignment_through_nested_containers(self) -> None:
+        class Model(Module):
+            def __init__(self) -> None:
+                self.last = Value(1.0)
+                self.size = 3
+                self.name = "model"
+                self.none = None
+                self.pair = (Value(2.0), Value(3.0))
+                self.table = {"x": Value(4.0), "deep": [{"y": [Value(5.0)]}]}
+                self.blocks = [Neuron(1), [Neuron(1)]]
+                self.ragged = [[Value(6.0)], [Value(7.0), Value(8.0)]]
+                self.first = Value(9.0)
+
+        assert [name for name, _ in Model().named_parameters()] == [
+            "last",
+            "pair.0",
+            "pair.1",
+            "table.x",
+            "table.deep.0.y.0",
+            "blocks.0.w.0",
+            "blocks.0.b",
+            "blocks.1.0.w.0",
+            "blocks.1.0.b",
+            "ragged.0.0",
+            "ragged.1.0",
+            "ragged.1.1",
+            "first",
+        ]
+        assert list(Model().state_dict()) == [
+            "last",
+            "pair",
+            "table.x",
+            "table.deep.0.y",
+            "blocks.0.w",
+            "blocks.0.b",
+            "blocks.1.0.w",
+            "blocks.1.0.b",
+            "ragged",
+            "first",
+        ]
+
+    def test_parameters_are_those_that_named_parameters_names(self) -> None:
+        model = MLP(2, [3, 1])
+        assert model.parameters() == [p for _, p in model.named_parameters()]
+        assert len(model.parameters()) == 2 * 3 + 3 + 3 + 1
+
+    def test_shared_parameters_and_modules_count_once(self) -> None:
+        class Model(Module):
+            def __init__(self) -> None:
+                self.encoder = Neuron(1)
+                self.decoder = self.encoder
+                self.bias = self.encoder.b
+                self.twice = [self.encoder.b, self.encoder.b]
+
+        model = Model()
+        names = [name for name, _ in model.named_parameters()]
+        assert names == ["encoder.w.0", "encoder.b"]
+        # A state dict names every place, as PyTorch's does.
+        assert list(model.state_dict())[2:] == ["decoder.w", "decoder.b", "bias", "twice"]
+
+    def test_reference_to_the_parent(self) -> None:
+        class Child(Module):
+            def __init__(self, parent: Module) -> None:
+                self.parent = parent
+                self.family = [parent]
+                self.weight = Value(1.0)
+
+        class Parent(Module):
+            def __init__(self) -> None:
+                self.child = Child(self)
+                self.me = self
+
+        assert list(Parent().state_dict()) == ["child.weight"]
+
+    def test_computed_values_are_not_parameters(self) -> None:
+        class Model(Module):
+            def __init__(self) -> None:
+                self.w = Value(1.0)
+                self.cached = self.w * 2.0
+                self.mixed = [self.w * 2.0, Value(3.0)]
+
+        assert list(Model().state_dict()) == ["w", "mixed.1"]
+
+    def test_parameters_added_later_and_removed(self) -> None:
+        layer: Any = Layer(1, 1)
+        layer.extra = Value(1.0)
+        assert list(layer.state_dict()) == ["weight", "bias", "extra"]
+        del layer.bias
+        assert list(layer.state_dict()) == ["weight", "extra"]
+
+    def test_zero_grad(self) -> None:
+        model = MLP(2, [2, 1])
+        model([1.0, 2.0])[0].backward()
+        assert any(p.grad for p in model.parameters())
+        model.parameters()[0].grad = None
+        model.zero_grad()
+        assert [p.grad for p in model.parameters()] == [0.0] * 9
+
+    def test_call_is_forward_with_all_arguments(self) -> None:
+        class Model(Module):
+            def forward(self, *args: Any, **kwargs: Any) -> Any:
+                return args, kwargs
+
+        class Heir(Model):
+            pass
+
+        class Other(Model):
+            def forward(self, *args: Any, **kwargs: Any) -> Any:
+                return super().forward("other", *args, **kwargs)
+
+        assert Model()(1, x=2) == Heir()(1, x=2) == ((1,), {"x": 2})
+        assert Other()(1, x=2) == (("other", 1), {"x": 2})
+
+
+class TestRepr:
+    def test_nested(self) -> None:
+        class Model(Module):
+            def __init__(self) -> None:
+                self.body = MLP(2, [3, 1], "tanh", "linear")
+                self.heads = [Neuron(1), {"loss": nn.MSELoss()}]
+                self.scale = Value(1.0)
+
+        assert repr(Model()) == (
+            "Model(\n"
+            "  (body): MLP(\n"
+            "    (fc1): Layer(nin=2, nout=3, activation='tanh')\n"
+            "    (fc2): Layer(nin=3, nout=1, activation='linear')\n"
+            "  )\n"
+            "  (heads.0): Neuron(nin=1, activation='linear')\n"
+            "  (heads.1.loss): MSELoss()\n"
+            ")"
+        )
+
+    @pytest.mark.torch
+    def test_layout_of_torch(self, torch: Any) -> None:
+        def model(base: Any, leaf: Any) -> str:
+            class Inner(base):  # type: ignore[misc]
+                def __init__(self) -> None:
+                    super().__init__()
+                    self.first = leaf()
+                    self.second = leaf()
+
+            class Outer(base):  # type: ignore[misc]
+                def __init__(self) -> None:
+                    super().__init__()
+                    self.inner = Inner()
+                    self.loss = leaf()
+
+            return repr(Outer())
+
+        assert model(Module, nn.MSELoss) == model(torch.nn.Module, torch.nn.MSELoss)
+
+
+class TestStateDict:
+    def test_names_and_shapes(self) -> None:
+        model = MLP(3, [2, 1])
+        fc1, fc2 = model.layers
+        assert model.state_dict() == {
+            "fc1.weight": [[w.data for w in row] for row in fc1.weight],
+            "fc1.bias": [b.data for b in fc1.bias],
+            "fc2.weight": [[w.data for w in fc2.weight[0]]],
+            "fc2.bias": [fc2.bias[0].data],
+        }
+        assert [len(row) for row in model.state_dict()["fc1.weight"]] == [3, 3]
+
+    def test_round_trip(self) -> None:
+        first, second = MLP(2, [3, 1]), MLP(2, [3, 1])
+        assert first.state_dict() != second.state_dict()
+        kept = second.parameters()
+        second.load_state_dict(first.state_dict())
+        assert first.state_dict() == second.state_dict()
+        assert all(p is q for p, q in zip(kept, second.parameters(), strict=True))
+
+    def test_is_a_copy(self) -> None:
+        layer = Layer(1, 1)
+        state, expected = layer.state_dict(), layer.state_dict()
+        state["weight"][0][0] += 1.0
+        assert layer.state_dict() == expected
+
+    def test_keeps_gradients(self) -> None:
+        neuron = Neuron(1)
+        neuron([1.0]).backward()
+        neuron.load_state_dict({"w": [5.0], "b": 6})
+        assert (neuron.w[0].grad, neuron.b.grad, neuron.b.data) == (1.0, 1.0, 6.0)
+        assert type(neuron.b.data) is float
+
+    @pytest.mark.torch
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_to_and_from_torch(self, torch: Any, dtype: str) -> None:
+        class Peer(torch.nn.Module):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.fc1 = torch.nn.Linear(3, 4)
+                self.fc2 = torch.nn.Linear(4, 2)
+
+        ours, peer = MLP(3, [4, 2]), Peer().to(getattr(torch, dtype))
+        before = ours.state_dict()
+        peer.load_state_dict({name: torch.tensor(x) for name, x in before.items()})
+        # The initial weights are float32 numbers, so that both types hold them.
+        assert {name: x.tolist() for name, x in peer.state_dict().items()} == before
+        other = MLP(3, [4, 2])
+        other.load_state_dict(dict(peer.state_dict()))
+        assert other.state_dict() == before
+        other.load_state_dict({name: x.numpy() for name, x in Peer().state_dict().items()})
+        assert other.state_dict() != before
+
+
+class TestInitialWeights:
+    def test_notebook(self) -> None:
+        random.manual_seed(42)
+        assert rounded(MLP(2, [2, 1]).state_dict()) == {
+            "fc1.weight": [[0.5406, 0.5869], [-0.1657, 0.6496]],
+            "fc1.bias": [-0.1549, 0.1427],
+            "fc2.weight": [[-0.3443, 0.4153]],
+            "fc2.bias": [0.6233],
+        }
+
+    def test_outputs_of_the_notebooks_models_one_after_the_other(self) -> None:
+        random.manual_seed(42)
+        for expected in (
+            [0.6653, 0.6683, 0.6511, 0.6557],
+            [0.5916, 0.6037, 0.5989, 0.6101],
+            [0.3454, 0.3412, 0.3613, 0.3574],
+        ):
+            model = MLP(2, [2, 1])
+            inputs = [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)]
+            assert [round(model(x)[0].data, 4) for x in inputs] == expected
+
+    @pytest.mark.torch
+    @pytest.mark.parametrize("seed", range(20))
+    def test_one_stream_of_models(self, torch: Any, seed: int) -> None:
+        torch.manual_seed(seed)
+        random.manual_seed(seed)
+        for nin, nout in [(2, 2), (2, 1), (1, 5), (5, 3), (3, 1), (16, 4)]:
+            peer = torch.nn.Linear(nin, nout, dtype=torch.float32)
+            expected = {name: x.tolist() for name, x in peer.state_dict().items()}
+            assert Layer(nin, nout).state_dict() == expected
+        peer = torch.nn.Linear(7, 1, dtype=torch.float32)
+        state = Neuron(7).state_dict()
+        assert ([state["w"]], [state["b"]]) == (peer.weight.tolist(), peer.bias.tolist())
+
+    def test_a_mistake_draws_nothing(self) -> None:
+        random.manual_seed(42)
+        for mistake in (
+            lambda: Neuron(2, "swish"),
+            lambda: Layer(2, 2, "swish"),
+            lambda: MLP(2, [2, 0]),
+            lambda: MLP(2, [2, 1], output_activation="swish"),
+        ):
+            with pytest.raises(ValueError, match=r"swish|nouts"):
+                mistake()
+        assert rounded(Neuron(2).state_dict()) == {"w": [0.5406, 0.5869], "b": -0.1657}
+
+
+def rounded(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: rounded(x) for key, x in tree.items()}
+    return [rounded(x) for x in tree] if isinstance(tree, list) else round(tree, 4)
+
+
+class TestLayers:
+    def test_a_layer_returns_a_list_and_a_neuron_a_value(self) -> None:
+        assert isinstance(Neuron(2)([1.0, 2.0]), Value)
+        for model in (Layer(2, 1), MLP(2, [1])):
+            outputs = model([1.0, 2.0])
+            assert isinstance(outputs, list)
+            assert [type(y) for y in outputs] == [Value]
+
+    def test_each_neuron_is_one_node(self) -> None:
+        layer = Layer(2, 1)
+        (y,) = layer([1.0, Value(2.0)])
+        assert str(y._op) == "dot"
+        assert y._prev == (layer.bias[0], *layer.weight[0], y._inputs[-1])
+
+    def test_activations_of_an_mlp(self) -> None:
+        same, other = MLP(1, [1, 1, 1], "tanh"), MLP(1, [1, 1, 1], "tanh", "linear")
+        assert [x.activation for x in same.layers] == ["tanh"] * 3
+        assert [x.activation for x in other.layers] == ["tanh", "tanh", "linear"]
+
+    @pytest.mark.parametrize("activation", ACTIVATIONS)
+    def test_each_activation_is_applied(self, activation: str) -> None:
+        expected = ACTIVATIONS[activation](Value(-0.75)).data
+        for model in (Neuron(1, activation), Layer(1, 1, activation), MLP(1, [1], activation)):
+            for p, x in zip(model.parameters(), (-2.0, 0.25), strict=True):
+                p.data = x
+            y = model([0.5])
+            assert (y if isinstance(y, Value) else y[0]).data == expected
+
+    def test_inputs_may_be_any_sequence_of_numbers(self) -> None:
+        layer = Layer(2, 2)
+        expected = floats(layer([1.0, 2.0]))
+        for x in ((1, 2), iter([1.0, Value(2.0)]), values([1.0, 2.0]), [True, 2]):
+            assert floats(layer(x)) == expected
+
+    @pytest.mark.parametrize("recorded", [True, False])
+    @pytest.mark.parametrize("frozen", ["", "weights", "some weights", "biases", "all"])
+    @pytest.mark.parametrize("inputs", ["numbers", "values", "mixed", "constants"])
+    def test_every_path_gives_the_numbers_of_the_formula(
+        self, recorded: bool, frozen: str, inputs: str
+    ) -> None:
+        layer = Layer(3, 2)
+        weights, biases = [w for row in layer.weight for w in row], layer.bias
+        for p in {
+            "": [],
+            "weights": weights,
+            "some weights": weights[1:2],
+            "biases": biases,
+            "all": weights + biases,
+        }[frozen]:
+            p.requires_grad = False
+        xs = values([0.5, -1.5, 2.0])
+        x = {
+            "numbers": [0.5, -1.5, 2],
+            "values": xs,
+            "mixed": [xs[0], -1.5, xs[2]],
+            "constants": [xs[0], xs[1].detach(), 2.0],
+        }[inputs]
+        leaves = [*weights, *biases, *xs]
+        results = []
+        for compute in (layer.forward, lambda x: formula(layer, x)):
+            for leaf in leaves:
+                leaf.grad = 0.0
+            if recorded:
+                outputs = compute(x)
+            else:
+                with mg.no_grad():
+                    outputs = compute(x)
+            for y in outputs:
+                if y.requires_grad:
+                    y.backward()
+            results.append((floats(outputs), floats(leaves, "grad")))
+        assert results[0] == results[1]
+
+    def test_gradients_belong_to_the_weights_of_the_forward_pass(self) -> None:
+        neuron, x = Neuron(1), Value(3.0)
+        y, slope = neuron([x]), neuron.w[0].data
+        neuron.w[0].data = 99.0
+        y.backward()
+        assert (x.grad, neuron.w[0].grad) == (slope, 3.0)
+
+    @pytest.mark.torch
+    @pytest.mark.parametrize("activation", ACTIVATIONS)
+    def test_mlp_against_torch(self, torch: Any, activation: str) -> None:
+        model = MLP(3, [4, 3, 2], activation, "linear")
+        peers = {
+            name: torch.tensor(x, requires_grad=True) for name, x in model.state_dict().items()
+        }
+        x, y = values([0.3, -1.2, 2.5]), torch.tensor([0.3, -1.2, 2.5], requires_grad=True)
+        z = y
+        for i in (1, 2, 3):
+            z = torch.nn.functional.linear(z, peers[f"fc{i}.weight"], peers[f"fc{i}.bias"])
+            z = peer_activation(torch, activation)(z) if i < 3 else z
+        outputs = model(x)
+        assert floats(outputs) == close(z.tolist())
+        mg.dot([1.0, -2.0], outputs).backward()
+        (z[0] - 2.0 * z[1]).backward()
+        assert floats(x, "grad") == close(y.grad.tolist())
+        for name, nest in model._entries():
+            expected = peers[name].grad.flatten().tolist()
+            assert [p.grad for p in flat(nest)] == close(expected)
+
+
+def formula(layer: Layer, x: Any) -> list[Value]:
+    """Return what a layer computes, one node per addition and product."""
+    outputs = []
+    for row, y in zip(layer.weight, layer.bias, strict=True):
+        for w, v in zip(row, x, strict=True):
+            y = y + w * v
+        outputs.append(y)
+    return outputs
+
+
+def flat(tree: Any) -> list[Any]:
+    return [x for branch in tree for x in flat(branch)] if isinstance(tree, list) else [tree]
+
+
+def peer_activation(torch: Any, name: str) -> Callable[[Any], Any]:
+    if name == "linear":
+        return lambda x: x
+    return getattr(torch.nn.functional, name)  # type: ignore[no-any-return]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ACTIVATIONS)
+class TestActivationsAgainstTorch:
+    def test_value_and_gradient(self, torch: Any, name: str) -> None:
+        for point in POINTS:
+            x, y = Value(point), torch.tensor(point, requires_grad=True)
+            ours, theirs = ACTIVATIONS[name](x), peer_activation(torch, name)(y)
+            ours.backward()
+            theirs.backward()
+            at = f"{name}({point})"
+            assert ours.data == close(theirs.item()), at
+            assert x.grad == close(y.grad.item()), at
+
+
+class TestLosses:
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_module_function_and_package_agree(self, name: str) -> None:
+        target: Any = 1 if name == "cross_entropy" else [1.0, 0.5]
+        loss = getattr(nn, name)([0.25, 0.75], target)
+        assert type(loss) is float
+        assert (
+            loss == LOSSES[name]()([0.25, 0.75], target) == getattr(mg, name)([0.25, 0.75], target)
+        )
+        assert loss == getattr(nn, name)(values([0.25, 0.75]), target).data
+        assert LOSSES[name]().parameters() == []
+
+    def test_every_loss_is_in_the_table(self) -> None:
+        classes = {x for name, x in vars(nn).items() if name.endswith("Loss")}
+        assert classes == set(LOSSES.values())
+
+    @pytest.mark.parametrize("name", [name for name in LOSSES if name != "cross_entropy"])
+    def test_shapes(self, name: str) -> None:
+        loss = getattr(nn, name)
+        expected = loss([0.1, 0.2, 0.3, 0.4], [0.0, 1.0, 1.0, 0.0])
+        assert loss([[0.1, 0.2], (0.3, 0.4)], ([0.0, 1], [1, 0.0])) == expected
+        assert loss([[[0.1]], [[0.2]], [[0.3]], [[0.4]]], [[[0]], [[1]], [[1]], [[0]]]) == expected
+        assert loss(0.25, 1) == loss([0.25], [1.0]) == loss(((0.25,),), [[1]])
+
+    def test_by_hand(self) -> None:
+        assert nn.mse_loss([1.0, 2.0], [3.0, -1.0]) == 6.5
+        assert nn.binary_cross_entropy([0.25], [0.5]) == close(-0.5 * math.log(0.25 * 0.75))
+        assert nn.binary_cross_entropy([0.0, 1.0], [0.0, 1.0]) == 0.0
+        assert nn.binary_cross_entropy([0.0, 1.0], [1.0, 0.0]) == 100.0
+        assert nn.binary_cross_entropy_with_logits([0.0], [0.3]) == close(math.log(2.0))
+        assert nn.cross_entropy([0.0, math.log(3.0)], 1) == close(math.log(4.0 / 3.0))
+        assert nn.cross_entropy([[0.0, 0.0], [0.0, 900.0]], [1, 0]) == close(
+            (math.log(2.0) + 900.0) / 2.0
+        )
+
+
+@pytest.mark.torch
+class TestLossesAgainstTorch:
+    def check(
+        self,
+        torch: Any,
+        name: str,
+        outputs: Any,
+        targets: Any,
+        soft: bool = False,
+        rel: float = 1e-12,
+    ) -> None:
+        """Compare value and gradients, those with respect to the targets included if soft."""
+        xs, ys = values(outputs), torch.tensor(outputs, requires_grad=True)
+        ts = values(targets) if soft else targets
+        us = torch.tensor(targets, requires_grad=soft)
+        ours = getattr(nn, name)(xs, ts)
+        theirs = getattr(torch.nn.functional, name)(ys, us)
+        assert ours.data == close(theirs.item())
+        ours.backward()
+        theirs.backward()
+        assert floats(flat(xs), "grad") == close(ys.grad.flatten().tolist(), rel)
+        if soft:
+            assert floats(flat(ts), "grad") == close(us.grad.flatten().tolist())
+
+    @pytest.mark.parametrize("soft", [False, True])
+    def test_mse(self, torch: Any, soft: bool) -> None:
+        outputs = [[0.5, -3.0, 1e100], [1e-100, 2.0, 0.0]]
+        targets = [[0.25, 4.0, 3.0], [0.0, 2.0, -1e-3]]
+        self.check(torch, "mse_loss", outputs, targets, soft)
+
+    @pytest.mark.parametrize("soft", [False, True])
+    def test_bce(self, torch: Any, soft: bool) -> None:
+        probabilities = [0.5, 0.1, 0.9, 1e-9, 1.0 - 1e-9]
+        for targets in ([1.0] * 5, [0.0] * 5, [0.3, 0.0, 1.0, 0.6, 0.25]):
+            self.check(torch, "binary_cross_entropy", probabilities, targets, soft)
+
+    @pytest.mark.parametrize("target", [0.0, 1.0, 0.25])
+    def test_bce_at_certainty(self, torch: Any, target: float) -> None:
+        for p in (0.0, 1e-50, 1e-30, 1.0):  # PyTorch's least divisor is 1e-12 as a float32
+            self.check(torch, "binary_cross_entropy", [p], [target], rel=1e-8)
+
+    @pytest.mark.parametrize("soft", [False, True])
+    @pytest.mark.parametrize("target", [0.0, 1.0, 0.25])
+    def test_bce_with_logits(self, torch: Any, target: float, soft: bool) -> None:
+        for z in POINTS:
+            self.check(torch, "binary_cross_entropy_with_logits", [z], [target], soft)
+
+    def test_cross_entropy(self, torch: Any) -> None:
+        logits = [[0.1, 2.0, -3.0], [50.0, 1.0, 0.0], [-400.0, 300.0, 800.0], [5.0, 5.0, 5.0]]
+        for targets in ([0, 0, 2, 1], [2, 1, 1, 0], [1, 2, 0, 2]):
+            self.check(torch, "cross_entropy", logits, targets)
+        self.check(torch, "cross_entropy", [0.5, -1.0], 1)
+        self.check(torch, "cross_entropy", [3.0], 0)

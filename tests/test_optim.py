@@ -1,0 +1,255 @@
+"""The optimizers against PyTorch's trajectories, by hand, through a state dict, and interrupted."""
+
+import signal
+from collections.abc import Iterator
+from itertools import product
+from math import inf, nan, sqrt
+from typing import Any
+
+import pytest
+
+import microgradlib as mg
+from microgradlib import Value
+from microgradlib.optim import SGD, Adam, AdamW, Optimizer
+
+Options = dict[str, Any]
+
+SGD_OPTIONS: list[Options] = [
+    {"momentum": momentum, "dampening": dampening, "weight_decay": decay, "nesterov": nesterov}
+    for momentum, dampening, decay, nesterov in product(
+        (0.0, 0.9), (0.0, 0.3), (0.0, 0.02), (False, True)
+    )
+    if not nesterov or (momentum and not dampening)
+]
+ADAM_OPTIONS: list[Options] = [
+    {"betas": betas, "eps": eps, "weight_decay": decay, "amsgrad": amsgrad}
+    for betas, eps, decay, amsgrad in product(
+        ((0.9, 0.999), (0.5, 0.99), (0.0, 0.95)), (1e-8, 0.1), (0.0, 0.02), (False, True)
+    )
+]
+CASES: list[tuple[type[Optimizer], Options]] = [
+    *((SGD, {"lr": 0.01, **options}) for options in SGD_OPTIONS),
+    *((Adam, {"lr": 0.01, **options}) for options in ADAM_OPTIONS),
+    *((AdamW, {"lr": 0.01, **options}) for options in ADAM_OPTIONS),
+    (SGD, {"lr": 0.01}),
+    (Adam, {}),  # the defaults
+    (AdamW, {}),
+]
+START = [0.3, -0.8, 1.7, -0.4]
+
+
+def label(x: object) -> str:
+    return x.__name__ if isinstance(x, type) else str(x)
+
+
+every_case = pytest.mark.parametrize(("kind", "options"), CASES, ids=label)
+
+
+def loss(a: Any, b: Any, c: Any, d: Any) -> Any:
+    """A bowl that is neither quadratic nor separable: it does not amplify roundings."""
+    return (a - b) ** 2 + 0.1 * a**4 + (1.0 + (b - 2.0 * c) ** 2) ** 0.5 + (c + d - 1.0) ** 2
+
+
+def parameters() -> list[Value]:
+    return [Value(x) for x in START]
+
+
+def train(optimizer: Optimizer, steps: int) -> Iterator[list[float]]:
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss(*optimizer.params).backward()
+        optimizer.step()
+        yield [p.data for p in optimizer.params]
+
+
+def snapshot(optimizer: Optimizer) -> tuple[list[float], dict[str, Any]]:
+    return [p.data for p in optimizer.params], optimizer.state_dict()
+
+
+class TestAgainstTorch:
+    @pytest.mark.torch
+    @every_case
+    def test_trajectory(self, kind: type[Any], options: Options) -> None:
+        torch = pytest.importorskip("torch")
+        theirs = torch.tensor(START, dtype=torch.float64, requires_grad=True)
+        peer = getattr(torch.optim, kind.__name__)([theirs], **options)
+        for step, ours in enumerate(train(kind(parameters(), **options), 200)):
+            peer.zero_grad()
+            loss(*theirs).backward()
+            peer.step()
+            assert ours == pytest.approx(theirs.tolist(), rel=1e-12, abs=1e-12), step
+
+
+class TestByHand:
+    def test_sgd(self) -> None:
+        w = Value(1.0)
+        sgd = SGD([w], lr=0.5, momentum=0.5, dampening=0.25, weight_decay=0.25)
+        w.grad = 1.0
+        sgd.step()  # the first buffer is the gradient itself, undampened: 1 + 0.25 * 1
+        assert w.data == 1.0 - 0.5 * 1.25
+        assert sgd.state_dict() == {"lr": 0.5, "momentum_buffer": [1.25]}
+        w.grad = 2.0
+        sgd.step()
+        buffer = 0.5 * 1.25 + 0.75 * (2.0 + 0.25 * 0.375)
+        assert w.data == 0.375 - 0.5 * buffer
+        assert sgd.state_dict() == {"lr": 0.5, "momentum_buffer": [buffer]}
+
+    def test_nesterov(self) -> None:
+        w = Value(1.0)
+        sgd = SGD([w], lr=0.5, momentum=0.5, nesterov=True)
+        w.grad = 1.0
+        sgd.step()
+        assert w.data == 1.0 - 0.5 * (1.0 + 0.5 * 1.0)
+
+    def test_adam(self) -> None:
+        w = Value(1.0)
+        adam = Adam([w], lr=0.5, betas=(0.5, 0.75), eps=0.0)
+        w.grad = 2.0
+        adam.step()  # the first step has length lr
+        assert w.data == 0.5
+        w.grad = -1.0
+        adam.step()
+        first, second = 0.5 * (0.5 * 2.0) - 0.5, 0.75 * (0.25 * 4.0) + 0.25
+        expected = 0.5 - 0.5 * (first / (1.0 - 0.25)) / sqrt(second / (1.0 - 0.75**2))
+        assert w.data == pytest.approx(expected, rel=1e-15)
+        assert adam.state_dict() == {
+            "lr": 0.5,
+            "step": 2,
+            "exp_avg": [first],
+            "exp_avg_sq": [second],
+        }
+
+    def test_weight_decay_enters_the_moments_of_adam_but_not_of_adamw(self) -> None:
+        for kind, moment in ((Adam, 0.25), (AdamW, 0.0)):
+            optimizer = kind([Value(1.0)], lr=0.5, betas=(0.5, 0.5), weight_decay=0.5)
+            optimizer.step()
+            assert optimizer.state_dict()["exp_avg"] == [moment]
+
+    @every_case
+    def test_learning_rate_may_change(self, kind: type[Any], options: Options) -> None:
+        optimizer = kind(parameters(), **options)
+        *_, before = train(optimizer, 3)
+        optimizer.lr = 0.0
+        assert list(train(optimizer, 2)) == [before, before]
+        optimizer.lr = 0.5
+        assert list(train(optimizer, 1)) != [before]
+
+    @every_case
+    def test_zero_grad_and_a_grad_of_none(self, kind: type[Any], options: Options) -> None:
+        results = []
+        for empty in (0.0, None):
+            optimizer = kind(parameters(), **options)
+            for p in optimizer.params:
+                p.grad = 5.0
+            optimizer.zero_grad()
+            assert [p.grad for p in optimizer.params] == [0.0] * len(START)
+            optimizer.params[0].grad = empty
+            optimizer.params[1].grad = 2.0
+            optimizer.step()
+            results.append(snapshot(optimizer))
+        assert results[0] == results[1]
+
+    def test_parameters_may_come_from_a_generator(self) -> None:
+        params = parameters()
+        assert SGD((p for p in params), lr=0.1).params == tuple(params)
+
+
+class TestStateDict:
+    @every_case
+    def test_resumes_bit_for_bit(self, kind: type[Any], options: Options) -> None:
+        first = kind(parameters(), **options)
+        list(train(first, 20))
+        data, state = snapshot(first)
+        first_goes_on = list(train(first, 20))
+        second = kind([Value(x) for x in data], **{**options, "lr": 0.7})
+        second.load_state_dict(state)
+        assert snapshot(second) == (data, state)
+        assert list(train(second, 20)) == first_goes_on
+
+    @every_case
+    def test_before_the_first_step_there_is_only_the_learning_rate(
+        self, kind: type[Any], options: Options
+    ) -> None:
+        fresh, used = kind(parameters(), **options), kind(parameters(), **options)
+        assert fresh.state_dict() == {"lr": fresh.lr}
+        list(train(used, 5))
+        used.load_state_dict(fresh.state_dict())
+        assert used.state_dict() == fresh.state_dict()
+
+    def test_is_a_copy_on_the_way_out_and_in(self) -> None:
+        adam = Adam(parameters())
+        list(train(adam, 3))
+        state = adam.state_dict()
+        expected = adam.state_dict()
+        adam.load_state_dict(state)
+        for nested in (state, adam.state_dict()):
+            nested["exp_avg"][0] = 99.0
+            assert adam.state_dict() == expected
+
+
+class TestAllOrNothing:
+    @every_case
+    @pytest.mark.parametrize("bad", [nan, inf, -inf])
+    def test_nonfinite_gradient(self, kind: type[Any], options: Options, bad: float) -> None:
+        optimizer = kind(parameters(), **options)
+        list(train(optimizer, 3))
+        before = snapshot(optimizer)
+        grads = [p.grad for p in optimizer.params]
+        optimizer.params[2].grad = bad
+        with pytest.raises(mg.errors.NonFiniteError, match="nothing was updated"):
+            optimizer.step()
+        assert snapshot(optimizer) == before
+        optimizer.params[2].grad = grads[2]
+        optimizer.step()  # and it goes on as if nothing had happened
+        assert snapshot(optimizer) != before
+
+    def test_overflow_of_an_update(self) -> None:
+        params = [Value(1.0), Value(1e308)]
+        optimizer = SGD(params, lr=1.0)
+        params[0].grad, params[1].grad = 1.0, -1e308
+        message = (
+            r"^SGD\.step: parameter 1 would become inf \(data=1e\+308, grad=-1e\+308\); "
+            r"nothing was updated: lower lr=1\.0 or clip the gradients$"
+        )
+        with pytest.raises(mg.errors.NonFiniteError, match=message):
+            optimizer.step()
+        assert [p.data for p in params] == [1.0, 1e308]
+
+    def test_large_but_finite_parameters_are_updated(self) -> None:
+        params = [Value(1e308), Value(1e308)]  # their sum is infinite, they are not
+        SGD(params, lr=1.0).step()
+        params[0].grad = 1e307
+        SGD(params, lr=1.0).step()
+        assert [p.data for p in params] == [9e307, 1e308]
+
+    @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
+    @pytest.mark.parametrize("momentum", [0.0, 1.0])
+    def test_an_interrupt_leaves_all_old_or_all_new(self, momentum: float) -> None:
+        """Ctrl-C comes at random moments of the steps of many parameters."""
+
+        def interrupt(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        params = [Value(0.0) for _ in range(3000)]
+        optimizer = SGD(params, lr=1.0, momentum=momentum)
+        for p in params:
+            p.grad = -1.0
+        interrupts = 0
+        old = signal.signal(signal.SIGALRM, interrupt)
+        try:
+            while interrupts < 300:
+                try:
+                    # From 0.05 to 1.25 ms: up to a few steps' time.
+                    signal.setitimer(signal.ITIMER_REAL, 0.00005 + 0.000004 * interrupts)
+                    while True:
+                        optimizer.step()
+                except KeyboardInterrupt:
+                    interrupts += 1
+                (data,) = {p.data for p in params}
+                if "momentum_buffer" in (state := optimizer.state_dict()):
+                    (velocity,) = set(state["momentum_buffer"])  # minus the number of steps
+                    assert data == velocity * (velocity - 1.0) / 2.0
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            signal.signal(signal.SIGALRM, old)
+        assert params[0].data > 0.0
