@@ -230,3 +230,25 @@ class TestValues:
 
     def test_fsum_is_exact(self) -> None:
         assert mg_math.fsum([Value(0.1)] * 10).data == 1.0
+
+
+def test_documentation() -> None:
+    for name in mg_math.__all__:
+        assert getattr(mg_math, name).__doc__ == getattr(math, name).__doc__
+
+
+def test_ldexp_over_the_whole_range() -> None:
+    for x, i in product(
+        (1.5, -3.0, 5e-324, 1e-300, 1e300, 0.0),
+        (0, 1, 60, 1023, 1030, 2047, 2098, 5000, -70, -1074, -1100, -2000, -5000),
+    ):
+        try:
+            expected = math.ldexp(x, i)
+        except OverflowError:
+            with pytest.raises(OverflowError):
+                mg_math.ldexp(Value(x), i)
+        else:
+            assert mg_math.ldexp(Value(x), i).data == expected, (x, i)
+    x = Value(1.5)
+    mg_math.ldexp(x, 10).backward()
+    assert x.grad == 1024.0

@@ -135,6 +135,24 @@ VALUES: list[Row] = [
         NonFiniteError,
         f"backward: the value of 2e+200 * 1e+200 is inf; {NONFINITE}",
     ),
+    (lambda: v("3"), TypeError, "Value: expected a number, got '3'; convert it with float()"),
+    (lambda: v(None), TypeError, "Value: expected a number, got None; pass a float"),
+    (lambda: v(1j), TypeError, "Value: expected a number, got 1j; pass a float"),
+    (lambda: v([1.0]), TypeError, "Value: expected a number, got [1.0]; call it on each element"),
+    (lambda: v(a), TypeError, f"Value: expected a number, got {a!r}; pass v.data"),
+    (lambda: v(10**400), OverflowError, "Value: an int is too large for a float"),
+    (lambda: v(1.0, 2.0), TypeError, "Value: label must be a str, got 2.0"),
+    (lambda: x + 10**400, OverflowError, "+: an int is too large for a float"),
+    (
+        lambda: v(math.nan, "n").exp().backward(),
+        NonFiniteError,
+        f"backward: the value of the leaf 'n' is nan; {NONFINITE}",
+    ),
+    (
+        lambda: (v(math.inf) * 0.5).backward(),
+        NonFiniteError,
+        f"backward: the value of a leaf is inf; {NONFINITE}",
+    ),
 ]
 
 FUNCTIONS: list[Row] = [
@@ -252,6 +270,72 @@ FUNCTIONS: list[Row] = [
         TypeError,
         "manual_seed: seed must be an int, got '42'; convert it with int()",
     ),
+    (lambda: mg.log(-1), ValueError, "log(-1.0): not defined there; it needs x > 0"),
+    (lambda: a.log(), ValueError, "log(0.0): not defined there; it needs x > 0"),
+    (lambda: mg.asin(x), ValueError, "asin(2.0): not defined there; it needs -1 <= x <= 1"),
+    (lambda: mg.acosh(0.5), ValueError, "acosh(0.5): not defined there; it needs x >= 1"),
+    (lambda: mg.atanh(1), ValueError, "atanh(1.0): not defined there; it needs -1 < x < 1"),
+    (
+        lambda: v(-8.0) ** 0.5,
+        ValueError,
+        "-8.0 ** 0.5: not defined there; it needs a base >= 0, or a whole number as exponent",
+    ),
+    (
+        lambda: v(-3.0).gamma(),
+        ValueError,
+        "gamma(-3.0): not defined there; it needs x other than 0, -1, -2, ...",
+    ),
+    (lambda: mg.sin(math.inf), ValueError, "sin(inf): not defined there; it needs a finite x"),
+    (
+        lambda: any_mg.exp(None),
+        TypeError,
+        "exp: expected a number or a Value, got None; pass a float",
+    ),
+    (
+        lambda: any_mg.sum([[1.0]]),
+        TypeError,
+        "sum: expected a number or a Value, got [1.0]; call it on each element",
+    ),
+    (
+        lambda: any_mg.maximum(x, "1"),
+        TypeError,
+        "maximum: expected a number or a Value, got '1'; convert it with float()",
+    ),
+    (
+        lambda: any_mg.clip(x, "0", 1),
+        TypeError,
+        "clip: low: expected a plain number, got '0'; convert it with float()",
+    ),
+    (
+        lambda: any_mg.elu(x, None),
+        TypeError,
+        "elu: alpha: expected a plain number, got None; pass a float",
+    ),
+    (
+        lambda: mg_math.frexp(x),
+        TypeError,
+        "frexp(Value(data=2.0, grad=0.0)) would drop the gradient; pass v.data",
+    ),
+    (
+        lambda: mg_math.nextafter(1.0, a),
+        TypeError,
+        f"nextafter(1.0, {a!r}) would drop the gradient; pass v.data",
+    ),
+    (
+        lambda: mg_math.ldexp(x, a),
+        TypeError,
+        f"ldexp: the exponent must be an int, got {a!r}",
+    ),
+    (
+        lambda: mg_math.fmod(x, 0.0),
+        ValueError,
+        "fmod(2.0, 0.0): not defined there; it needs a finite x and a divisor other than 0",
+    ),
+    (
+        lambda: mg_math.pow(a, -1.0),
+        ValueError,
+        "0.0 ** -1.0: division by zero; keep the divisor away from 0",
+    ),
 ]
 
 MODELS: list[Row] = [
@@ -357,6 +441,65 @@ MODELS: list[Row] = [
         TypeError,
         f"{LOAD}: expected a dict such as state_dict() returns, got 'model.json'",
     ),
+    (
+        lambda: MLP(2, 3),
+        TypeError,
+        "MLP: nouts must be a list of sizes such as [2, 1], got 3",
+    ),
+    (
+        lambda: nn.mse_loss([x], ["1"]),
+        TypeError,
+        "mse_loss: expected a number or a Value, got '1'; convert it with float()",
+    ),
+    (
+        lambda: nn.binary_cross_entropy([1.5], [1.0]),
+        ValueError,
+        (
+            "binary_cross_entropy(1.5, 1.0): not defined there; it needs a probability and a target, "
+            "both from 0 to 1"
+        ),
+    ),
+    (
+        lambda: nn.binary_cross_entropy([0.5], [2.0]),
+        ValueError,
+        (
+            "binary_cross_entropy(0.5, 2.0): not defined there; it needs a probability and a target, "
+            "both from 0 to 1"
+        ),
+    ),
+    (
+        lambda: nn.binary_cross_entropy_with_logits([x], [2.0]),
+        ValueError,
+        (
+            "binary_cross_entropy_with_logits(2.0, 2.0): not defined there; it needs a target from 0 "
+            "to 1"
+        ),
+    ),
+    (
+        lambda: nn.binary_cross_entropy_with_logits([x], [None]),
+        TypeError,
+        "binary_cross_entropy_with_logits: expected a number or a Value, got None; pass a float",
+    ),
+    (
+        lambda: nn.cross_entropy([0.5, 0.5], [0, 1]),
+        ShapeError,
+        "cross_entropy: needs a list of logits for each target, got [0.5, 0.5] for [0, 1]",
+    ),
+    (
+        lambda: nn.cross_entropy([[0.5, 0.5]], 0),
+        ShapeError,
+        "cross_entropy: needs a list of logits for each target, got [[[0.5, 0.5]]] for [0]",
+    ),
+    (
+        lambda: layer.load_state_dict({"weight": [[9.0, 9.0]], "bias": [None]}),
+        TypeError,
+        f"{LOAD}: bias[0]: expected a number, got None; pass a float",
+    ),
+    (
+        lambda: layer.load_state_dict({"weight": [[9.0, 9.0]], "bias": [a]}),
+        TypeError,
+        f"{LOAD}: bias[0]: expected a number, got {a!r}; pass v.data",
+    ),
 ]
 
 OPTIMIZERS: list[Row] = [
@@ -432,6 +575,46 @@ OPTIMIZERS: list[Row] = [
         StateDictError,
         "Adam.load_state_dict: 'exp_avg' must be a list of 3 numbers, got None",
     ),
+    (lambda: SGD([x], -0.1), ValueError, "SGD: lr must be finite, >= 0, got -0.1"),
+    (lambda: SGD([x], math.nan), ValueError, "SGD: lr must be finite, >= 0, got nan"),
+    (lambda: AdamW([x], eps=-1), ValueError, "AdamW: eps must be finite, >= 0, got -1"),
+    (
+        lambda: Adam([x], betas=(0.9, 1.0)),
+        ValueError,
+        "Adam: betas[1] must be finite, >= 0 and < 1, got 1.0",
+    ),
+    (
+        lambda: SGD([x], 0.1, 0.9, nesterov="no"),
+        TypeError,
+        "SGD: nesterov must be True or False, got 'no'",
+    ),
+    (lambda: Adam([x], amsgrad=1), TypeError, "Adam: amsgrad must be True or False, got 1"),
+    (
+        lambda: sgd.load_state_dict({"lr": 0.5, "exp_avg": [9.0] * 3, "step": 1}),
+        StateDictError,
+        (
+            "SGD.load_state_dict: expected the keys ['momentum_buffer'], got ['exp_avg', 'step']; make "
+            "it with the same options"
+        ),
+    ),
+    (
+        lambda: sgd.load_state_dict({"lr": 0.5, "momentum_buffer": [9.0, "9", 9.0]}),
+        TypeError,
+        "SGD.load_state_dict: momentum_buffer[1] must be a number, got '9'",
+    ),
+    (
+        lambda: adam.load_state_dict(adam_state(lr=0.5, exp_avg_sq=[9.0, 9.0, -1.0])),
+        ValueError,
+        "Adam.load_state_dict: exp_avg_sq[2] must be finite, >= 0, got -1.0",
+    ),
+    (
+        lambda: adam.load_state_dict({**adam_state(lr=0.5), 1: 2}),
+        StateDictError,
+        (
+            "Adam.load_state_dict: expected the keys ['step', 'exp_avg', 'exp_avg_sq'], got ['step', "
+            "'exp_avg', 'exp_avg_sq', 1]; make it with the same options"
+        ),
+    ),
 ]
 
 FILES: list[Row] = [
@@ -454,6 +637,21 @@ FILES: list[Row] = [
         lambda: mg.load("model.json"),
         FileNotFoundError,
         "[Errno 2] No such file or directory: 'model.json'",
+    ),
+    (
+        lambda: any_mg.save("model.json", {"w": 1.0}),
+        TypeError,
+        "save: path must be a file name, got {'w': 1.0}; call save(state, path)",
+    ),
+    (
+        lambda: any_mg.load(3),
+        TypeError,
+        "load: path must be a file name, got 3; call load(path)",
+    ),
+    (
+        lambda: mg.save({"w": 1.0}, "none/model.json"),
+        FileNotFoundError,
+        "[Errno 2] No such file or directory: 'none/model.json'",
     ),
 ]
 

@@ -542,3 +542,24 @@ class TestLossesAgainstTorch:
             self.check(torch, "cross_entropy", logits, targets)
         self.check(torch, "cross_entropy", [0.5, -1.0], 1)
         self.check(torch, "cross_entropy", [3.0], 0)
+
+
+def test_a_frozen_layer_of_numbers_is_a_constant() -> None:
+    layer = nn.Layer(2, 1)
+    for p in layer.parameters():
+        p.requires_grad = False
+    assert not layer([1.0, 2.0])[0].requires_grad
+    (y,) = layer([Value(1.0), Value(2.0)])
+    assert y._prev == y._inputs[3:]
+
+
+def test_the_slope_in_the_target_is_minus_the_logit() -> None:
+    for z in (1e-300, 1e-9, -1e-9, 0.7, 40.0, -800.0):
+        t = Value(0.25)
+        nn.binary_cross_entropy_with_logits([z], [t]).backward()
+        assert t.grad == -z
+
+
+def test_losses_of_nan_are_nan() -> None:
+    assert math.isnan(nn.binary_cross_entropy([math.nan], [1.0]))
+    assert math.isnan(nn.binary_cross_entropy_with_logits([math.nan], [1.0]))

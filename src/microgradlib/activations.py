@@ -90,7 +90,7 @@ def sigmoid_and_partials(x: float) -> tuple[float, tuple[float]]:
 def logit(p: float) -> float:
     """Return log(p / (1 - p)), the inverse of sigmoid."""
     if not 0.0 < p < 1.0:
-        return math.inf if p else -math.inf
+        return -math.inf if p == 0.0 else math.inf if p == 1.0 else math.nan
     if 0.25 < p < 0.75:  # where log(p / (1 - p)) would cancel
         return math.log1p((2.0 * p - 1.0) / (1.0 - p))
     return math.log(p / (1.0 - p))
@@ -98,12 +98,21 @@ def logit(p: float) -> float:
 
 def bce(p: float, t: float) -> float:
     """Return -(t log(p) + (1 - t) log(1 - p)), the cross-entropy of p against a target t."""
-    if not 0.0 <= p <= 1.0:
-        raise ValueError("p is not a probability")
+    if p != p or t != t:
+        return math.nan
+    if not (0.0 <= p <= 1.0 and 0.0 <= t <= 1.0):
+        raise ValueError("not a probability")
     # Logarithms are cut off at -100, as in PyTorch, so that p = 0 and p = 1 have a finite loss.
     log_p = max(math.log(p), -100.0) if p else -100.0
     log_q = max(math.log1p(-p), -100.0) if p < 1.0 else -100.0
     return -(t * log_p + (1.0 - t) * log_q)
+
+
+def bce_with_logits(z: float, t: float) -> float:
+    """Return the cross-entropy of sigmoid(z) against a target t."""
+    if not 0.0 <= t <= 1.0 and t == t:
+        raise ValueError("not a probability")
+    return t * softplus(-z) + (1.0 - t) * softplus(z)
 
 
 def log_sigmoid(x: float) -> float:

@@ -768,7 +768,7 @@ def _plain(function: str, argument: str, x: float) -> float:
             f"{function}: {argument} must be a plain number, got {x!r}; pass v.data if it needs "
             "no gradient"
         )
-    return to_float(f"{function}: {argument}", x)
+    return to_float(f"{function}: {argument}", x, "a plain number")
 
 
 def _sequence(function: str, xs: Sequence[Operand]) -> list[Operand]:

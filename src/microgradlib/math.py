@@ -92,7 +92,10 @@ def log(x: Any, base: Any = None) -> Any:
 
 @_lift
 def pow(x: _Operand, y: _Operand) -> Any:
-    return x**y
+    try:
+        return x**y
+    except ZeroDivisionError as error:  # the standard function's type
+        raise ValueError(*error.args) from None
 
 
 @_lift
@@ -118,8 +121,14 @@ def copysign(x: _Operand, y: _Operand) -> Any:
 
 @_lift
 def ldexp(x: _Operand, i: int) -> Any:
-    half = i // 2  # in two factors, so that neither leaves the range of floats
-    return x * _math.ldexp(1.0, half) * _math.ldexp(1.0, i - half)
+    if isinstance(i, _Value) or not isinstance(x, _Value):
+        raise TypeError(f"ldexp: the exponent must be an int, got {i!r}")
+    data = _math.ldexp(x.data, i)  # refuses what it refuses of numbers
+    if -1074 <= i <= 1023:
+        return x * _math.ldexp(1.0, i)
+    if i > 1023:  # in steps within the range of floats, the largest first
+        return ldexp(x * 2.0**1023, i - 1023)
+    return x * 0.0 if data == 0.0 else ldexp(x * 2.0**-1000, i + 1000)
 
 
 @_lift
@@ -130,6 +139,24 @@ def degrees(x: _Operand) -> Any:
 @_lift
 def radians(x: _Operand) -> Any:
     return x * (_math.pi / 180.0)
+
+
+# What would drop the gradient.
+
+
+def _refuse(name: str) -> Callable[..., Any]:
+    def on_values(*args: Any) -> Any:
+        shown = ", ".join(map(repr, args))
+        raise TypeError(f"{name}({shown}) would drop the gradient; pass v.data")
+
+    on_values.__name__ = name
+    return _lift(on_values)
+
+
+frexp = _refuse("frexp")
+modf = _refuse("modf")
+nextafter = _refuse("nextafter")
+ulp = _refuse("ulp")
 
 
 @_lift
@@ -177,6 +204,11 @@ def dist(p: Iterable[_Operand], q: Iterable[_Operand], /) -> Any:
     return _f.hypot(*[x - y for x, y in zip(xs, ys, strict=True)])
 
 
+fsum.__doc__ = _math.fsum.__doc__
+prod.__doc__ = _math.prod.__doc__
+dist.__doc__ = _math.dist.__doc__
+
+
 if hasattr(_math, "sumprod"):  # since Python 3.12
 
     def sumprod(p: Iterable[_Operand], q: Iterable[_Operand], /) -> Any:
@@ -186,6 +218,8 @@ if hasattr(_math, "sumprod"):  # since Python 3.12
         if len(xs) != len(ys):
             raise _ShapeError(f"sumprod: needs one length, got {len(xs)} and {len(ys)}")
         return _f.sum([x * y for x, y in zip(xs, ys, strict=True)])
+
+    sumprod.__doc__ = getattr(_math, "sumprod").__doc__  # noqa: B009
 
 
 if hasattr(_math, "fma"):  # since Python 3.13

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from microgradlib import functions, primitives, random, reductions
 from microgradlib.errors import ShapeError, StateDictError
 from microgradlib.primitives import to_float
-from microgradlib.value import Operand, Value, look_at, node, record, recording
+from microgradlib.value import Operand, Value, look_at, node, record, recording, set_data
 
 Tree: TypeAlias = Any
 """Nested lists (or tuples, or dicts) of scalars."""
@@ -122,8 +122,7 @@ class Module:
             for key, nest in entries.items()
             for pair in _assignments(f"{name}: {key}", nest, state[key])
         ]
-        for p, data in new:
-            p.data = data
+        set_data([p for p, _ in new], [data for _, data in new])
 
     def _entries(self) -> Iterator[tuple[str, Tree]]:
         """Yield (name, Value or nested list of Values) for what ``state_dict`` names."""
@@ -189,7 +188,7 @@ def _assignments(name: str, nest: Tree, data: Tree) -> Iterator[tuple[Value, flo
     if isinstance(nest, Value):
         if isinstance(data, list | tuple):
             raise StateDictError(f"{name}: expected a number, got {data!r}")
-        yield nest, to_float(name, data)
+        yield nest, to_float(name, data, "a number")
     elif not isinstance(data, list | tuple) or len(data) != len(nest):
         raise StateDictError(f"{name}: expected a list of length {len(nest)}, got {data!r}")
     else:
@@ -237,6 +236,9 @@ def _neurons(
     to_weights = (1.0, *data)
     outputs = []
     for weight, bias in zip(weights, biases):  # noqa: B905
+        if not bias.requires_grad:  # frozen
+            outputs.append(activation(record(primitives.dot, (bias, *weight, *x))))
+            continue
         ws = [w.data for w in weight]
         y = reductions.affine(bias.data, ws, data)
         inputs = (bias, *weight, *x)
@@ -363,8 +365,10 @@ class MLP(Module):
         output_activation: str | None = None,
     ) -> None:
         """Make the layers."""
-        if not isinstance(nouts, list | tuple) or not nouts:
-            raise ValueError(f"MLP: nouts must be a list of sizes such as [2, 1], got {nouts!r}")
+        if not isinstance(nouts, list | tuple):
+            raise TypeError(f"MLP: nouts must be a list of sizes such as [2, 1], got {nouts!r}")
+        if not nouts:
+            raise ValueError("MLP: nouts must be a list of sizes such as [2, 1], got []")
         last = activation if output_activation is None else output_activation
         # Check everything before the first draw, so that a mistake leaves the stream as it was.
         for i, n in enumerate((nin, *nouts)):
@@ -446,10 +450,7 @@ def binary_cross_entropy_with_logits(outputs: Tree, targets: Tree) -> Any:
     """
     outputs, targets = _flatten("binary_cross_entropy_with_logits", outputs, targets)
     return functions.mean(
-        [
-            t * functions.softplus(-z) + (1.0 - t) * functions.softplus(z)
-            for z, t in zip(outputs, targets, strict=True)
-        ]
+        [primitives.bce_with_logits(z, t) for z, t in zip(outputs, targets, strict=True)]
     )
 
 
@@ -480,7 +481,12 @@ def cross_entropy(logits: Tree, targets: Tree) -> Any:
     for xs, target in zip(logits, targets, strict=True):
         if isinstance(target, bool) or not isinstance(target, int):
             raise TypeError(f"cross_entropy: a target must be an int, got {target!r}")
-        if not isinstance(xs, list | tuple) or not 0 <= target < len(xs):
+        if not isinstance(xs, list | tuple) or any(isinstance(x, list | tuple) for x in xs):
+            raise ShapeError(
+                f"cross_entropy: needs a list of logits for each target, got {logits!r} for "
+                f"{targets!r}"
+            )
+        if not 0 <= target < len(xs):
             raise ValueError(
                 f"cross_entropy: target {target} is not the index of one of the logits {xs!r}"
             )

@@ -5,11 +5,9 @@ from math import inf, isfinite, sqrt
 from typing import Any, TypeAlias
 
 from microgradlib.errors import NonFiniteError, StateDictError
-from microgradlib.value import Value
+from microgradlib.value import Value, set_data
 
 State: TypeAlias = dict[str, Any]
-
-_set_data = Value.__dict__["data"].__set__
 
 
 class Optimizer:
@@ -95,7 +93,8 @@ class Optimizer:
         new = {key: x for key, x in state.items() if key != "lr"}
         if new and set(new) != set(self._state_keys()):
             raise StateDictError(
-                f"{name}: expected the keys {sorted(self._state_keys())}, got {sorted(new)}"
+                f"{name}: expected the keys {list(self._state_keys())}, got {list(new)}; "
+                "make it with the same options"
             )
         for key, x in new.items():
             if key == "step":
@@ -106,9 +105,10 @@ class Optimizer:
                     f"{name}: {key!r} must be a list of {len(self.params)} numbers, got {x!r}"
                 )
             else:
-                new[key] = [_number(name, key, v, -inf) for v in x]
-        self.lr = _number(name, "lr", state["lr"], 0.0)
-        self._state = new
+                low = 0.0 if key.endswith("_sq") else -inf
+                new[key] = [_number(name, f"{key}[{i}]", v, low) for i, v in enumerate(x)]
+        lr = _number(name, "lr", state["lr"], 0.0)
+        any(map(setattr, (self, self), ("lr", "_state"), (lr, new)))  # both or, on Ctrl-C, none
 
     def _update(self) -> tuple[list[float], State]:
         """Return the new data and the new state; change nothing."""
@@ -118,16 +118,19 @@ class Optimizer:
         # None counts as a zero gradient.
         return [p.data for p in self.params], [p.grad or 0.0 for p in self.params]
 
+    def _keep_frozen(self, data: list[float]) -> list[float]:
+        """Return the new data, with the old for parameters that need no gradient."""
+        pairs = zip(self.params, data, strict=True)
+        return [x if p.requires_grad else p.data for p, x in pairs]
+
     def _state_keys(self) -> Iterable[str]:
         """Return the keys that the state has after a step."""
         raise NotImplementedError
 
     def _commit(self, data: list[float], state: State) -> None:
-        # Each branch is one call that runs no Python code in between, so that an interrupt (Ctrl-C)
-        # comes either before all of its assignments or after. (Assignments return None.)
         if state is self._state:
-            any(map(_set_data, self.params, data))
-        else:
+            set_data(self.params, data)
+        else:  # as set_data does it, and the state in the same call
             names = ("data",) * len(data) + ("_state",)
             any(map(setattr, (*self.params, self), names, (*data, state)))
 
@@ -171,7 +174,7 @@ class SGD(Optimizer):
         self.momentum = _number("SGD", "momentum", momentum, 0.0)
         self.dampening = _number("SGD", "dampening", dampening, -inf)
         self.weight_decay = _number("SGD", "weight_decay", weight_decay, 0.0)
-        self.nesterov = nesterov
+        self.nesterov = _flag("SGD", "nesterov", nesterov)
         if nesterov and (not momentum or dampening):
             raise ValueError(
                 f"SGD: nesterov needs momentum > 0 and dampening 0, got momentum={momentum} and "
@@ -201,7 +204,7 @@ class SGD(Optimizer):
             else:
                 grads = buffer
             state = {"momentum_buffer": buffer}
-        return [x - lr * g for x, g in zip(data, grads, strict=True)], state
+        return self._keep_frozen([x - lr * g for x, g in zip(data, grads, strict=True)]), state
 
 
 class Adam(Optimizer):
@@ -248,7 +251,7 @@ class Adam(Optimizer):
         )
         self.eps = _number(name, "eps", eps, 0.0)
         self.weight_decay = _number(name, "weight_decay", weight_decay, 0.0)
-        self.amsgrad = amsgrad
+        self.amsgrad = _flag(name, "amsgrad", amsgrad)
 
     def _state_keys(self) -> Iterable[str]:
         return ["step", "exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * self.amsgrad
@@ -264,6 +267,11 @@ class Adam(Optimizer):
         v = self._state.get("exp_avg_sq", zeros)
         m = [a + (1.0 - beta1) * (g - a) for a, g in zip(m, grads, strict=True)]
         v = [beta2 * a + (1.0 - beta2) * g * g for a, g in zip(v, grads, strict=True)]
+        if not isfinite(sum(v)):
+            raise NonFiniteError(
+                f"{type(self).__name__}.step: the square of a gradient overflows, the largest is "
+                f"{max(grads, key=abs)}; nothing was updated: clip the gradients"
+            )
         state = {"step": step, "exp_avg": m, "exp_avg_sq": v}
         if self.amsgrad:
             v = list(map(max, self._state.get("max_exp_avg_sq", zeros), v))
@@ -272,7 +280,7 @@ class Adam(Optimizer):
         root = sqrt(1.0 - beta2**step)
         eps = self.eps
         new = [x - rate * a / (sqrt(b) / root + eps) for x, a, b in zip(data, m, v, strict=True)]
-        return new, state
+        return self._keep_frozen(new), state
 
     def _decay(
         self, decay: float, data: list[float], grads: list[float]
@@ -321,11 +329,17 @@ class AdamW(Adam):
         return [x * (1.0 - self.lr * decay) for x in data], grads
 
 
+def _flag(function: str, argument: str, x: object) -> bool:
+    if not isinstance(x, bool):
+        raise TypeError(f"{function}: {argument} must be True or False, got {x!r}")
+    return x
+
+
 def _number(function: str, argument: str, x: object, low: float, below: float = inf) -> float:
     """Return ``x`` as a float, or say that ``argument`` must be finite, >= low and < below."""
     if isinstance(x, bool) or not isinstance(x, int | float):
         raise TypeError(f"{function}: {argument} must be a number, got {x!r}")
     if not (low <= x < below and isfinite(x)):
-        bounds = f" >= {low}" * (low > -inf) + f" and < {below}" * (below < inf)
+        bounds = f", >= {low:g}" * (low > -inf) + f" and < {below:g}" * (below < inf)
         raise ValueError(f"{function}: {argument} must be finite{bounds}, got {x!r}")
     return float(x)

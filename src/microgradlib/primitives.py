@@ -28,9 +28,6 @@ class Interval(NamedTuple):
     low: float
     high: float
 
-    def __str__(self) -> str:
-        return "any number" if self == REAL else f"between {self.low:g} and {self.high:g}"
-
 
 REAL = Interval(-inf, inf)
 POSITIVE = Interval(0.0, inf)
@@ -58,6 +55,7 @@ class Primitive(str):
         selects: a partial of exactly zero means that the input was not selected: no edge to it.
         near: the points where the operation is delicate: kinks, roots, singularities.
         helper: only the rules of other rows use it.
+        needs: what its inputs must be, where that is not any number.
         fused: output and partials in one go, where that is much faster than one after the other.
     """
 
@@ -68,6 +66,7 @@ class Primitive(str):
         "helper",
         "name",
         "near",
+        "needs",
         "partials",
         "selects",
         "static",
@@ -83,6 +82,7 @@ class Primitive(str):
     selects: bool
     near: tuple[float, ...]
     helper: bool
+    needs: str
 
     def __new__(
         cls,
@@ -97,6 +97,7 @@ class Primitive(str):
         near: tuple[float, ...] = (),
         fused: Callable[..., tuple[float, tuple[float, ...]]] | None = None,
         helper: bool = False,
+        needs: str = "finite inputs",
     ) -> "Primitive":
         """Add a row to the table."""
         self = super().__new__(cls, symbol or name)
@@ -109,6 +110,7 @@ class Primitive(str):
         self.selects = selects
         self.near = near
         self.helper = helper
+        self.needs = needs
         self.value_and_partials = fused or _fuse(forward, _on_floats(partials), self.arities)
         PRIMITIVES[name] = self
         return self
@@ -118,7 +120,7 @@ class Primitive(str):
         for x in inputs:
             if type(x) is not float and (hook := getattr(x, "_apply", None)):
                 return hook(self, inputs)  # type: ignore[no-any-return]
-        data = [x if type(x) is float else to_float(self.name, x) for x in inputs]
+        data = [x if type(x) is float else to_float(self, x) for x in inputs]
         return self.evaluate(*data)  # type: ignore[return-value, arg-type]
 
     def evaluate(self, *data: float) -> float:
@@ -135,15 +137,14 @@ class Primitive(str):
         elif isinstance(error, ZeroDivisionError):
             reason = "division by zero; keep the divisor away from 0"
         else:
-            where = " and ".join(str(interval) for interval in self.domain)
-            reason = f"not defined there; the inputs must be: {where}"
+            reason = f"not defined there; it needs {self.needs}"
         return type(error)(f"{self.show(*data)}: {reason}")
 
     def show(self, *inputs: object) -> str:
         """Return the call as a reader would write it: ``exp(2.0)``, ``1.0 / 3.0``."""
-        if self.name != self and len(inputs) == 2:
+        if not self.isidentifier():
             return f"{inputs[0]} {self} {inputs[1]}"
-        return f"{self.name}({', '.join(map(str, inputs))})"
+        return f"{self}({', '.join(map(str, inputs))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by name: a row is one of a kind."""
@@ -158,13 +159,20 @@ def _row(name: str) -> Primitive:
     return PRIMITIVES[name]
 
 
-def to_float(function: str, x: object) -> float:
-    """Return ``x`` as a float, or raise a TypeError that names ``function``."""
-    if hasattr(x, "__float__") or hasattr(x, "__index__"):
-        return float(x)  # type: ignore[arg-type]
-    elements = hasattr(x, "__iter__") and not isinstance(x, str)
-    remedy = "call it on each element" if elements else "convert it with float()"
-    raise TypeError(f"{function}: expected a number or a Value, got {x!r}; {remedy}")
+def to_float(function: str, x: object, expected: str = "a number or a Value") -> float:
+    """Return ``x`` as a float, or raise an error that names ``function``."""
+    if hasattr(x, "_apply"):
+        remedy = "pass v.data"
+    elif hasattr(x, "__float__") or hasattr(x, "__index__"):
+        try:
+            return float(x)  # type: ignore[arg-type]
+        except OverflowError:
+            raise OverflowError(f"{function}: an int is too large for a float") from None
+    elif isinstance(x, str):
+        remedy = "convert it with float()"
+    else:
+        remedy = "call it on each element" if hasattr(x, "__iter__") else "pass a float"
+    raise TypeError(f"{function}: expected {expected}, got {x!r}; {remedy}")
 
 
 _FLOATS: dict[str, Any] = {}
@@ -216,7 +224,7 @@ def _softmax_partials(p: Any, *xs: Any) -> tuple[Any, ...]:
 
 
 def _modulo_partials(z: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    return 1.0, -nearest((x - z) / y)  # z = x - n * y for a whole number n
+    return 1.0, -nearest(ratio(x - z, y))  # z = x - n * y for a whole number n
 
 
 def _product_partials(y: Any, *xs: Any) -> tuple[Any, ...]:
@@ -287,10 +295,10 @@ subtract   = Primitive("subtract",   operator.sub,      lambda z, x, y: (1.0, -1
 multiply   = Primitive("multiply",   operator.mul,      lambda z, x, y: (y, x),                       REAL, REAL, symbol="*")
 divide     = Primitive("divide",     operator.truediv,  lambda z, x, y: (1.0 / y, quotient_dy(x, y)), REAL, REAL, symbol="/", near=(0.0,))
 modulo     = Primitive("modulo",     operator.mod,      _modulo_partials,                             REAL, REAL, symbol="%", near=(0.0,))
-fmod       = Primitive("fmod",       math.fmod,         _modulo_partials,                             REAL, REAL, near=(0.0,))
-remainder  = Primitive("remainder",  math.remainder,    _modulo_partials,                             REAL, REAL, near=(0.0,))
-power      = Primitive("power",      special.power,     lambda z, x, y: (power_dx(x, y), power_dy(x, y)), REAL, REAL, symbol="**", near=(0.0, 1.0))
-power_c    = Primitive("power_c",    special.power,     lambda z, x, c: (power_c_slope(x, c, 1.0),),          REAL, REAL, symbol="**", static=1, near=(0.0, 1.0))
+fmod       = Primitive("fmod",       math.fmod,         _modulo_partials,                             REAL, REAL, near=(0.0,), needs="a finite x and a divisor other than 0")
+remainder  = Primitive("remainder",  math.remainder,    _modulo_partials,                             REAL, REAL, near=(0.0,), needs="a finite x and a divisor other than 0")
+power      = Primitive("power",      special.power,     lambda z, x, y: (power_dx(x, y), power_dy(x, y)), REAL, REAL, symbol="**", near=(0.0, 1.0), needs="a base >= 0, or a whole number as exponent")
+power_c    = Primitive("power_c",    special.power,     lambda z, x, c: (power_c_slope(x, c, 1.0),),          REAL, REAL, symbol="**", static=1, near=(0.0, 1.0), needs="a base >= 0, or a whole number as exponent")
 negative   = Primitive("negative",   operator.neg,      lambda y, x: (-1.0,),                         REAL, symbol="neg")
 abs_       = Primitive("abs",        abs,               lambda y, x: (sign(x),),                      REAL, near=(0.0,))
 
@@ -298,34 +306,34 @@ abs_       = Primitive("abs",        abs,               lambda y, x: (sign(x),),
 exp        = Primitive("exp",        math.exp,          lambda y, x: (y,),                            REAL)
 exp2       = Primitive("exp2",       math.exp2,         lambda y, x: (y * LN2,),                      REAL)
 expm1      = Primitive("expm1",      math.expm1,        lambda y, x: (exp(x),),                       REAL, near=(0.0,))
-log        = Primitive("log",        math.log,          lambda y, x: (reciprocal(x),),                POSITIVE, near=(0.0, 1.0))
-log2       = Primitive("log2",       math.log2,         lambda y, x: (LOG2E / x,),                    POSITIVE, near=(0.0, 1.0))
-log10      = Primitive("log10",      math.log10,        lambda y, x: (LOG10E / x,),                   POSITIVE, near=(0.0, 1.0))
-log1p      = Primitive("log1p",      math.log1p,        lambda y, x: (reciprocal(1.0 + x),),          Interval(-1.0, inf), near=(-1.0, 0.0))
-sqrt       = Primitive("sqrt",       math.sqrt,         lambda y, x: (0.5 * rsqrt(x),),               POSITIVE, near=(0.0,))
+log        = Primitive("log",        math.log,          lambda y, x: (reciprocal(x),),                POSITIVE, near=(0.0, 1.0), needs="x > 0")
+log2       = Primitive("log2",       math.log2,         lambda y, x: (LOG2E / x,),                    POSITIVE, near=(0.0, 1.0), needs="x > 0")
+log10      = Primitive("log10",      math.log10,        lambda y, x: (LOG10E / x,),                   POSITIVE, near=(0.0, 1.0), needs="x > 0")
+log1p      = Primitive("log1p",      math.log1p,        lambda y, x: (reciprocal(1.0 + x),),          Interval(-1.0, inf), near=(-1.0, 0.0), needs="x > -1")
+sqrt       = Primitive("sqrt",       math.sqrt,         lambda y, x: (0.5 * rsqrt(x),),               POSITIVE, near=(0.0,), needs="x >= 0")
 cbrt       = Primitive("cbrt",       math.cbrt,         lambda y, x: (cbrt_prime(x),),                REAL, near=(0.0,))
 
 # Trigonometric and hyperbolic functions.
-sin        = Primitive("sin",        math.sin,          lambda y, x: (cos(x),),                       REAL, near=(0.0, math.pi / 2, math.pi))
+sin        = Primitive("sin",        math.sin,          lambda y, x: (cos(x),),                       REAL, near=(0.0, math.pi / 2, math.pi), needs="a finite x")
 cos: Primitive = Primitive("cos",        math.cos,          lambda y, x: (-sin(x),),                      REAL, near=(0.0, math.pi / 2, math.pi))
-tan        = Primitive("tan",        math.tan,          lambda y, x: (1.0 + y * y,),                  REAL, near=(0.0, math.pi / 2, math.pi))
-asin       = Primitive("asin",       math.asin,         lambda y, x: (rsqrt((1.0 - x) * (1.0 + x)),), UNIT, near=(-1.0, 0.0, 1.0))
-acos       = Primitive("acos",       math.acos,         lambda y, x: (-rsqrt((1.0 - x) * (1.0 + x)),), UNIT, near=(-1.0, 0.0, 1.0))
+tan        = Primitive("tan",        math.tan,          lambda y, x: (1.0 + y * y,),                  REAL, near=(0.0, math.pi / 2, math.pi), needs="a finite x")
+asin       = Primitive("asin",       math.asin,         lambda y, x: (rsqrt((1.0 - x) * (1.0 + x)),), UNIT, near=(-1.0, 0.0, 1.0), needs="-1 <= x <= 1")
+acos       = Primitive("acos",       math.acos,         lambda y, x: (-rsqrt((1.0 - x) * (1.0 + x)),), UNIT, near=(-1.0, 0.0, 1.0), needs="-1 <= x <= 1")
 atan       = Primitive("atan",       math.atan,         lambda y, x: (atan_prime(x),),                REAL, near=(-1.0, 0.0, 1.0))
 atan2      = Primitive("atan2",      math.atan2,        _atan2_partials,                              REAL, REAL, near=(0.0,))
 sinh       = Primitive("sinh",       math.sinh,         lambda y, x: (cosh(x),),                      REAL, near=(0.0,))
 cosh: Primitive = Primitive("cosh",       math.cosh,         lambda y, x: (sinh(x),),                      REAL, near=(0.0,))
 tanh       = Primitive("tanh",       math.tanh,         lambda y, x: (tanh_prime(x),),                REAL, near=(0.0,))
 asinh      = Primitive("asinh",      math.asinh,        lambda y, x: (reciprocal(hypot(1.0, x)),),    REAL, near=(0.0,))
-acosh      = Primitive("acosh",      math.acosh,        lambda y, x: (reciprocal(sqrt(x - 1.0) * sqrt(x + 1.0)),), Interval(1.0, inf), near=(1.0,))
-atanh      = Primitive("atanh",      math.atanh,        lambda y, x: (reciprocal((1.0 - x) * (1.0 + x)),), UNIT, near=(-1.0, 0.0, 1.0))
+acosh      = Primitive("acosh",      math.acosh,        lambda y, x: (reciprocal(sqrt(x - 1.0) * sqrt(x + 1.0)),), Interval(1.0, inf), near=(1.0,), needs="x >= 1")
+atanh      = Primitive("atanh",      math.atanh,        lambda y, x: (reciprocal((1.0 - x) * (1.0 + x)),), UNIT, near=(-1.0, 0.0, 1.0), needs="-1 < x < 1")
 hypot: Primitive = Primitive("hypot",      math.hypot,        _hypot_partials,                              REAL, arities=(1, 2, 3), near=(0.0,))
 
 # Special functions.
 erf        = Primitive("erf",        math.erf,          lambda y, x: (erf_prime(x),),                 REAL, near=(0.0,))
 erfc       = Primitive("erfc",       math.erfc,         lambda y, x: (-erf_prime(x),),                REAL, near=(0.0,))
-gamma      = Primitive("gamma",      math.gamma,        lambda y, x: (gamma_prime(x),),               REAL, near=(0.0, 1.0, 2.0))
-lgamma     = Primitive("lgamma",     math.lgamma,       lambda y, x: (digamma(x),),                   REAL, near=(0.0, 1.0, 2.0))
+gamma      = Primitive("gamma",      math.gamma,        lambda y, x: (gamma_prime(x),),               REAL, near=(0.0, 1.0, 2.0), needs="x other than 0, -1, -2, ...")
+lgamma     = Primitive("lgamma",     math.lgamma,       lambda y, x: (digamma(x),),                   REAL, near=(0.0, 1.0, 2.0), needs="x other than 0, -1, -2, ...")
 
 # Activations.
 sigmoid     = Primitive("sigmoid",     activations.sigmoid,     lambda y, x: (sigmoid_prime(x),),     REAL, near=(0.0,), fused=activations.sigmoid_and_partials)
@@ -342,8 +350,8 @@ silu        = Primitive("silu",        activations.silu,        lambda y, x: (si
 where       = Primitive("where",       lambda x, y, c: x if c else y, lambda z, x, y, c: (c, 1.0 - c),     REAL, REAL, UNIT, static=1, selects=True)
 maximum     = Primitive("maximum",   piecewise.maximum,   lambda z, x, y: (greater(x, y), greater(y, x)), REAL, REAL, selects=True, near=(0.0,))
 minimum     = Primitive("minimum",   piecewise.minimum,   lambda z, x, y: (greater(y, x), greater(x, y)), REAL, REAL, selects=True, near=(0.0,))
-maximum_c   = Primitive("maximum_c", piecewise.maximum, lambda y, x, c: (above(x, c),),               REAL, REAL, static=1, selects=True, near=(0.0,))
-minimum_c   = Primitive("minimum_c", piecewise.minimum, lambda y, x, c: (above(c, x),),               REAL, REAL, static=1, selects=True, near=(0.0,))
+maximum_c   = Primitive("maximum_c", piecewise.maximum, lambda y, x, c: (above(x, c),),               REAL, REAL, static=1, selects=True, near=(0.0,), symbol="maximum")
+minimum_c   = Primitive("minimum_c", piecewise.minimum, lambda y, x, c: (above(c, x),),               REAL, REAL, static=1, selects=True, near=(0.0,), symbol="minimum")
 clip        = Primitive("clip",      piecewise.clip,      lambda y, x, low, high: (inside(x, low, high),), REAL, REAL, REAL, static=2, selects=True)
 copysign: Primitive = Primitive("copysign",  math.copysign,     lambda z, x, y: (sign(x) * copysign(1.0, y),), REAL, REAL, static=1, near=(0.0,))
 
@@ -353,8 +361,9 @@ sum_        = Primitive("sum",         reductions.total,            lambda y, *x
 mean        = Primitive("mean",        reductions.mean,           lambda y, *xs: (1.0 / len(xs),) * len(xs),    REAL, arities=(1, 2, 5))
 prod        = Primitive("prod",        reductions.product,        _product_partials,                            REAL, arities=(1, 2, 5))
 dot         = Primitive("dot",         reductions.dot,            _dot_partials,                                REAL, arities=(3, 5, 9))
-mse         = Primitive("mse",         reductions.mse,            _mse_partials,                                REAL, arities=(2, 4, 8), fused=reductions.mse_and_partials)
-bce         = Primitive("bce",         activations.bce,            _bce_partials,                                Interval(0.0, 1.0), Interval(0.0, 1.0))
+mse         = Primitive("mse",         reductions.mse,            _mse_partials,                                REAL, arities=(2, 4, 8), fused=reductions.mse_and_partials, symbol="mse_loss")
+bce         = Primitive("bce",         activations.bce,            _bce_partials,                                Interval(0.0, 1.0), Interval(0.0, 1.0), needs="a probability and a target, both from 0 to 1", symbol="binary_cross_entropy")
+bce_with_logits = Primitive("bce_with_logits", activations.bce_with_logits, lambda y, z, t: ((1.0 - t) * sigmoid(z) - t * sigmoid(-z), -z), REAL, Interval(0.0, 1.0), symbol="binary_cross_entropy_with_logits", needs="a target from 0 to 1")
 logsumexp   = Primitive("logsumexp",   lambda *xs: reductions.logsumexp(xs),      lambda y, *xs: tuple(_weights(*xs)), REAL, arities=(1, 2, 5))
 softmax     = Primitive("softmax",     lambda *xs: reductions.softmax(xs)[0],     _softmax_partials,     REAL, arities=(1, 2, 5))
 log_softmax = Primitive("log_softmax", lambda *xs: reductions.log_softmax(xs)[0], _log_softmax_partials, REAL, arities=(1, 2, 5))

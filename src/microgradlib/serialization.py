@@ -25,9 +25,9 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
         TypeError: if ``state`` holds anything else; the old file is then untouched.
         OSError: if the file cannot be written.
     """
+    path = _path("save", path)
     _check("state", state)
     text = json.dumps(state, indent=1) + "\n"
-    path = Path(path)
     # Write next to the file, so that the rename at the end is one step of the file system.
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
@@ -36,6 +36,8 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:  # name the file that the caller knows
+        raise type(error)(error.errno, error.strerror, os.fspath(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -50,13 +52,23 @@ def load(path: str | os.PathLike[str]) -> Any:
         FileNotFoundError: if there is no such file.
         ValueError: if the file does not hold JSON.
     """
+    path = _path("load", path)
     with open(path, encoding="utf-8") as file:
         try:
             return json.load(file)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(
                 f"load: {os.fspath(path)!r} is not a file that save wrote: {error}"
             ) from None
+
+
+def _path(function: str, path: object) -> Path:
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        order = "state, path" if function == "save" else "path"
+        raise TypeError(
+            f"{function}: path must be a file name, got {path!r}; call {function}({order})"
+        )
+    return Path(path)
 
 
 def _check(where: str, x: Any) -> None:

@@ -75,9 +75,11 @@ class Value:
     def __init__(self, data: float, label: str = "") -> None:
         """Make a leaf."""
         if type(data) is not float:
-            if isinstance(data, bool | Value):
+            if isinstance(data, bool):
                 raise TypeError(f"Value: expected a number, got {data!r}; pass a float")
-            data = to_float("Value", data)
+            data = to_float("Value", data, "a number")
+        if not isinstance(label, str):
+            raise TypeError(f"Value: label must be a str, got {label!r}")
         self.data = data
         self.grad = 0.0
         self.label = label
@@ -384,7 +386,7 @@ _BOTH, _FIRST, _SECOND = slice(None), slice(0, 1), slice(1, 2)
 
 def record(primitive: Primitive, inputs: tuple[Operand, ...]) -> Value:
     """Compute a primitive of any number of Values and numbers, and record it as a node."""
-    data, needed = look_at(primitive.name, inputs)
+    data, needed = look_at(primitive, inputs)
     try:
         y, partials = primitive.value_and_partials(*data)
     except _DOMAIN_ERRORS as error:
@@ -504,6 +506,17 @@ def constant(data: float) -> Value:
     return self
 
 
+def set_data(values: Iterable[Value], data: Iterable[float]) -> None:
+    """Assign the data of several Values, all of them or none.
+
+    No Python code runs in between, so that an interrupt (Ctrl-C) comes before or after.
+    """
+    any(map(_assign_data, values, data))  # assigning returns None
+
+
+_assign_data = Value.__dict__["data"].__set__
+
+
 def _restore(data: float, grad: float, label: str, requires_grad: bool) -> Value:
     node = Value(data, label)
     node.grad = grad
@@ -561,7 +574,8 @@ def _nonfinite(
 ) -> Iterator[str]:
     for node in [*leaves, *reversed(order)]:  # values and partials in the order of their making
         if not isfinite(node.data):
-            yield f"the value of {_describe(node)} is {node.data}"
+            leaf = f"the leaf {node.label!r}" if node.label else "a leaf"
+            yield f"the value of {_describe(node) if node._op else leaf} is {node.data}"
         for x, partial in zip(node._prev, node._partials, strict=False):
             if not isfinite(partial):
                 by = x.label or x.data

@@ -113,6 +113,11 @@ def bce(p: mpf, t: mpf) -> tuple[mpf, tuple[mpf, ...]]:
     return -(t * log_p + (1 - t) * log_q), ((p - t) / max(p * (1 - p), mpf(1e-12)), dt)
 
 
+def bce_with_logits(z: mpf, t: mpf) -> tuple[mpf, tuple[mpf, ...]]:
+    value = t * mp.log1p(mp.exp(-z)) + (1 - t) * mp.log1p(mp.exp(z))
+    return value, ((1 - t) * logistic(z) - t * logistic(-z), -z)
+
+
 def weights(xs: tuple[mpf, ...]) -> list[mpf]:
     top = max(xs)
     exps = [mp.exp(x - top) for x in xs]
@@ -223,6 +228,7 @@ TRUTHS: dict[str, Truth] = {
     "dot": dot,
     "mse": mse,
     "bce": bce,
+    "bce_with_logits": bce_with_logits,
     "logsumexp": logsumexp,
     "softmax": softmax,
     "log_softmax": log_softmax,
