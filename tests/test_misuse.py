@@ -455,24 +455,24 @@ MODELS: list[Row] = [
         lambda: nn.binary_cross_entropy([1.5], [1.0]),
         ValueError,
         (
-            "binary_cross_entropy(1.5, 1.0): not defined there; it needs a probability and a target, "
-            "both from 0 to 1"
+            "binary_cross_entropy(1.5, 1.0): not defined there; it needs a probability "
+            "and a target, both from 0 to 1"
         ),
     ),
     (
         lambda: nn.binary_cross_entropy([0.5], [2.0]),
         ValueError,
         (
-            "binary_cross_entropy(0.5, 2.0): not defined there; it needs a probability and a target, "
-            "both from 0 to 1"
+            "binary_cross_entropy(0.5, 2.0): not defined there; it needs a probability "
+            "and a target, both from 0 to 1"
         ),
     ),
     (
         lambda: nn.binary_cross_entropy_with_logits([x], [2.0]),
         ValueError,
         (
-            "binary_cross_entropy_with_logits(2.0, 2.0): not defined there; it needs a target from 0 "
-            "to 1"
+            "binary_cross_entropy_with_logits(2.0, 2.0): not defined there; it needs a "
+            "target from 0 to 1"
         ),
     ),
     (
@@ -593,8 +593,8 @@ OPTIMIZERS: list[Row] = [
         lambda: sgd.load_state_dict({"lr": 0.5, "exp_avg": [9.0] * 3, "step": 1}),
         StateDictError,
         (
-            "SGD.load_state_dict: expected the keys ['momentum_buffer'], got ['exp_avg', 'step']; make "
-            "it with the same options"
+            "SGD.load_state_dict: expected the keys ['momentum_buffer'], got ['exp_avg', "
+            "'step']; make it with the same options"
         ),
     ),
     (
@@ -611,8 +611,8 @@ OPTIMIZERS: list[Row] = [
         lambda: adam.load_state_dict({**adam_state(lr=0.5), 1: 2}),
         StateDictError,
         (
-            "Adam.load_state_dict: expected the keys ['step', 'exp_avg', 'exp_avg_sq'], got ['step', "
-            "'exp_avg', 'exp_avg_sq', 1]; make it with the same options"
+            "Adam.load_state_dict: expected the keys ['step', 'exp_avg', 'exp_avg_sq'], "
+            "got ['step', 'exp_avg', 'exp_avg_sq', 1]; make it with the same options"
         ),
     ),
 ]
