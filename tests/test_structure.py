@@ -111,6 +111,7 @@ ARROWS = {
     "activations": {"piecewise"},
     "primitives": {"activations", "piecewise", "reductions", "special"},
     "value": {"errors", "primitives"},
+    "checking": {"errors", "primitives", "value"},
     "functions": {"errors", "primitives", "value"},
     "math": {"errors", "functions", "primitives", "value"},
     "nn": {"errors", "functions", "primitives", "random", "reductions", "value"},

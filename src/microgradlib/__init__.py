@@ -9,7 +9,9 @@
 """
 
 from microgradlib import nn, optim
+from microgradlib.checking import gradcheck, gradcheck_module
 from microgradlib.errors import (
+    GradcheckError,
     GradientError,
     MicrogradError,
     NonFiniteError,
@@ -77,6 +79,7 @@ from microgradlib.value import Value, allow_nonfinite, no_grad
 __version__ = "0.1.0"
 
 __all__ = [
+    "GradcheckError",
     "GradientError",
     "MicrogradError",
     "NonFiniteError",
@@ -107,6 +110,8 @@ __all__ = [
     "expm1",
     "gamma",
     "gelu",
+    "gradcheck",
+    "gradcheck_module",
     "hypot",
     "leaky_relu",
     "lgamma",

@@ -19,3 +19,7 @@ class ShapeError(MicrogradError, ValueError):
 
 class StateDictError(MicrogradError, ValueError):
     """A state dict does not fit the object it is loaded into."""
+
+
+class GradcheckError(MicrogradError, RuntimeError):
+    """gradcheck found a gradient that does not agree with finite differences."""

@@ -1,0 +1,374 @@
+"""gradcheck: compare the gradients of a function with finite differences.
+
+The differences judge themselves: every numeric slope comes with an estimate of its own error, so a
+gradient is called wrong only where it lies outside of that, and a kink is told from a mistake.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from math import inf, isfinite, nan
+from typing import Any
+
+from microgradlib.errors import GradcheckError
+from microgradlib.primitives import to_float
+from microgradlib.value import Value, allow_nonfinite, no_grad, set_data
+
+_STEPS = 50  # at most, each half of the one before
+_SAFETY = 4.0  # how far the estimate of an error is trusted
+_COARSE = 1e-4  # a relative error above this tells too little
+_UNIT = 2.0**-52
+
+Evaluate = Callable[[list[float]], list[float]]
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A numeric slope and an estimate of its error."""
+
+    value: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The derivative of one output with respect to one input.
+
+    Attributes:
+        output: the name of the output: "f", or "f[1]" where there are several.
+        input: the name of the input: "x0", "x1[2]", or that of a parameter.
+        analytic: the derivative from ``backward()``.
+        numeric: the slope from differences to both sides.
+        left: the slope to the left.
+        right: the slope to the right.
+        verdict: "ok", "wrong", "not smooth here" or "unclear".
+    """
+
+    output: str
+    input: str
+    analytic: float
+    numeric: Slope
+    left: Slope
+    right: Slope
+    verdict: str
+
+    def __str__(self) -> str:
+        """Return a line of the table."""
+        line = (
+            f"{self.output:8} {self.input:12} {self.analytic:24.16g} "
+            f"{self.numeric.value:24.16g} {self.numeric.error:9.1e}  {self.verdict}"
+        )
+        if self.verdict != "not smooth here":
+            return line
+        low, high = sorted((self.left.value, self.right.value))
+        if low == high:
+            return f"{line}: the slope grows without bound"
+        between = "between" if low <= self.analytic <= high else "not between"
+        return f"{line}: {between} the slopes {low:.6g} and {high:.6g} of its two sides"
+
+
+class Report(tuple[Entry, ...]):
+    """The entries of a gradcheck: true if none of them is wrong or unclear; prints as a table."""
+
+    __slots__ = ()
+
+    def failures(self) -> list[Entry]:
+        """Return the entries that are wrong or unclear."""
+        return [entry for entry in self if entry.verdict in ("wrong", "unclear")]
+
+    def __bool__(self) -> bool:
+        """Return whether no entry is wrong or unclear."""
+        return not self.failures()
+
+    def __str__(self) -> str:
+        """Return the table."""
+        head = f"{'output':8} {'input':12} {'analytic':>24} {'numeric':>24} {'error':>9}  verdict"
+        return "\n".join([head, *map(str, self)])
+
+
+def gradcheck(
+    f: Callable[..., Any],
+    inputs: Any,
+    *,
+    eps: float = 1e-2,
+    atol: float = 1e-8,
+    rtol: float = 1e-7,
+    raise_exception: bool = True,
+) -> Report:
+    """Compare the gradients of ``f`` from ``backward()`` with finite differences.
+
+    >>> import microgradlib as mg
+    >>> bool(gradcheck(lambda x, y: mg.exp(x) * y, (0.5, 2.0)))
+    True
+    >>> print(gradcheck(abs, 0.0)[0].verdict)
+    not smooth here
+
+    Differences over shrinking steps on both sides are extrapolated to the step 0 (Ridders 1982,
+    Adv. Eng. Software 4), which also yields an estimate of the error. A derivative is "ok" within
+    atol + rtol * slope plus that estimate, else "wrong". Where the slopes of the two sides differ,
+    it is "not smooth here", which is no failure. Where the estimate is too large to tell, it is
+    "unclear", which is one.
+
+    Args:
+        f: a function of Values that returns a Value, or nested lists of them. It must give the
+            same result each time.
+        inputs: the arguments of ``f``: a number, or a tuple or list of numbers and nested lists.
+        eps: the first step, relative to the input or 1, whichever is larger; in (0, 1].
+        atol: the absolute tolerance, >= 0.
+        rtol: the relative tolerance, >= 0.
+        raise_exception: whether to raise on failure, instead of returning a false report.
+
+    Returns:
+        The entries, one for each output and input.
+
+    Raises:
+        GradcheckError: with the table, if a derivative is wrong or unclear; always, if ``f`` is not
+            deterministic.
+        TypeError: if an input or output is not a number.
+        ValueError: if eps, atol or rtol is out of range.
+    """
+    arguments = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
+    names, start = [], []
+    for i, argument in enumerate(arguments):
+        for name, x in _leaves(f"x{i}", argument):
+            names.append(name)
+            start.append(x.data if isinstance(x, Value) else to_float("gradcheck", x, "a number"))
+
+    def outputs_at(values: list[Value]) -> list[tuple[str, Any]]:
+        left = iter(values)
+        return list(_leaves("f", f(*[_rebuild(argument, left) for argument in arguments])))
+
+    def evaluate(x: list[float]) -> list[float]:
+        with no_grad():
+            return [_data(y) for _, y in outputs_at([Value(v) for v in x])]
+
+    leaves = [Value(x) for x in start]
+    outputs = outputs_at(leaves)
+    return _check(evaluate, leaves, outputs, names, eps, atol, rtol, raise_exception)
+
+
+def gradcheck_module(
+    model: Any,
+    loss_fn: Callable[[Any], Any],
+    *,
+    eps: float = 1e-2,
+    atol: float = 1e-8,
+    rtol: float = 1e-7,
+    raise_exception: bool = True,
+) -> Report:
+    """Compare the gradients of ``loss_fn(model)`` in the model's parameters with differences.
+
+    >>> import microgradlib as mg
+    >>> model = mg.nn.MLP(2, [2, 1])
+    >>> bool(gradcheck_module(model, lambda m: mg.mse_loss(m([0.0, 1.0]), [1.0])))
+    True
+
+    The parameters come back as they were, data and gradients.
+
+    Args:
+        model: a Module.
+        loss_fn: a function of the model that returns a Value, or nested lists of them.
+        eps: as in ``gradcheck``.
+        atol: as in ``gradcheck``.
+        rtol: as in ``gradcheck``.
+        raise_exception: as in ``gradcheck``.
+
+    Returns:
+        The entries, one for each output and parameter.
+
+    Raises:
+        GradcheckError: as in ``gradcheck``.
+        ValueError: as in ``gradcheck``, or if the model has no parameters.
+    """
+    names, parameters = (
+        zip(*model.named_parameters(), strict=True) if model.parameters() else ((), ())
+    )
+    if not parameters:
+        raise ValueError(f"gradcheck_module: {model!r} has no parameters to check")
+    data, grads = [p.data for p in parameters], [p.grad for p in parameters]
+
+    def evaluate(x: list[float]) -> list[float]:
+        set_data(parameters, x)
+        with no_grad():
+            return [_data(y) for _, y in _leaves("f", loss_fn(model))]
+
+    try:
+        outputs = list(_leaves("f", loss_fn(model)))
+        return _check(evaluate, list(parameters), outputs, names, eps, atol, rtol, raise_exception)
+    finally:
+        set_data(parameters, data)
+        for p, grad in zip(parameters, grads, strict=True):
+            p.grad = grad
+
+
+def _check(
+    evaluate: Evaluate,
+    leaves: list[Value],
+    outputs: list[tuple[str, Any]],
+    names: Iterable[str],
+    eps: float,
+    atol: float,
+    rtol: float,
+    raise_exception: bool,
+) -> Report:
+    """Do what both functions share: gradients first, then differences, then verdicts."""
+    for argument, x, low, high in (
+        ("eps", eps, _UNIT, 1.0),
+        ("atol", atol, 0.0, inf),
+        ("rtol", rtol, 0.0, inf),
+    ):
+        if not low <= x <= high:
+            raise ValueError(f"gradcheck: {argument} must lie in [{low:g}, {high:g}], got {x}")
+    analytic = [_gradient(y, leaves) for _, y in outputs]
+    start = [leaf.data for leaf in leaves]
+    first, second = evaluate(start), evaluate(start)
+    if not all(map(_same, first, second)) or not all(
+        map(_same, first, [_data(y) for _, y in outputs])
+    ):
+        raise GradcheckError(
+            f"gradcheck: f is not deterministic: it returned {first} and {second} for the same "
+            "inputs; fix the seed of its random numbers"
+        )
+    entries = []
+    for i, name in enumerate(names):
+        slopes = _slopes(evaluate, start, i, eps, first)
+        for (output, _), gradient, (numeric, left, right) in zip(
+            outputs, analytic, slopes, strict=True
+        ):
+            verdict = _verdict(gradient[i], numeric, left, right, atol, rtol)
+            entries.append(Entry(output, name, gradient[i], numeric, left, right, verdict))
+    report = Report(entries)
+    if raise_exception and not report:
+        count = len(report.failures())
+        raise GradcheckError(f"gradcheck: {count} of {len(report)} derivatives failed\n{report}")
+    return report
+
+
+def _gradient(y: Any, leaves: list[Value]) -> list[float]:
+    """Return the gradient of one output."""
+    for leaf in leaves:
+        leaf.grad = 0.0
+    if isinstance(y, Value) and y.requires_grad:
+        with allow_nonfinite():
+            y.backward()
+    return [leaf.grad for leaf in leaves]
+
+
+def _verdict(
+    analytic: float, numeric: Slope, left: Slope, right: Slope, atol: float, rtol: float
+) -> str:
+    tolerance = atol + rtol * abs(numeric.value)
+    jump = abs(right.value - left.value)
+    if jump > tolerance + _SAFETY * (left.error + right.error):
+        return "not smooth here"
+    if not abs(analytic - numeric.value) <= tolerance + _SAFETY * numeric.error:
+        # A vertical tangent: both are without bound.
+        return "not smooth here" if abs(analytic) == inf and numeric.error > 1.0 else "wrong"
+    coarse = _SAFETY * numeric.error > max(atol, _COARSE * abs(numeric.value))
+    return "unclear" if coarse else "ok"
+
+
+class _Extrapolation:
+    """Difference quotients extrapolated to the step 0: Neville's scheme, the best entry of it.
+
+    Args:
+        power: the error of a quotient goes down with this power of the step.
+    """
+
+    def __init__(self, power: int) -> None:
+        self.power = power
+        self.row: list[float] = []
+        self.best = Slope(nan, inf)
+        self.noise = 0.0
+
+    def add(self, high: float, low: float, width: float) -> None:
+        """Add the quotient (high - low) / width, for a width half of the last one."""
+        self.noise = _UNIT * (abs(high) + abs(low)) / width
+        new = [(high - low) / width]
+        for k, old in enumerate(self.row, start=1):
+            weight = 2.0 ** (self.power * k)
+            new.append((weight * new[-1] - old) / (weight - 1.0))
+            if k < len(self.row):  # three neighbours to agree with: two might do so by accident
+                neighbours = (new[-2], old, self.row[k])
+                error = max(abs(new[-1] - x) for x in neighbours) + self.noise
+                if error < self.best.error:
+                    self.best = Slope(new[-1], error)
+        self.row = new
+
+    def done(self) -> bool:
+        """Return whether smaller steps would only add noise."""
+        return self.noise > self.best.error
+
+
+def _slopes(
+    evaluate: Evaluate, start: list[float], i: int, eps: float, center: list[float]
+) -> list[tuple[Slope, Slope, Slope]]:
+    """Return the slopes of each output in input i: of both sides together, left, and right."""
+
+    def at(x: float) -> list[float] | None:
+        try:
+            return evaluate([*start[:i], x, *start[i + 1 :]])
+        except (ValueError, ZeroDivisionError, OverflowError):
+            return None  # outside the domain of f
+
+    x = start[i]
+    best = [(Slope(nan, inf),) * 3 for _ in center]
+    # Functions have a scale of their own, about 1, or that of a small input.
+    for scale in (max(abs(x), 1.0), abs(x)):
+        ladders = [(_Extrapolation(2), _Extrapolation(1), _Extrapolation(1)) for _ in center]
+        for k in range(_STEPS):
+            h = (x + eps * scale * 2.0**-k) - x  # a step that x + h does not round
+            if h == 0.0:
+                break
+            low, high = at(x - h), at(x + h)
+            for j, (central, left, right) in enumerate(ladders):
+                if low and high:
+                    central.add(high[j], low[j], 2.0 * h)
+                if low:
+                    left.add(center[j], low[j], h)
+                if high:
+                    right.add(high[j], center[j], h)
+            if all(ladder.done() for row in ladders for ladder in row):
+                break
+        for j, (central, left, right) in enumerate(ladders):
+            best[j] = min(best[j], (central.best, left.best, right.best), key=_doubt)
+        if abs(x) > 1e-3:
+            break
+    return [_sides(*slopes) for slopes in best]
+
+
+def _doubt(slopes: tuple[Slope, Slope, Slope]) -> tuple[float, float]:
+    """Return how uncertain slopes are: judged by both sides, at an edge by the only one."""
+    central, left, right = slopes
+    return central.error, min(left.error, right.error)
+
+
+def _sides(central: Slope, left: Slope, right: Slope) -> tuple[Slope, Slope, Slope]:
+    """Return the slopes; at the edge of the domain, where only one side exists, that for all."""
+    if isfinite(central.error):
+        return central, left, right
+    only = min(left, right, key=lambda slope: slope.error)
+    return only, only, only
+
+
+def _leaves(name: str, nest: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the scalars of nested lists with their names."""
+    if isinstance(nest, list | tuple):
+        for i, x in enumerate(nest):
+            yield from _leaves(f"{name}[{i}]", x)
+    else:
+        yield name, nest
+
+
+def _rebuild(nest: Any, values: Iterator[Value]) -> Any:
+    """Return the nested lists with their scalars replaced by the next values."""
+    if isinstance(nest, list | tuple):
+        return type(nest)([_rebuild(x, values) for x in nest])
+    return next(values)
+
+
+def _data(y: Any) -> float:
+    return y.data if isinstance(y, Value) else to_float("gradcheck: f", y)
+
+
+def _same(a: float, b: float) -> bool:
+    return a == b or (a != a and b != b)

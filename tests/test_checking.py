@@ -1,0 +1,248 @@
+"""gradcheck is itself checked: with right rules, wrong rules, kinks, edges and noise."""
+
+import math
+import random
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import microgradlib as mg
+from microgradlib import Value, nn, primitives
+from microgradlib.checking import Report
+from microgradlib.primitives import PRIMITIVES, Primitive
+from microgradlib.value import constant, node, recording
+
+ROWS = [row for row in PRIMITIVES.values() if not row.helper and not row.static]
+
+
+def with_rule(slope: Callable[[float], float]) -> Callable[[Value], Value]:
+    """Return the sine, with a rule of the caller's choice for its derivative."""
+
+    def f(x: Value) -> Value:
+        y = math.sin(x.data)
+        if not recording():
+            return constant(y)
+        return node(primitives.sin, (x,), (x,), y, (slope(x.data),))
+
+    return f
+
+
+def verdicts(report: Report) -> set[str]:
+    return {entry.verdict for entry in report}
+
+
+# Right rules.
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_primitive_passes(row: Primitive) -> None:
+    rng = random.Random(row.name)
+    checked = 0
+    for _ in range(5):
+        n = rng.choice(row.arities)
+        domain = row.domain if len(row.domain) == n else row.domain * n
+        point = []
+        for interval in domain:
+            low, high = max(interval.low, -3.0), min(interval.high, 3.0)
+            point.append(rng.uniform(low + 0.05, high - 0.05))
+        if row.name == "power":
+            point[0] = abs(point[0]) + 0.1
+        report = mg.gradcheck(lambda *xs: row(*xs), tuple(point))
+        checked += len(report)
+        assert verdicts(report) <= {"ok", "not smooth here"}
+    assert checked >= 5
+
+
+@given(x=st.floats(-3.0, 3.0), y=st.floats(0.1, 3.0))
+def test_compositions_pass(x: float, y: float) -> None:
+    assert mg.gradcheck(lambda x, y: mg.sin(x * y) * mg.log(y) + mg.tanh(x) / y, (x, y))
+
+
+@pytest.mark.parametrize("x", [1e-300, 1e-12, 1e-6, 1.0, 1e6, 1e300])
+def test_the_step_follows_the_scale_of_the_input(x: float) -> None:
+    assert verdicts(mg.gradcheck(mg.log, x)) == {"ok"}
+    assert verdicts(mg.gradcheck(lambda v: v * 3.0, x)) == {"ok"}
+
+
+def test_nested_arguments_and_outputs() -> None:
+    report = mg.gradcheck(
+        lambda xs, y: [mg.softmax(xs), y * xs[0]], ([0.5, -1.0, 2.0], 3.0), raise_exception=True
+    )
+    assert [entry.input for entry in report[:4]] == ["x0[0]"] * 4
+    assert {entry.output for entry in report} == {"f[0][0]", "f[0][1]", "f[0][2]", "f[1]"}
+    assert len(report) == 16
+
+
+def test_a_number_or_a_list_as_inputs() -> None:
+    assert mg.gradcheck(mg.exp, 1.0)
+    assert mg.gradcheck(lambda x, y: x * y, [1.0, 2])
+
+
+def test_an_output_that_does_not_depend_on_an_input() -> None:
+    report = mg.gradcheck(lambda x, y: [x * 2.0, y.detach() * 0.0 + 1.0, 7.0], (1.0, 2.0))
+    assert [entry.analytic for entry in report] == [2.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+
+
+# Wrong rules.
+
+
+WRONG: dict[str, Callable[[float], float]] = {
+    "off by 0.1%": lambda x: 1.001 * math.cos(x),
+    "off by a millionth": lambda x: (1.0 + 1e-6) * math.cos(x),
+    "sign flipped": lambda x: -math.cos(x),
+    "zero": lambda x: 0.0,
+    "at a wrong argument": lambda x: math.cos(x + 1e-3),
+    "nan": lambda x: math.nan,
+    "infinite": lambda x: math.inf,
+}
+
+
+@pytest.mark.parametrize("slope", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize("x", [-2.0, 0.7, 1.0, 3.0])
+def test_wrong_rules_are_caught(slope: Callable[[float], float], x: float) -> None:
+    f = with_rule(slope)
+    assert not mg.gradcheck(f, x, raise_exception=False)
+    with pytest.raises(mg.GradcheckError, match=r"1 of 1 derivatives failed\n(.|\n)*wrong"):
+        mg.gradcheck(f, x)
+    # Also as a part of something larger.
+    assert not mg.gradcheck(lambda v: mg.exp(f(v * 2.0)) + v, x / 2.0, raise_exception=False)
+
+
+def test_the_right_rule_passes_the_same_way() -> None:
+    assert mg.gradcheck(with_rule(math.cos), 0.7)
+
+
+def test_a_forgotten_path_is_caught() -> None:
+    assert not mg.gradcheck(lambda x: x * x.detach(), 3.0, raise_exception=False)
+
+
+def test_the_failure_names_the_input_and_shows_the_table() -> None:
+    with pytest.raises(mg.GradcheckError) as caught:
+        mg.gradcheck(lambda x, ys: x * ys[0] + with_rule(lambda v: 2.0)(ys[1]), (1.0, [2.0, 3.0]))
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "gradcheck: 1 of 3 derivatives failed"
+    assert lines[1].split() == ["output", "input", "analytic", "numeric", "error", "verdict"]
+    assert re.match(r"f +x1\[1\] +2 +-0.98999249660\d+ +\d.\de-\d+  wrong", lines[4])
+
+
+# Kinks and edges are not called wrong.
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "said"),
+    [
+        (abs, 0.0, "between the slopes -1 and 1"),
+        (mg.relu, 0.0, "between the slopes 0 and 1"),
+        (lambda x: mg.maximum(x, 1.0), 1.0, "between the slopes 0 and 1"),
+        (lambda x: mg.leaky_relu(x, 0.5), 0.0, "between the slopes 0.5 and 1"),
+        (lambda x: x if x > 0 else x * 2.0, 0.0, "between the slopes 1 and 2"),
+        (lambda x: x * 3.0 if x == 1.0 else abs(x - 1.0) + 3.0, 1.0, "not between the slopes"),
+        (mg.sqrt, 0.0, "grows without bound"),
+        (mg.cbrt, 0.0, "grows without bound"),
+    ],
+)
+def test_a_kink_is_reported(f: Callable[[Any], Any], x: float, said: str) -> None:
+    (entry,) = report = mg.gradcheck(f, x)
+    assert entry.verdict == "not smooth here"
+    assert said in str(report)
+
+
+@pytest.mark.parametrize("x", [1e-3, 1e-6, 1e-9])
+def test_a_kink_nearby_does_not_disturb(x: float) -> None:
+    assert verdicts(mg.gradcheck(lambda v: mg.relu(v) + v * v, x)) == {"ok"}
+
+
+def test_the_edge_of_a_domain_has_one_side() -> None:
+    assert verdicts(mg.gradcheck(lambda x: x**1.5, 0.0)) == {"ok"}
+    assert verdicts(mg.gradcheck(lambda x: mg.sqrt(1.0 - x) ** 3, 1.0 - 1e-9)) == {"ok"}
+
+
+# What cannot be told.
+
+
+def test_a_slope_that_drowns_in_rounding_is_unclear() -> None:
+    def f(x: Value) -> Value:
+        return x * 1e-3 + 1e9
+
+    report = mg.gradcheck(f, 0.7, raise_exception=False)
+    assert not report
+    assert verdicts(report) == {"unclear"}
+    with pytest.raises(mg.GradcheckError, match="unclear"):
+        mg.gradcheck(f, 0.7)
+
+
+def test_a_function_that_changes_is_refused() -> None:
+    calls = iter(range(1000))
+    with pytest.raises(mg.GradcheckError, match="not deterministic"):
+        mg.gradcheck(lambda x: x * float(next(calls)), 1.0)
+
+
+# Modules.
+
+
+def test_a_module() -> None:
+    model = nn.MLP(2, [3, 1], "tanh")
+    parameters = model.parameters()
+    for p in parameters:
+        p.grad = 5.0
+    before = model.state_dict()
+    report = mg.gradcheck_module(model, lambda m: mg.mse_loss(m([0.3, -0.7]), [0.5]))
+    assert [entry.input for entry in report] == [name for name, _ in model.named_parameters()]
+    assert model.state_dict() == before
+    assert {p.grad for p in parameters} == {5.0}
+
+
+def test_a_module_with_a_wrong_gradient_stays_as_it_was() -> None:
+    model = nn.MLP(1, [1], "linear")
+    before = model.state_dict()
+    with pytest.raises(mg.GradcheckError, match=r"fc1\.weight\.0\.0"):
+        mg.gradcheck_module(model, lambda m: with_rule(lambda x: 2.0)(m([1.0])[0]))
+    assert model.state_dict() == before
+
+
+# Misuse.
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: mg.gradcheck(mg.exp, "1"),
+            TypeError,
+            "gradcheck: expected a number, got '1'; convert it with float()",
+        ),
+        (
+            lambda: mg.gradcheck(lambda x: "1", 1.0),
+            TypeError,
+            "gradcheck: f: expected a number or a Value, got '1'; convert it with float()",
+        ),
+        (
+            lambda: mg.gradcheck(mg.exp, 1.0, eps=0.0),
+            ValueError,
+            "gradcheck: eps must lie in [2.22045e-16, 1], got 0.0",
+        ),
+        (
+            lambda: mg.gradcheck(mg.exp, 1.0, atol=-1.0),
+            ValueError,
+            "gradcheck: atol must lie in [0, inf], got -1.0",
+        ),
+        (
+            lambda: mg.gradcheck(mg.exp, 1.0, rtol=math.nan),
+            ValueError,
+            "gradcheck: rtol must lie in [0, inf], got nan",
+        ),
+        (
+            lambda: mg.gradcheck_module(nn.MSELoss(), lambda m: m([1.0], [1.0])),
+            ValueError,
+            "gradcheck_module: MSELoss() has no parameters to check",
+        ),
+    ],
+)
+def test_misuse(call: Callable[[], object], error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == message
