@@ -17,6 +17,7 @@ _STEPS = 50  # at most, each half of the one before
 _SAFETY = 4.0  # how far the estimate of an error is trusted
 _COARSE = 1e-4  # a relative error above this tells too little
 _UNIT = 2.0**-52
+_TINY = 2.0**-1070  # a few roundings of subnormal numbers
 
 Evaluate = Callable[[list[float]], list[float]]
 
@@ -230,7 +231,7 @@ def _check(
         )
     entries = []
     for i, name in enumerate(names):
-        slopes = _slopes(evaluate, start, i, eps, first)
+        slopes = _slopes(evaluate, start, i, eps, atol, first)
         for (output, _), gradient, (numeric, left, right) in zip(
             outputs, analytic, slopes, strict=True
         ):
@@ -263,8 +264,12 @@ def _verdict(
     if not abs(analytic - numeric.value) <= tolerance + _SAFETY * numeric.error:
         # A vertical tangent: both are without bound.
         return "not smooth here" if abs(analytic) == inf and numeric.error > 1.0 else "wrong"
-    coarse = _SAFETY * numeric.error > max(atol, _COARSE * abs(numeric.value))
-    return "unclear" if coarse else "ok"
+    return "unclear" if _coarse(numeric, atol) else "ok"
+
+
+def _coarse(slope: Slope, atol: float) -> bool:
+    """Return whether the error of a slope is too large to tell right from wrong."""
+    return not _SAFETY * slope.error <= max(atol, _COARSE * abs(slope.value))
 
 
 class _Extrapolation:
@@ -278,11 +283,13 @@ class _Extrapolation:
         self.power = power
         self.row: list[float] = []
         self.best = Slope(nan, inf)
+        self.size = 0.0  # of the values at all steps, for what cancels within f
         self.noise = 0.0
 
     def add(self, high: float, low: float, width: float) -> None:
         """Add the quotient (high - low) / width, for a width half of the last one."""
-        self.noise = _UNIT * (abs(high) + abs(low)) / width
+        self.size = max(self.size, abs(high) + abs(low))
+        self.noise = (_UNIT * self.size + _TINY) / width
         new = [(high - low) / width]
         for k, old in enumerate(self.row, start=1):
             weight = 2.0 ** (self.power * k)
@@ -296,11 +303,11 @@ class _Extrapolation:
 
     def done(self) -> bool:
         """Return whether smaller steps would only add noise."""
-        return self.noise > self.best.error
+        return self.noise >= self.best.error
 
 
 def _slopes(
-    evaluate: Evaluate, start: list[float], i: int, eps: float, center: list[float]
+    evaluate: Evaluate, start: list[float], i: int, eps: float, atol: float, center: list[float]
 ) -> list[tuple[Slope, Slope, Slope]]:
     """Return the slopes of each output in input i: of both sides together, left, and right."""
 
@@ -331,8 +338,8 @@ def _slopes(
                 break
         for j, (central, left, right) in enumerate(ladders):
             best[j] = min(best[j], (central.best, left.best, right.best), key=_doubt)
-        if abs(x) > 1e-3:
-            break
+        if not any(_coarse(central, atol) for central, _, _ in best):
+            break  # the smaller scale is not needed, and is closer to rounding
     return [_sides(*slopes) for slopes in best]
 
 

@@ -492,7 +492,7 @@ if sys.version_info[:2] == (3, 13):
                     pending += x._inputs
                     x._inputs = x._prev = ()
 
-    _places = Random(0).choices((Value, _Breaker), cum_weights=(255, 256), k=65_537)
+    _places = Random(0).choices((Value, _Breaker), cum_weights=(255, 256), k=4_099)
     _next_class = cycle(_places).__next__
 
     def _blank() -> Value:
