@@ -53,6 +53,15 @@ def test_the_entry_point_registers_the_type(x: Value) -> None:
     assert isinstance(x, Value)
 
 
+@pytest.mark.parametrize("first", ["microgradlib.testing", "microgradlib", "hypothesis"])
+def test_the_order_of_imports_does_not_matter(first: str) -> None:
+    code = (
+        f"import {first}; from microgradlib import Value; import microgradlib.testing;"
+        "from hypothesis import strategies as st; st.from_type(Value).validate()"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
 def test_the_core_does_not_import_hypothesis() -> None:
     code = "import sys, microgradlib; assert 'hypothesis' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -17,7 +17,6 @@ _STEPS = 50  # at most, each half of the one before
 _SAFETY = 4.0  # how far the estimate of an error is trusted
 _COARSE = 1e-4  # a relative error above this tells too little
 _UNIT = 2.0**-52
-_TINY = 2.0**-1070  # a few roundings of subnormal numbers
 
 Evaluate = Callable[[list[float]], list[float]]
 
@@ -289,7 +288,7 @@ class _Extrapolation:
     def add(self, high: float, low: float, width: float) -> None:
         """Add the quotient (high - low) / width, for a width half of the last one."""
         self.size = max(self.size, abs(high) + abs(low))
-        self.noise = (_UNIT * self.size + _TINY) / width
+        self.noise = _UNIT * self.size / width
         new = [(high - low) / width]
         for k, old in enumerate(self.row, start=1):
             weight = 2.0 ** (self.power * k)

@@ -192,8 +192,3 @@ TEMPLATES = [
     "mg.log_softmax([{a}, {b}])[0]",
     "mg.mse_loss([{a}], [mg.sin({b})]) / (1.0 + abs({a}))",
 ]
-
-
-def register() -> None:
-    """Tell Hypothesis how to draw a Value; it calls this by itself, through its entry point."""
-    st.register_type_strategy(Value, values())
