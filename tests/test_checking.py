@@ -165,6 +165,13 @@ def test_an_input_far_below_the_scale_of_the_function() -> None:
     assert verdicts(mg.gradcheck(f, 8.2e-253)) == {"ok"}
 
 
+def test_a_small_input_next_to_a_plateau() -> None:
+    def f(x: Value) -> Value:
+        return mg.minimum(x * 16.0, 3e-136)
+
+    assert verdicts(mg.gradcheck(f, 8.7e-185)) == {"ok"}
+
+
 def test_a_kink_where_the_function_is_flat_from_rounding() -> None:
     def f(x: Value) -> Value:
         y = mg.exp(mg.tanh(x))

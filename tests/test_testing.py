@@ -17,7 +17,7 @@ from microgradlib.testing import TEMPLATES, Expression, expressions, floats, val
 
 GRAPHS = 1000
 many = settings(max_examples=GRAPHS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-point = st.floats(-3.0, 3.0)
+point = st.integers(-3000, 3000).map(lambda n: n / 1000)
 
 
 @pytest.mark.parametrize("name", [row.name for row in PRIMITIVES.values() if not row.helper])

@@ -16,7 +16,9 @@ from microgradlib.value import Value, allow_nonfinite, no_grad, set_data
 _STEPS = 50  # at most, each half of the one before
 _SAFETY = 4.0  # how far the estimate of an error is trusted
 _COARSE = 1e-4  # a relative error above this tells too little
+_SMALL = 1e-3  # inputs below this may have a scale of their own
 _UNIT = 2.0**-52
+_TINY = 2.0**-1070  # a few roundings of subnormal numbers
 
 Evaluate = Callable[[list[float]], list[float]]
 
@@ -288,7 +290,7 @@ class _Extrapolation:
     def add(self, high: float, low: float, width: float) -> None:
         """Add the quotient (high - low) / width, for a width half of the last one."""
         self.size = max(self.size, abs(high) + abs(low))
-        self.noise = _UNIT * self.size / width
+        self.noise = (_UNIT * self.size + _TINY) / width
         new = [(high - low) / width]
         for k, old in enumerate(self.row, start=1):
             weight = 2.0 ** (self.power * k)
@@ -318,7 +320,7 @@ def _slopes(
 
     x = start[i]
     best = [(Slope(nan, inf),) * 3 for _ in center]
-    # Functions have a scale of their own, about 1, or that of a small input.
+    # Functions have a scale of their own, about 1, or that of the input where it is much smaller.
     for scale in (max(abs(x), 1.0), abs(x)):
         ladders = [(_Extrapolation(2), _Extrapolation(1), _Extrapolation(1)) for _ in center]
         for k in range(_STEPS):
@@ -336,8 +338,13 @@ def _slopes(
             if all(ladder.done() for row in ladders for ladder in row):
                 break
         for j, (central, left, right) in enumerate(ladders):
-            best[j] = min(best[j], (central.best, left.best, right.best), key=_doubt)
-        if not any(_coarse(central, atol) for central, _, _ in best):
+            found = central.best, left.best, right.best
+            # A small step that sees a slope sees what is nearest; a zero may be lost to rounding.
+            if scale < 1.0 and central.best.value and not _coarse(central.best, 0.0):
+                best[j] = found
+            elif _coarse(best[j][0], atol):
+                best[j] = min(best[j], found, key=_doubt)
+        if abs(x) > _SMALL and not any(_coarse(central, atol) for central, _, _ in best):
             break  # the smaller scale is not needed, and is closer to rounding
     return [_sides(*slopes) for slopes in best]
 

@@ -132,7 +132,8 @@ def expressions(draw: st.DrawFn, inputs: int = 2, max_steps: int = 12) -> Expres
     return Expression(inputs, tuple(steps))
 
 
-CONSTANTS = st.floats(-3.0, 3.0).map(lambda c: f"{c!r}" if c >= 0 else f"({c!r})")
+# Two decimals: readable, and far from the kinks that a constant of 1e-200 would hide at 0.
+CONSTANTS = st.integers(-300, 300).map(lambda n: f"{n / 100}" if n >= 0 else f"({n / 100})")
 
 # An argument of any size, squeezed into ever narrower ranges.
 _SQUEEZES = {
