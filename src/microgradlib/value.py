@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import compress, cycle
@@ -64,7 +64,7 @@ class Value:
     __array_ufunc__ = None  # NumPy scalars then leave an operation with a Value to the Value
 
     data: float
-    grad: float
+    grad: Any  # a float, or None, or a Value after backward(create_graph=True)
     label: str
     requires_grad: bool
     _op: str
@@ -98,7 +98,7 @@ class Value:
         """
         return constant(self.data)
 
-    def backward(self) -> None:
+    def backward(self, create_graph: bool = False) -> None:
         """Write d(self)/d(node) into the ``grad`` of every node that self was computed from.
 
         >>> a, b = Value(2.0), Value(3.0)
@@ -111,8 +111,25 @@ class Value:
         nodes are set. Reverse-mode accumulation as in Griewank and Walther, "Evaluating
         Derivatives" (2008), section 3.2.
 
+        With ``create_graph=True`` gradients are Values that can be differentiated again:
+
+        >>> x = Value(3.0)
+        >>> (x**3).backward(create_graph=True)
+        >>> slope, x.grad = x.grad, 0.0
+        >>> slope.backward()
+        >>> slope.data, x.grad
+        (27.0, 18.0)
+
+        Such a gradient refers to the graph and the graph to it, so that only the cyclic garbage
+        collector frees them; ``grad`` of a function leaves nothing behind.
+
+        Args:
+            create_graph: whether to record the computation of the gradients.
+
         Raises:
-            GradientError: if self is a constant: detached, or computed under ``no_grad()``.
+            GradientError: if self is a constant: detached, or computed under ``no_grad()``; with
+                ``create_graph``, if data was edited since the forward pass, or if a primitive has
+                no rule for Values.
             NonFiniteError: if self or the gradient of a leaf is infinite or NaN; nothing is
                 written then. ``allow_nonfinite()`` switches this check off.
         """
@@ -121,21 +138,22 @@ class Value:
                 f"backward: {self!r} is a constant (detached, computed under no_grad(), or from "
                 "constants only); call it on a value computed from leaf Values"
             )
-        order, adjoints = _sweep(self)
+        order, adjoints = sweep((self,))
         adjoints[self] = 1.0
-        order.reverse()
+        gradients: Mapping[Value, Any] = adjoints
+        if create_graph:
+            found = pull_values(order, {self: 1.0})
+            gradients = {x: as_value(found.get(x, 0.0)) for x in adjoints}
+            adjoints = {x: gradient.data for x, gradient in gradients.items()}
+        else:
+            pull(order, adjoints)
+        leaves = [x for x in adjoints if not x._op and x.requires_grad]
+        refuse_nonfinite("backward", (self,), leaves, order, adjoints)
         for node in order:
-            adjoint = adjoints[node]
-            for x, partial in zip(node._prev, node._partials):  # noqa: B905 (this loop is hot)
-                adjoints[x] += adjoint * partial
-        # A finite sum means that every term is finite; the rare other case is looked at closely.
-        if not isfinite(sum(adjoints.values(), self.data)) and not _nonfinite_allowed.get():
-            _refuse_nonfinite(self, order, adjoints)
-        for node in order:
-            node.grad = adjoints.pop(node)
-        for leaf, adjoint in adjoints.items():
-            if leaf.requires_grad:
-                leaf.grad = leaf.grad + adjoint if leaf.grad else adjoint
+            node.grad = gradients[node]
+        for leaf in leaves:
+            gradient, old = gradients[leaf], leaf.grad
+            leaf.grad = old + gradient if old or isinstance(old, Value) else gradient
 
     _apply: Callable[[Primitive, tuple[Operand, ...]], Value]
     """The hook through which rows of the table reach Values: ``record``."""
@@ -506,6 +524,11 @@ def constant(data: float) -> Value:
     return self
 
 
+def as_value(x: Operand) -> Value:
+    """Return x if it is a Value, else a constant."""
+    return x if isinstance(x, Value) else constant(x)
+
+
 def set_data(values: Iterable[Value], data: Iterable[float]) -> None:
     """Assign the data of several Values, all of them or none.
 
@@ -532,18 +555,26 @@ def topological_order(root: Value) -> list[Value]:
     >>> topological_order(y) == [x, y]
     True
     """
-    order, adjoints = _sweep(root)
+    order, adjoints = sweep((root,))
     return [node for node in adjoints if not node._op] + order
 
 
-def _sweep(root: Value) -> tuple[list[Value], dict[Value, float]]:
-    """Return the computed nodes from root down, inputs first, and a zero adjoint for each node."""
-    if not root._op:
-        return [], {root: 0.0}
+def sweep(
+    roots: Iterable[Value], inputs: Iterable[Value] = ()
+) -> tuple[list[Value], dict[Value, float]]:
+    """Return the computed nodes from roots down, inputs first, and a zero adjoint for each node.
+
+    The sweep stops at ``inputs``, which count as leaves.
+    """
     order: list[Value] = []
-    adjoints: dict[Value, float] = {}
-    stack: list[Value | None] = [root]
+    adjoints: dict[Value, float] = dict.fromkeys(inputs, 0.0)
+    stack: list[Value | None] = []
     pop, push = stack.pop, stack.append
+    for root in roots:
+        if root._op:
+            push(root)
+        else:
+            adjoints[root] = 0.0
     while stack:
         node = pop()
         if node is None:  # marks that all inputs of the node below it are done
@@ -560,19 +591,84 @@ def _sweep(root: Value) -> tuple[list[Value], dict[Value, float]]:
     return order, adjoints
 
 
-def _refuse_nonfinite(root: Value, order: list[Value], adjoints: dict[Value, float]) -> None:
-    """Raise a NonFiniteError that names the first bad node, unless root and leaves are finite."""
-    leaves = [x for x in adjoints if not x._op]
-    if isfinite(root.data) and all(isfinite(adjoints[x]) for x in leaves if x.requires_grad):
+def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
+    """Complete the adjoints of a sweep, some of which have been set, by the chain rule."""
+    for node in reversed(order):
+        adjoint = adjoints[node]
+        for x, partial in zip(node._prev, node._partials):  # noqa: B905 (this loop is hot)
+            adjoints[x] += adjoint * partial
+
+
+def pull_values(order: list[Value], seeds: Mapping[Value, Operand]) -> dict[Value, Operand]:
+    """Do what ``pull`` does and record it: from adjoints that are not 0 to all that are not 0."""
+    adjoints = dict(seeds)
+    with _recording(True):
+        for node in reversed(order):
+            if node in adjoints:
+                for x, partial in zip(node._prev, partial_values(node), strict=True):
+                    term = times(adjoints[node], partial)
+                    adjoints[x] = adjoints[x] + term if x in adjoints else term
+    return adjoints
+
+
+def times(x: Operand, y: Operand) -> Operand:
+    """Return x * y, without a node for a factor 1."""
+    if type(x) is float and x == 1.0:
+        return y
+    return x if type(y) is float and y == 1.0 else x * y
+
+
+def partial_values(node: Value) -> list[Operand]:
+    """Return the partials of a node as functions of its inputs: its rule, read on Values.
+
+    Raises:
+        GradientError: if data was edited since the node was made, or the rule cannot be read so.
+    """
+    primitive: Any = node._op
+    inputs = [x if isinstance(x, Value) else float(x) for x in node._inputs]
+    data, _ = look_at(primitive, inputs)
+    y, floats = primitive.value_and_partials(*data)
+    kept: list[int] = []
+    for i, (x, partial) in enumerate(zip(inputs, floats, strict=False)):
+        unselected = primitive.selects and partial == 0.0
+        if len(kept) < len(node._prev) and x is node._prev[len(kept)] and not unselected:
+            kept.append(i)
+    if [repr(y), *[repr(floats[i]) for i in kept]] != [*map(repr, (node.data, *node._partials))]:
+        raise GradientError(
+            f"create_graph: data was edited since {_describe(node)} = {node.data} was computed; "
+            "compute it again, and edit data only after differentiating"
+        )
+    try:
+        partials = primitive.partials(node, *inputs)
+    except TypeError as error:
+        raise GradientError(
+            f"create_graph: the rule for the partials of {primitive} does not take Values "
+            f"({error}); write it with operators and functions of microgradlib"
+        ) from error
+    return [partials[i] for i in kept]
+
+
+def refuse_nonfinite(
+    function: str,
+    roots: Iterable[Value],
+    inputs: Iterable[Value],
+    order: list[Value],
+    adjoints: Mapping[Value, float],
+) -> None:
+    """Raise a NonFiniteError that names the first bad node, unless roots and inputs are finite."""
+    # A finite sum means that every term is finite; the rare other case is looked at closely.
+    if isfinite(sum(adjoints.values())) and isfinite(sum(y.data for y in roots)):
         return
-    reason = next(_nonfinite(leaves, order, adjoints))
-    raise NonFiniteError(f"backward: {reason}; use allow_nonfinite() to accept such results")
+    numbers = [*[y.data for y in roots], *[adjoints[x] for x in inputs]]
+    if _nonfinite_allowed.get() or all(map(isfinite, numbers)):
+        return
+    reason = next(_nonfinite(order, adjoints))
+    raise NonFiniteError(f"{function}: {reason}; use allow_nonfinite() to accept such results")
 
 
-def _nonfinite(
-    leaves: list[Value], order: list[Value], adjoints: dict[Value, float]
-) -> Iterator[str]:
-    for node in [*leaves, *reversed(order)]:  # values and partials in the order of their making
+def _nonfinite(order: list[Value], adjoints: Mapping[Value, float]) -> Iterator[str]:
+    leaves = [x for x in adjoints if not x._op]
+    for node in [*leaves, *order]:  # values and partials in the order of their making
         if not isfinite(node.data):
             leaf = f"the leaf {node.label!r}" if node.label else "a leaf"
             yield f"the value of {_describe(node) if node._op else leaf} is {node.data}"
@@ -580,7 +676,7 @@ def _nonfinite(
             if not isfinite(partial):
                 by = x.label or x.data
                 yield f"the derivative of {_describe(node)} with respect to {by} is {partial}"
-    for node in [*order, *leaves]:  # then adjoints, in the order of the backward pass
+    for node in [*reversed(order), *leaves]:  # then adjoints, in the order of the backward pass
         if not isfinite(adjoints[node]):
             yield f"the gradient with respect to {_describe(node)} is {adjoints[node]}"
 
@@ -595,6 +691,15 @@ def _describe(node: Value) -> str:
 
 
 @contextmanager
+def _recording(on: bool) -> Iterator[None]:
+    token = _recording_context.set(on)
+    try:
+        yield
+    finally:
+        _recording_context.reset(token)
+
+
+@contextmanager
 def no_grad() -> Iterator[None]:
     """Compute without recording: results are constants.
 
@@ -606,11 +711,8 @@ def no_grad() -> Iterator[None]:
 
     Also a decorator. It holds for the current thread or asyncio task only.
     """
-    token = _recording_context.set(False)
-    try:
+    with _recording(False):
         yield
-    finally:
-        _recording_context.reset(token)
 
 
 @contextmanager
