@@ -74,6 +74,7 @@ from microgradlib.nn import (
 )
 from microgradlib.random import manual_seed
 from microgradlib.serialization import load, save
+from microgradlib.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from microgradlib.value import Value, allow_nonfinite, no_grad
 
 __version__ = "0.1.0"
@@ -110,9 +111,14 @@ __all__ = [
     "expm1",
     "gamma",
     "gelu",
+    "grad",
     "gradcheck",
     "gradcheck_module",
+    "hessian",
+    "hvp",
     "hypot",
+    "jacobian",
+    "jvp",
     "leaky_relu",
     "lgamma",
     "load",
@@ -144,5 +150,7 @@ __all__ = [
     "sum",
     "tan",
     "tanh",
+    "value_and_grad",
+    "vjp",
     "where",
 ]

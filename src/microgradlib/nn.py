@@ -7,7 +7,17 @@ from typing import Any, TypeAlias
 from microgradlib import functions, primitives, random, reductions
 from microgradlib.errors import ShapeError, StateDictError
 from microgradlib.primitives import to_float
-from microgradlib.value import Operand, Value, look_at, node, record, recording, set_data
+from microgradlib.value import (
+    Operand,
+    Value,
+    as_value,
+    look_at,
+    nested,
+    node,
+    record,
+    recording,
+    set_data,
+)
 
 Tree: TypeAlias = Any
 """Nested lists (or tuples, or dicts) of scalars."""
@@ -124,6 +134,24 @@ class Module:
         ]
         set_data([p for p, _ in new], [data for _, data in new])
 
+    def _flatten(
+        self, where: str, leaves: dict[str, Operand]
+    ) -> Callable[[Iterator[Any]], "Module"]:
+        """Add the parameters to ``leaves``; return what builds such a module around others.
+
+        This is how a module is an argument of ``grad``. Frozen parameters stay constant. A module
+        counts as plain numbers, unless the derivative is nested in another one.
+        """
+        named = dict(self.named_parameters())
+        leaves |= {f"{where}.{name}": p if nested() else p.data for name, p in named.items()}
+
+        def build(new: Iterator[Any]) -> Module:
+            values = {p: as_value(next(new)) for p in named.values()}
+            frozen = {p: x.detach() for p, x in values.items() if not p.requires_grad}
+            return _replace(self, values | frozen, {})  # type: ignore[no-any-return]
+
+        return build
+
     def _entries(self) -> Iterator[tuple[str, Tree]]:
         """Yield (name, Value or nested list of Values) for what ``state_dict`` names."""
         for name, x in vars(self).items():
@@ -138,6 +166,23 @@ class Module:
     def _summary(self) -> str:
         """Return the representation of a module without parts."""
         return f"{type(self).__name__}()"
+
+
+def _replace(x: Any, values: dict[Value, Value], done: dict[int, Any]) -> Any:
+    """Return a copy of x with other parameters; ``done`` holds the copies of modules by id."""
+    if isinstance(x, Value):
+        return values.get(x, x)
+    if isinstance(x, list | tuple):
+        make = getattr(x, "_make", type(x))  # of a named tuple
+        return make([_replace(child, values, done) for child in x])
+    if isinstance(x, dict):
+        return {key: _replace(child, values, done) for key, child in x.items()}
+    if not isinstance(x, Module):
+        return x
+    if id(x) not in done:
+        done[id(x)] = copy = object.__new__(type(x))
+        vars(copy).update({key: _replace(child, values, done) for key, child in vars(x).items()})
+    return done[id(x)]
 
 
 def _items(x: Tree) -> Iterator[tuple[object, Tree]]:

@@ -392,6 +392,9 @@ gelu_tanh_prime: Primitive  = Primitive("gelu_tanh_prime",  activations.gelu_tan
 silu_prime: Primitive       = Primitive("silu_prime",       activations.silu_prime,                    lambda d, x: (sigmoid_prime(x) * (2.0 - x * tanh(0.5 * x)),), REAL, helper=True)
 logit: Primitive            = Primitive("logit",            activations.logit,                         lambda y, p: (reciprocal(p * (1.0 - p)),),                    Interval(0.0, 1.0), helper=True)
 
+# A new node for the same number: where one derivative ends and the one around it begins.
+identity: Primitive   = Primitive("identity",   float,              lambda y, x: (1.0,),            REAL, helper=True)
+
 # Piecewise constant: their own partials are 0.
 sign: Primitive       = Primitive("sign",       piecewise.sign,     lambda y, x: (0.0,),            REAL, helper=True)
 above: Primitive      = Primitive("above",      piecewise.above,    lambda z, x, y: (0.0, 0.0),     REAL, REAL, helper=True)

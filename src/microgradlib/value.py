@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import compress, cycle
@@ -19,6 +19,8 @@ from microgradlib.primitives import Primitive, to_float
 
 _recording_context: ContextVar[bool] = ContextVar("recording", default=True)
 recording = _recording_context.get
+_nested_context: ContextVar[bool] = ContextVar("nested", default=False)
+nested = _nested_context.get
 _nonfinite_allowed: ContextVar[bool] = ContextVar("nonfinite_allowed", default=False)
 
 
@@ -142,7 +144,7 @@ class Value:
         adjoints[self] = 1.0
         gradients: Mapping[Value, Any] = adjoints
         if create_graph:
-            found = pull_values(order, {self: 1.0})
+            found = pull_values(order, {self: 1.0}, adjoints)
             gradients = {x: as_value(found.get(x, 0.0)) for x in adjoints}
             adjoints = {x: gradient.data for x, gradient in gradients.items()}
         else:
@@ -599,15 +601,18 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
             adjoints[x] += adjoint * partial
 
 
-def pull_values(order: list[Value], seeds: Mapping[Value, Operand]) -> dict[Value, Operand]:
-    """Do what ``pull`` does and record it: from adjoints that are not 0 to all that are not 0."""
+def pull_values(
+    order: list[Value], seeds: Mapping[Value, Operand], wanted: Container[Value]
+) -> dict[Value, Operand]:
+    """Do what ``pull`` does and record it, for the nodes in ``wanted`` that seeds reach."""
     adjoints = dict(seeds)
-    with _recording(True):
+    with set_grad_enabled(True):
         for node in reversed(order):
             if node in adjoints:
                 for x, partial in zip(node._prev, partial_values(node), strict=True):
-                    term = times(adjoints[node], partial)
-                    adjoints[x] = adjoints[x] + term if x in adjoints else term
+                    if x in wanted:
+                        term = times(adjoints[node], partial)
+                        adjoints[x] = adjoints[x] + term if x in adjoints else term
     return adjoints
 
 
@@ -691,12 +696,24 @@ def _describe(node: Value) -> str:
 
 
 @contextmanager
-def _recording(on: bool) -> Iterator[None]:
+def set_grad_enabled(on: bool) -> Iterator[None]:
+    """Record, or do not, in the current thread or asyncio task."""
     token = _recording_context.set(on)
     try:
         yield
     finally:
         _recording_context.reset(token)
+
+
+@contextmanager
+def evaluation() -> Iterator[None]:
+    """Evaluate a function that is being differentiated: derivatives within it are nested."""
+    token = _nested_context.set(True)
+    try:
+        with set_grad_enabled(True):
+            yield
+    finally:
+        _nested_context.reset(token)
 
 
 @contextmanager
@@ -711,7 +728,7 @@ def no_grad() -> Iterator[None]:
 
     Also a decorator. It holds for the current thread or asyncio task only.
     """
-    with _recording(False):
+    with set_grad_enabled(False):
         yield
 
 
