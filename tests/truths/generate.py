@@ -10,6 +10,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import islice
 from math import inf, isfinite, isinf, nextafter
 from pathlib import Path
 
@@ -22,8 +23,9 @@ FILE = Path(__file__).with_name("truths.json")
 POINTS = 60  # random points for each row, beside the hard ones
 Truth = Callable[..., tuple[mpf, tuple[mpf, ...]]]
 LARGEST = float.fromhex("0x1.fffffffffffffp+1023")
-HARD = (0.0, 5e-324, 2.2250738585072014e-308, 1e-300, 1e-160, 1e-20, 1e-8, 0.1, 0.5, 1.0, 2.0)
-HARD += (3.0, 10.0, 19.0, 36.5, 100.0, 300.0, 700.0, 740.0, 1e8, 1e16, 1e150, 1e300, LARGEST)
+HARD: tuple[float, ...] = (0.0, 5e-324, 2.2250738585072014e-308, 1e-300, 1e-160, 1e-20, 1e-8)
+HARD += (0.1, 0.5, 1.0, 2.0, 3.0, 10.0, 19.0, 36.5, 100.0, 300.0, 700.0, 740.0)
+HARD += (1e8, 1e16, 1e150, 1e300, LARGEST)
 
 
 def exactly(x: mpf) -> Fraction:
@@ -254,12 +256,12 @@ def agree(a: mpf, b: mpf) -> bool:
     return a == b or underflow or bool(abs(a - b) <= abs(b) * mpf(10) ** -40 or mp.isnan(a + b))
 
 
-def pair(x: mpf) -> list[str]:
-    """Return x as the hexadecimal strings of two floats, the nearest and the nearest rest."""
+def pair(x: mpf) -> tuple[float, float]:
+    """Return x as two floats, the nearest and the nearest rest."""
     high = float(x)
     with mpmath.workdps(2000):
         low = float(x - mpf(high)) if isfinite(high) else 0.0
-    return [high.hex(), low.hex()]
+    return high, low
 
 
 def draw(rng: random.Random, interval: Interval) -> float:
@@ -281,7 +283,7 @@ def draw(rng: random.Random, interval: Interval) -> float:
     return min(max(low, 0.0), high) + rng.random() * min(high - low, 1.0)
 
 
-def hard_points(row: Primitive) -> Iterator[float]:
+def hard_numbers(row: Primitive) -> Iterator[float]:
     for x in HARD:
         yield x
         yield -x
@@ -294,12 +296,15 @@ def hard_points(row: Primitive) -> Iterator[float]:
         yield nextafter(center, -inf)
 
 
-def points(row: Primitive) -> Iterator[tuple[float, ...]]:
-    """Yield random points of the domain, then points with hard numbers in every place."""
-    rng = random.Random(row.name)
-    for _ in range(POINTS):
+def random_points(row: Primitive, rng: random.Random) -> Iterator[tuple[float, ...]]:
+    """Yield points without end; not all of them are in the domain."""
+    while True:
         yield one_point(row, rng)
-    for x in hard_points(row):
+
+
+def hard_points(row: Primitive, rng: random.Random) -> Iterator[tuple[float, ...]]:
+    """Yield points with a hard number in one place and in all; not all are in the domain."""
+    for x in hard_numbers(row):
         point = one_point(row, rng)
         i = rng.randrange(len(point))
         yield (*point[:i], x, *point[i + 1 :])
@@ -320,17 +325,27 @@ def one_point(row: Primitive, rng: random.Random) -> tuple[float, ...]:
     return tuple(point)
 
 
-def admissible(row: Primitive, point: tuple[float, ...]) -> bool:
-    """Whether the row is defined there, and its value is a finite float."""
+def in_domain(row: Primitive, point: tuple[float, ...]) -> bool:
+    """Whether the formula of the truth holds there; at a pole it raises or gives infinity."""
     domains = row.domain if len(row.domain) == len(point) else row.domain * len(point)
+    if not all(i.low <= x <= i.high and not isinf(x) for i, x in zip(domains, point, strict=True)):
+        return False
     if row.name == "copysign" and point[1] == 0.0:
         return False  # mpmath has no -0
     if row.name == "prod" and not all(1e-50 < abs(x) < 1e50 for x in point if x):
         return False  # the promise holds while no product of some of them leaves the normal range
     if row.name == "where" and point[2] not in (0.0, 1.0):
         return False
-    if not all(i.low <= x <= i.high and not isinf(x) for i, x in zip(domains, point, strict=True)):
+    if row.name == "clip" and point[1] > point[2]:
         return False
+    if row.name in ("power", "power_c"):
+        x, y = point
+        return y == round(y) if x < 0.0 else y >= 0.0 if x == 0.0 else True
+    return True
+
+
+def has_value(row: Primitive, point: tuple[float, ...]) -> bool:
+    """Whether the row computes a finite float there."""
     try:
         return isfinite(row.evaluate(*point))
     except (ValueError, ZeroDivisionError, OverflowError):
@@ -343,9 +358,12 @@ def main() -> None:
         if row.helper:
             continue
         cases = []
-        for point in dict.fromkeys(points(row)):
-            if admissible(row, point):
-                cases.append([[x.hex() for x in point], *map(pair, truth(name, point))])
+        rng = random.Random(name)
+        points = [*islice(random_points(row, rng), POINTS), *hard_points(row, rng)]
+        for point in dict.fromkeys(points):
+            if in_domain(row, point) and has_value(row, point):
+                floats = (point, *map(pair, truth(name, point)))
+                cases.append([[x.hex() for x in numbers] for numbers in floats])
         stored[name] = cases
         print(f"{name:12} {len(cases)}", flush=True)
     lines = [
