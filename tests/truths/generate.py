@@ -8,7 +8,7 @@ strings. The tests read the file and need no mpmath.
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import islice
 from math import inf, isfinite, isinf, nextafter
@@ -302,6 +302,11 @@ def random_points(row: Primitive, rng: random.Random) -> Iterator[tuple[float, .
         yield one_point(row, rng)
 
 
+def distinct(points: Iterable[tuple[float, ...]]) -> list[tuple[float, ...]]:
+    """Return each point once, where 0 and -0 are two."""
+    return list({tuple(map(float.hex, point)): point for point in points}.values())
+
+
 def hard_points(row: Primitive, rng: random.Random) -> Iterator[tuple[float, ...]]:
     """Yield points with a hard number in one place and in all; not all are in the domain."""
     for x in hard_numbers(row):
@@ -332,6 +337,8 @@ def in_domain(row: Primitive, point: tuple[float, ...]) -> bool:
         return False
     if row.name == "copysign" and point[1] == 0.0:
         return False  # mpmath has no -0
+    if row.name == "atan2" and point == (0.0, 0.0) and "-" in str(point):
+        return False  # likewise
     if row.name == "prod" and not all(1e-50 < abs(x) < 1e50 for x in point if x):
         return False  # the promise holds while no product of some of them leaves the normal range
     if row.name == "where" and point[2] not in (0.0, 1.0):
@@ -360,7 +367,7 @@ def main() -> None:
         cases = []
         rng = random.Random(name)
         points = [*islice(random_points(row, rng), POINTS), *hard_points(row, rng)]
-        for point in dict.fromkeys(points):
+        for point in distinct(points):
             if in_domain(row, point) and has_value(row, point):
                 floats = (point, *map(pair, truth(name, point)))
                 cases.append([[x.hex() for x in numbers] for numbers in floats])
