@@ -332,8 +332,8 @@ hypot: Primitive = Primitive("hypot", math.hypot, _hypot_partials,              
 # Special functions.
 erf    = Primitive("erf",    math.erf,    lambda y, x: (erf_prime(x),),   REAL, near=(0.0,))
 erfc   = Primitive("erfc",   math.erfc,   lambda y, x: (-erf_prime(x),),  REAL, near=(0.0,))
-gamma  = Primitive("gamma",  math.gamma,  lambda y, x: (gamma_prime(x),), REAL, near=(0.0, 1.0, 2.0), needs="x other than 0, -1, -2, ...")
-lgamma = Primitive("lgamma", math.lgamma, lambda y, x: (digamma(x),),     REAL, near=(0.0, 1.0, 2.0), needs="x other than 0, -1, -2, ...")
+gamma  = Primitive("gamma",  math.gamma,  lambda y, x: (gamma_prime(x),), REAL, near=(-0.5040830082644554, 0.0, 1.0, 2.0), needs="x other than 0, -1, -2, ...")
+lgamma = Primitive("lgamma", math.lgamma, lambda y, x: (digamma(x),),     REAL, near=(-0.5040830082644554, 0.0, 1.0, 2.0), needs="x other than 0, -1, -2, ...")
 
 # Activations.
 sigmoid     = Primitive("sigmoid",     activations.sigmoid,     lambda y, x: (sigmoid_prime(x),),          REAL, near=(0.0,), fused=activations.sigmoid_and_partials)

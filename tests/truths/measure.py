@@ -1,7 +1,7 @@
 """How far derivatives are from their truths and how far they may be, for tests and benchmarks."""
 
 from fractions import Fraction
-from math import inf, isfinite, isnan, ulp
+from math import inf, isfinite, isnan, pi, remainder, tan, ulp
 
 from microgradlib import primitives
 from microgradlib.primitives import Primitive
@@ -34,4 +34,9 @@ def derivative_scale(row: Primitive, inputs: tuple[float, ...]) -> float:
     if row is primitives.bce_with_logits:  # d/dz = (1 - t) * sigmoid(z) - t * sigmoid(-z)
         z, t = inputs
         return max((1.0 - t) * primitives.sigmoid(z), t * primitives.sigmoid(-z))
+    if row in (primitives.gamma, primitives.lgamma) and inputs[0] < 0.0:
+        # digamma(x) = digamma(1 - x) - pi * cot(pi * x)
+        (x,) = inputs
+        term = max(primitives.digamma(1.0 - x), abs(pi / tan(pi * remainder(x, 1.0))))
+        return term * abs(row(x)) if row is primitives.gamma else term
     return 0.0
