@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import microgradlib as mg
-from microgradlib import Value, nn, primitives
+from microgradlib import Value, checking, nn, primitives
 from microgradlib.checking import Report
 from microgradlib.primitives import PRIMITIVES, Primitive
 from microgradlib.value import constant, node, recording
@@ -208,6 +208,63 @@ def test_a_function_that_changes_is_refused() -> None:
         mg.gradcheck(lambda x: x * float(next(calls)), 1.0)
 
 
+# Gradients of gradients.
+
+
+SECOND: dict[str, Callable[[Any], Any]] = {
+    "off by 0.1%": lambda x: 1.001 * mg.cos(x),
+    "sign flipped": lambda x: -mg.cos(x),
+    "zero": lambda x: 0.0,
+    "at a wrong argument": lambda x: mg.cos(x + 1e-3),
+}
+
+
+@pytest.mark.parametrize("rule", SECOND.values(), ids=SECOND)
+@pytest.mark.parametrize("x", [-2.0, 0.7, 1.0, 3.0])
+def test_wrong_rules_are_caught_at_order_2(rule: Callable[[Any], Any], x: float) -> None:
+    """The first derivative is right, and has a wrong one of its own."""
+
+    @mg.primitive(lambda y, x: (rule(x),))
+    def wrong_sin(x: float) -> float:
+        return math.sin(x)
+
+    @mg.primitive(lambda y, x: (cos(x),))
+    def sin(x: float) -> float:
+        return math.sin(x)
+
+    @mg.primitive(lambda y, x: (-rule(x - math.pi / 2),))
+    def cos(x: float) -> float:
+        return math.cos(x)
+
+    assert mg.gradcheck(sin, x)
+    report = mg.gradcheck(sin, x, order=2, raise_exception=False)
+    assert [entry.verdict for entry in report] == ["ok", "wrong"]
+    assert report[1].output == "df/dx0"
+    assert not mg.gradcheck(lambda v: mg.exp(sin(v) * v), x, order=2, raise_exception=False)
+    # A wrong first derivative is caught, too, and seen by both modes.
+    report = mg.gradcheck(wrong_sin, x, order=2, raise_exception=False)
+    assert report[0].verdict == "wrong"
+    assert report[0].forward == report[0].analytic
+
+
+def test_right_rules_pass_at_order_2() -> None:
+    def f(x: Value, ys: list[Value]) -> list[Value]:
+        return [mg.sin(x * ys[0]) * mg.exp(ys[1]), mg.relu(x) * ys[0] ** 3]
+
+    report = mg.gradcheck(f, (0.5, [2.0, -1.0]), order=2)
+    assert len(report) == 2 * 3 + 2 * 3 * 3
+    assert [entry.output for entry in report[6::6]] == ["df[0]/dx0"] * 3
+    model = nn.MLP(2, [2, 1], "tanh")
+    assert mg.gradcheck_module(model, lambda m: mg.mse_loss(m([0.3, -0.7]), [0.5]), order=2)
+
+
+def test_forward_mode_is_compared_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "push", lambda order, tangents: tangents.update({order[-1]: 5.0}))
+    (entry,) = report = mg.gradcheck(mg.exp, 0.0, raise_exception=False)
+    assert (entry.analytic, entry.forward, entry.verdict) == (1.0, 5.0, "wrong")
+    assert str(report).endswith("wrong: forward mode gives 5")
+
+
 # Modules.
 
 
@@ -240,12 +297,18 @@ def test_a_module_with_a_wrong_gradient_stays_as_it_was() -> None:
         (
             lambda: mg.gradcheck(mg.exp, "1"),
             TypeError,
-            "gradcheck: expected a number, got '1'; convert it with float()",
+            (
+                "gradcheck: x0: expected a number, or a list, tuple or dict of numbers, got '1'; "
+                "convert it with float()"
+            ),
         ),
         (
             lambda: mg.gradcheck(lambda x: "1", 1.0),
             TypeError,
-            "gradcheck: f: expected a number or a Value, got '1'; convert it with float()",
+            (
+                "gradcheck: f: expected a number, or a list, tuple or dict of numbers, got '1'; "
+                "convert it with float()"
+            ),
         ),
         (
             lambda: mg.gradcheck(mg.exp, 1.0, eps=0.0),
@@ -261,6 +324,11 @@ def test_a_module_with_a_wrong_gradient_stays_as_it_was() -> None:
             lambda: mg.gradcheck(mg.exp, 1.0, rtol=math.nan),
             ValueError,
             "gradcheck: rtol must lie in [0, inf], got nan",
+        ),
+        (
+            lambda: mg.gradcheck(mg.exp, 1.0, order=3),
+            ValueError,
+            "gradcheck: order must be 1 or 2, got 3",
         ),
         (
             lambda: mg.gradcheck_module(nn.MSELoss(), lambda m: m([1.0], [1.0])),

@@ -18,6 +18,7 @@ from microgradlib.errors import (
     ShapeError,
     StateDictError,
 )
+from microgradlib.extending import primitive
 from microgradlib.functions import (
     acos,
     acosh,
@@ -137,6 +138,7 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "primitive",
     "prod",
     "relu",
     "save",

@@ -4,14 +4,24 @@ The differences judge themselves: every numeric slope comes with an estimate of 
 gradient is called wrong only where it lies outside of that, and a kink is told from a mistake.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, isfinite, nan
 from typing import Any
 
 from microgradlib.errors import GradcheckError
-from microgradlib.primitives import to_float
-from microgradlib.value import Value, allow_nonfinite, no_grad, set_data
+from microgradlib.trees import flatten, rebuild
+from microgradlib.value import (
+    Operand,
+    Value,
+    no_grad,
+    pull,
+    pull_values,
+    push,
+    set_data,
+    set_grad_enabled,
+    sweep,
+)
 
 _STEPS = 50  # at most, each half of the one before
 _SAFETY = 4.0  # how far the estimate of an error is trusted
@@ -20,7 +30,10 @@ _SMALL = 1e-3  # inputs below this may have a scale of their own
 _UNIT = 2.0**-52
 _TINY = 2.0**-1070  # a few roundings of subnormal numbers
 
+Compute = Callable[[], dict[str, Operand]]
+"""Computes the outputs by name, at the inputs as they are now."""
 Evaluate = Callable[[list[float]], list[float]]
+"""Returns the outputs at other inputs."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +51,8 @@ class Entry:
     Attributes:
         output: the name of the output: "f", or "f[1]" where there are several.
         input: the name of the input: "x0", "x1[2]", or that of a parameter.
-        analytic: the derivative from ``backward()``.
+        analytic: the derivative as ``backward()`` computes it.
+        forward: the derivative in forward mode, from the input to the output.
         numeric: the slope from differences to both sides.
         left: the slope to the left.
         right: the slope to the right.
@@ -48,6 +62,7 @@ class Entry:
     output: str
     input: str
     analytic: float
+    forward: float
     numeric: Slope
     left: Slope
     right: Slope
@@ -59,6 +74,8 @@ class Entry:
             f"{self.output:8} {self.input:12} {self.analytic:24.16g} "
             f"{self.numeric.value:24.16g} {self.numeric.error:9.1e}  {self.verdict}"
         )
+        if self.verdict == "wrong" and self.forward != self.analytic:
+            return f"{line}: forward mode gives {self.forward:.16g}"
         if self.verdict != "not smooth here":
             return line
         low, high = sorted((self.left.value, self.right.value))
@@ -94,6 +111,7 @@ def gradcheck(
     eps: float = 1e-2,
     atol: float = 1e-8,
     rtol: float = 1e-7,
+    order: int = 1,
     raise_exception: bool = True,
 ) -> Report:
     """Compare the gradients of ``f`` from ``backward()`` with finite differences.
@@ -104,11 +122,16 @@ def gradcheck(
     >>> print(gradcheck(abs, 0.0)[0].verdict)
     not smooth here
 
+    Gradients of gradients, too:
+
+    >>> len(gradcheck(lambda x, y: mg.exp(x) * y, (0.5, 2.0), order=2))  # 2 and 2 times 2
+    6
+
     Differences over shrinking steps on both sides are extrapolated to the step 0 (Ridders 1982,
     Adv. Eng. Software 4), which also yields an estimate of the error. A derivative is "ok" within
     atol + rtol * slope plus that estimate, else "wrong". Where the slopes of the two sides differ,
     it is "not smooth here", which is no failure. Where the estimate is too large to tell, it is
-    "unclear", which is one.
+    "unclear", which is one. Forward mode has to agree as well.
 
     Args:
         f: a function of Values that returns a Value, or nested lists of them. It must give the
@@ -117,6 +140,7 @@ def gradcheck(
         eps: the first step, relative to the input or 1, whichever is larger; in (0, 1].
         atol: the absolute tolerance, >= 0.
         rtol: the relative tolerance, >= 0.
+        order: 1, or 2 to check the derivatives of all first derivatives as well.
         raise_exception: whether to raise on failure, instead of returning a false report.
 
     Returns:
@@ -126,26 +150,22 @@ def gradcheck(
         GradcheckError: with the table, if a derivative is wrong or unclear; always, if ``f`` is not
             deterministic.
         TypeError: if an input or output is not a number.
-        ValueError: if eps, atol or rtol is out of range.
+        ValueError: if eps, atol, rtol or order is out of range.
     """
     arguments = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
-    names, start = [], []
-    for i, argument in enumerate(arguments):
-        for name, x in _leaves(f"x{i}", argument):
-            names.append(name)
-            start.append(x.data if isinstance(x, Value) else to_float("gradcheck", x, "a number"))
+    flat = [flatten("gradcheck", f"x{i}", argument) for i, argument in enumerate(arguments)]
+    leaves = {
+        name: Value(x.data if isinstance(x, Value) else x)
+        for xs, _ in flat
+        for name, x in xs.items()
+    }
 
-    def outputs_at(values: list[Value]) -> list[tuple[str, Any]]:
-        left = iter(values)
-        return list(_leaves("f", f(*[_rebuild(argument, left) for argument in arguments])))
+    def compute() -> dict[str, Operand]:
+        new = iter(leaves.values())
+        outputs, _ = flatten("gradcheck", "f", f(*[rebuild(build, new) for _, build in flat]))
+        return outputs
 
-    def evaluate(x: list[float]) -> list[float]:
-        with no_grad():
-            return [_data(y) for _, y in outputs_at([Value(v) for v in x])]
-
-    leaves = [Value(x) for x in start]
-    outputs = outputs_at(leaves)
-    return _check(evaluate, leaves, outputs, names, eps, atol, rtol, raise_exception)
+    return _check(compute, leaves, eps, atol, rtol, order, raise_exception)
 
 
 def gradcheck_module(
@@ -155,6 +175,7 @@ def gradcheck_module(
     eps: float = 1e-2,
     atol: float = 1e-8,
     rtol: float = 1e-7,
+    order: int = 1,
     raise_exception: bool = True,
 ) -> Report:
     """Compare the gradients of ``loss_fn(model)`` in the model's parameters with differences.
@@ -172,6 +193,7 @@ def gradcheck_module(
         eps: as in ``gradcheck``.
         atol: as in ``gradcheck``.
         rtol: as in ``gradcheck``.
+        order: as in ``gradcheck``.
         raise_exception: as in ``gradcheck``.
 
     Returns:
@@ -181,38 +203,27 @@ def gradcheck_module(
         GradcheckError: as in ``gradcheck``.
         ValueError: as in ``gradcheck``, or if the model has no parameters.
     """
-    names, parameters = (
-        zip(*model.named_parameters(), strict=True) if model.parameters() else ((), ())
-    )
+    parameters = dict(model.named_parameters())
     if not parameters:
         raise ValueError(f"gradcheck_module: {model!r} has no parameters to check")
-    data, grads = [p.data for p in parameters], [p.grad for p in parameters]
 
-    def evaluate(x: list[float]) -> list[float]:
-        set_data(parameters, x)
-        with no_grad():
-            return [_data(y) for _, y in _leaves("f", loss_fn(model))]
+    def compute() -> dict[str, Operand]:
+        outputs, _ = flatten("gradcheck_module", "f", loss_fn(model))
+        return outputs
 
-    try:
-        outputs = list(_leaves("f", loss_fn(model)))
-        return _check(evaluate, list(parameters), outputs, names, eps, atol, rtol, raise_exception)
-    finally:
-        set_data(parameters, data)
-        for p, grad in zip(parameters, grads, strict=True):
-            p.grad = grad
+    return _check(compute, parameters, eps, atol, rtol, order, raise_exception)
 
 
 def _check(
-    evaluate: Evaluate,
-    leaves: list[Value],
-    outputs: list[tuple[str, Any]],
-    names: Iterable[str],
+    compute: Compute,
+    leaves: dict[str, Value],
     eps: float,
     atol: float,
     rtol: float,
+    order: int,
     raise_exception: bool,
 ) -> Report:
-    """Do what both functions share: gradients first, then differences, then verdicts."""
+    """Do what both functions share, for each order."""
     for argument, x, low, high in (
         ("eps", eps, _UNIT, 1.0),
         ("atol", atol, 0.0, inf),
@@ -220,24 +231,11 @@ def _check(
     ):
         if not low <= x <= high:
             raise ValueError(f"gradcheck: {argument} must lie in [{low:g}, {high:g}], got {x}")
-    analytic = [_gradient(y, leaves) for _, y in outputs]
-    start = [leaf.data for leaf in leaves]
-    first, second = evaluate(start), evaluate(start)
-    if not all(map(_same, first, second)) or not all(
-        map(_same, first, [_data(y) for _, y in outputs])
-    ):
-        raise GradcheckError(
-            f"gradcheck: f is not deterministic: it returned {first} and {second} for the same "
-            "inputs; fix the seed of its random numbers"
-        )
-    entries = []
-    for i, name in enumerate(names):
-        slopes = _slopes(evaluate, start, i, eps, atol, first)
-        for (output, _), gradient, (numeric, left, right) in zip(
-            outputs, analytic, slopes, strict=True
-        ):
-            verdict = _verdict(gradient[i], numeric, left, right, atol, rtol)
-            entries.append(Entry(output, name, gradient[i], numeric, left, right, verdict))
+    if order not in (1, 2):
+        raise ValueError(f"gradcheck: order must be 1 or 2, got {order!r}")
+    entries = _entries(compute, leaves, eps, atol, rtol)
+    if order == 2:
+        entries += _entries(lambda: _gradients(compute, leaves), leaves, eps, atol, rtol)
     report = Report(entries)
     if raise_exception and not report:
         count = len(report.failures())
@@ -245,14 +243,75 @@ def _check(
     return report
 
 
-def _gradient(y: Any, leaves: list[Value]) -> list[float]:
+def _entries(
+    compute: Compute, leaves: dict[str, Value], eps: float, atol: float, rtol: float
+) -> list[Entry]:
+    """Return the entries of one order: gradients first, then differences, then verdicts."""
+    start = [leaf.data for leaf in leaves.values()]
+    outputs = compute()
+
+    def evaluate(x: list[float]) -> list[float]:
+        set_data(leaves.values(), x)
+        try:
+            with no_grad():
+                return [_data(y) for y in compute().values()]
+        finally:
+            set_data(leaves.values(), start)
+
+    reverse = [_reverse(y, list(leaves.values())) for y in outputs.values()]
+    first, second = evaluate(start), evaluate(start)
+    values = [_data(y) for y in outputs.values()]
+    if not all(map(_same, first, second)) or not all(map(_same, first, values)):
+        raise GradcheckError(
+            f"gradcheck: f is not deterministic: it returned {first} and {second} for the same "
+            "inputs; fix the seed of its random numbers"
+        )
+    entries = []
+    for i, (name, leaf) in enumerate(leaves.items()):
+        forward = _forward(leaf, list(outputs.values()))
+        slopes = _slopes(evaluate, start, i, eps, atol, first)
+        for output, gradient, tangent, (numeric, left, right) in zip(
+            outputs, reverse, forward, slopes, strict=True
+        ):
+            verdicts = [
+                _verdict(x, numeric, left, right, atol, rtol) for x in (gradient[i], tangent)
+            ]
+            verdict = "wrong" if "wrong" in verdicts else verdicts[0]
+            entries.append(Entry(output, name, gradient[i], tangent, numeric, left, right, verdict))
+    return entries
+
+
+def _reverse(y: Operand, leaves: list[Value]) -> list[float]:
     """Return the gradient of one output."""
-    for leaf in leaves:
-        leaf.grad = 0.0
-    if isinstance(y, Value) and y.requires_grad:
-        with allow_nonfinite():
-            y.backward()
-    return [leaf.grad for leaf in leaves]
+    if not isinstance(y, Value):
+        return [0.0] * len(leaves)
+    order, adjoints = sweep((y,), leaves)
+    adjoints[y] = 1.0
+    pull(order, adjoints)
+    return [adjoints[leaf] for leaf in leaves]
+
+
+def _forward(leaf: Value, outputs: list[Operand]) -> list[float]:
+    """Return the derivative of each output with respect to one input."""
+    order, _ = sweep([y for y in outputs if isinstance(y, Value)], (leaf,))
+    tangents = {leaf: 1.0}
+    push(order, tangents)
+    return [tangents.get(y, 0.0) if isinstance(y, Value) else 0.0 for y in outputs]
+
+
+def _gradients(compute: Compute, leaves: dict[str, Value]) -> dict[str, Operand]:
+    """Return the first derivatives, recorded."""
+    with set_grad_enabled(True):
+        outputs = compute()
+    gradients: dict[str, Operand] = {}
+    for output, y in outputs.items():
+        found: dict[Value, Operand] = {}
+        if isinstance(y, Value):
+            order, adjoints = sweep((y,), leaves.values())
+            found = pull_values(order, {y: 1.0}, adjoints)
+        for name, leaf in leaves.items():
+            gradients[f"d{output}/d{name}"] = found.get(leaf, 0.0)
+    return gradients
 
 
 def _verdict(
@@ -363,24 +422,8 @@ def _sides(central: Slope, left: Slope, right: Slope) -> tuple[Slope, Slope, Slo
     return only, only, only
 
 
-def _leaves(name: str, nest: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the scalars of nested lists with their names."""
-    if isinstance(nest, list | tuple):
-        for i, x in enumerate(nest):
-            yield from _leaves(f"{name}[{i}]", x)
-    else:
-        yield name, nest
-
-
-def _rebuild(nest: Any, values: Iterator[Value]) -> Any:
-    """Return the nested lists with their scalars replaced by the next values."""
-    if isinstance(nest, list | tuple):
-        return type(nest)([_rebuild(x, values) for x in nest])
-    return next(values)
-
-
-def _data(y: Any) -> float:
-    return y.data if isinstance(y, Value) else to_float("gradcheck: f", y)
+def _data(y: Operand) -> float:
+    return y.data if isinstance(y, Value) else y
 
 
 def _same(a: float, b: float) -> bool:

@@ -55,8 +55,9 @@ class Primitive(str):
         selects: a partial of exactly zero means that the input was not selected: no edge to it.
         near: the points where the operation is delicate: kinks, roots, singularities.
         helper: only the rules of other rows use it.
-        needs: what its inputs must be, where that is not any number.
+        needs: what its inputs must be, where that is not any number; "" if its errors tell.
         fused: output and partials in one go, where that is much faster than one after the other.
+        listed: whether it belongs to the table, or is a user's own.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class Primitive(str):
         "name",
         "near",
         "needs",
+        "owner",
         "partials",
         "selects",
         "static",
@@ -83,6 +85,7 @@ class Primitive(str):
     near: tuple[float, ...]
     helper: bool
     needs: str
+    owner: Callable[..., Any] | None  # the function of a user's own primitive
 
     def __new__(
         cls,
@@ -98,8 +101,9 @@ class Primitive(str):
         fused: Callable[..., tuple[float, tuple[float, ...]]] | None = None,
         helper: bool = False,
         needs: str = "finite inputs",
+        listed: bool = True,
     ) -> "Primitive":
-        """Add a row to the table."""
+        """Make a row, and add it to the table."""
         self = super().__new__(cls, symbol or name)
         self.name = name
         self.forward = forward
@@ -112,7 +116,9 @@ class Primitive(str):
         self.helper = helper
         self.needs = needs
         self.value_and_partials = fused or _fuse(forward, _on_floats(partials), self.arities)
-        PRIMITIVES[name] = self
+        self.owner = None
+        if listed:
+            PRIMITIVES[name] = self
         return self
 
     def __call__(self, *inputs: T) -> T:
@@ -137,7 +143,7 @@ class Primitive(str):
         elif isinstance(error, ZeroDivisionError):
             reason = "division by zero; keep the divisor away from 0"
         else:
-            reason = f"not defined there; it needs {self.needs}"
+            reason = f"not defined there; it needs {self.needs}" if self.needs else str(error)
         return type(error)(f"{self.show(*data)}: {reason}")
 
     def show(self, *inputs: object) -> str:
@@ -148,7 +154,7 @@ class Primitive(str):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by name: a row is one of a kind."""
-        return _row, (self.name,)
+        return (getattr, (self.owner, "primitive")) if self.owner else (_row, (self.name,))
 
     def __deepcopy__(self, memo: object) -> "Primitive":
         """Return the row itself."""

@@ -8,7 +8,6 @@ derivative is recorded as well: that is how derivatives nest.
 
 import functools
 import inspect
-import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,12 +22,12 @@ from microgradlib.value import (
     partial_values,
     pull,
     pull_values,
+    push,
     record,
     recording,
     refuse_nonfinite,
     set_grad_enabled,
     sweep,
-    times,
 )
 
 Function = Callable[..., Any]
@@ -334,19 +333,13 @@ class _Recorded:
     def push(self, tangents: Sequence[Operand]) -> list[Operand]:
         """Return the derivative of each output in the direction of tangents."""
         order, zeros = self._graph
-        found: dict[Value, Operand] = {
-            x: t for x, t in zip(self.inputs, tangents, strict=True) if isinstance(t, Value) or t
-        }
+        pairs = zip(self.inputs, tangents, strict=True)
+        found: dict[Value, Any] = {x: t for x, t in pairs if isinstance(t, Value) or t}
         with set_grad_enabled(True):
-            for node in order:
-                if any(x in found for x in node._prev):
-                    partials = partial_values(node) if self.linked else node._partials
-                    terms = [
-                        times(partial, found[x])
-                        for x, partial in zip(node._prev, partials, strict=True)
-                        if x in found
-                    ]
-                    found[node] = functools.reduce(operator.add, terms)
+            if self.linked:
+                push(order, found, partial_values)
+            else:
+                push(order, found)
         values = [y for y in self.outputs if isinstance(y, Value)]
         refuse_nonfinite(self.name, values, values, order, zeros | _plain(found))
         return [found.get(y, 0.0) if isinstance(y, Value) else 0.0 for y in self.outputs]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+import operator
 import sys
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import compress, cycle
 from math import isfinite
 from numbers import Real
+from operator import attrgetter
 from random import Random
 from typing import Any, TypeAlias
 
@@ -614,6 +616,19 @@ def pull_values(
                         term = times(adjoints[node], partial)
                         adjoints[x] = adjoints[x] + term if x in adjoints else term
     return adjoints
+
+
+def push(
+    order: list[Value],
+    tangents: dict[Value, Any],
+    partials: Callable[[Value], Sequence[Operand]] = attrgetter("_partials"),
+) -> None:
+    """Complete the tangents of the nodes that some of the inputs lead to, by the chain rule."""
+    for node in order:
+        if any(x in tangents for x in node._prev):
+            pairs = zip(node._prev, partials(node), strict=True)
+            terms = [times(partial, tangents[x]) for x, partial in pairs if x in tangents]
+            tangents[node] = functools.reduce(operator.add, terms)
 
 
 def times(x: Operand, y: Operand) -> Operand:

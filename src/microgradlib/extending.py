@@ -1,0 +1,88 @@
+"""primitive: operations of one's own, with their own derivative."""
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from microgradlib.checking import gradcheck
+from microgradlib.primitives import REAL, Primitive, to_float
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def primitive(
+    partials: Callable[..., tuple[Any, ...]], *, check: Iterable[Any] = (), order: int = 2
+) -> Callable[[F], F]:
+    """Make a function of floats an operation with a derivative of your own.
+
+    >>> import microgradlib as mg
+    >>> @primitive(lambda w, x: (w / (x * (1.0 + w)),), check=[0.5, 3.0])
+    ... def lambertw(x):
+    ...     "Return w such that w * exp(w) = x, for x > 0 (Corless et al. 1996)."
+    ...     w = mg.log1p(x)
+    ...     for _ in range(20):  # Newton's method
+    ...         w -= (w - x * mg.exp(-w)) / (1.0 + w)
+    ...     return w
+    >>> x = mg.Value(1.0)
+    >>> lambertw(x).backward()
+    >>> round(x.grad, 12)
+    0.361896256635
+    >>> round(mg.grad(mg.grad(lambertw))(1.0), 12)
+    -0.214540646282
+
+    The function itself is only ever called with floats: it may use loops, tables, or another
+    library. For a y that is defined by F(y, x) = 0 the partial is -F_x / F_y.
+
+    Args:
+        partials: the rule ``(output, *inputs) -> tuple with one partial for each input``. Written
+            with operators and functions of this library, it serves derivatives of any order; with
+            those of ``math``, only the first.
+        check: points at which ``gradcheck`` compares the rule with finite differences, right now:
+            numbers, or tuples of them.
+        order: the order up to which they are checked, 1 or 2.
+
+    Returns:
+        A decorator. The decorated function takes floats and Values, as those of the library do.
+
+    Raises:
+        GradcheckError: if the rule is wrong at one of the points.
+        TypeError: if ``partials`` is not a function; by the decorated function, if it returns no
+            number or the rule not a number for each input.
+    """
+    if not callable(partials):
+        raise TypeError(
+            f"primitive: partials must be a function (output, *inputs), got {partials!r}; write "
+            "@primitive(lambda y, x: (...,))"
+        )
+
+    def decorate(f: F) -> F:
+        name = getattr(f, "__name__", type(f).__name__)
+
+        def forward(*xs: float) -> float:
+            return to_float(f"{name}: the result", f(*xs), "a number")
+
+        def value_and_partials(*xs: float) -> tuple[float, tuple[float, ...]]:
+            y = forward(*xs)
+            slopes = partials(y, *xs)
+            if not isinstance(slopes, tuple | list) or len(slopes) != len(xs):
+                raise TypeError(
+                    f"{name}: partials must return a tuple of {len(xs)}, one for each input, got "
+                    f"{slopes!r}"
+                )
+            return y, tuple([to_float(f"{name}: a partial", p, "a number") for p in slopes])
+
+        row = Primitive(
+            name, forward, partials, REAL, fused=value_and_partials, needs="", listed=False
+        )
+
+        @functools.wraps(f)
+        def function(*xs: Any) -> Any:
+            return row(*xs)
+
+        function.primitive = row  # type: ignore[attr-defined]
+        row.owner = function
+        for point in check:
+            gradcheck(function, point, order=order)
+        return function  # type: ignore[return-value]
+
+    return decorate

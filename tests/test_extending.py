@@ -1,0 +1,156 @@
+"""Primitives of one's own: in eager use, at higher orders, pickled, and misused."""
+
+import copy
+import math
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import microgradlib as mg
+from microgradlib import Value
+from microgradlib.primitives import PRIMITIVES
+
+
+@mg.primitive(lambda w, x: (w / (x * (1.0 + w)),), check=[0.5, 3.0])
+def lambertw(x: float) -> float:
+    """Return w such that w * exp(w) = x, for x > 0."""
+    if x <= 0.0:
+        raise ValueError("lambertw needs x > 0")
+    w = math.log1p(x)
+    for _ in range(30):
+        w -= (w - x * math.exp(-w)) / (1.0 + w)
+    return w
+
+
+def kepler(e: Any, m: Any, anomaly: Any) -> Any:
+    """The equation that defines Kepler's eccentric anomaly."""
+    return anomaly - e * mg.sin(anomaly) - m
+
+
+def implicit(anomaly: Any, e: Any, m: Any) -> tuple[Any, ...]:
+    by_e, by_m, by_anomaly = mg.grad(kepler, (0, 1, 2))(e, m, anomaly)
+    return -by_e / by_anomaly, -by_m / by_anomaly
+
+
+@mg.primitive(implicit, check=[(0.3, 1.0), (0.8, 2.0)])
+def anomaly(e: float, m: float) -> float:
+    x = m
+    for _ in range(50):
+        x -= kepler(e, m, x) / (1.0 - e * math.cos(x))
+    return x
+
+
+def test_floats_and_values() -> None:
+    w = lambertw(1.0)
+    assert type(w) is float
+    assert w * math.exp(w) == pytest.approx(1.0)
+    y = lambertw(Value(1.0))  # type: ignore[arg-type]
+    assert isinstance(y, Value)
+    assert y.data == w
+    assert str(y._op) == "lambertw"
+    assert lambertw.__name__ == "lambertw"
+    assert (lambertw.__doc__ or "").startswith("Return w")
+
+
+def test_derivatives_to_third_order() -> None:
+    x, w = 2.0, lambertw(2.0)
+    e = math.exp(-w)
+    first = e / (1.0 + w)
+    second = -(e**2) * (2.0 + w) / (1.0 + w) ** 3
+    third = e**3 * (9.0 + 8.0 * w + 2.0 * w**2) / (1.0 + w) ** 5
+    f: Callable[[float], float] = lambertw
+    for expected in (first, second, third):
+        f = mg.grad(f)
+        assert f(x) == pytest.approx(expected, rel=1e-12)
+
+
+def test_an_implicit_function() -> None:
+    assert kepler(0.3, 1.0, anomaly(0.3, 1.0)) == pytest.approx(0.0, abs=1e-15)
+    assert mg.gradcheck(anomaly, (0.3, 1.0), order=2)
+    hessian = mg.hessian(anomaly, (0, 1))(0.3, 1.0)
+    assert hessian[0][1] == pytest.approx(hessian[1][0], rel=1e-12)
+
+
+def test_it_does_not_enter_the_table() -> None:
+    assert "lambertw" not in PRIMITIVES
+
+
+def test_pickle_and_copy() -> None:
+    row = lambertw(Value(1.0))._op  # type: ignore[arg-type, attr-defined]
+    assert pickle.loads(pickle.dumps(row)) is row
+    assert copy.deepcopy(row) is row
+
+
+def test_a_rule_for_floats_serves_first_derivatives_only() -> None:
+    @mg.primitive(lambda y, x: (math.cos(x),), check=[0.5], order=1)
+    def sin(x: float) -> float:
+        return math.sin(x)
+
+    assert mg.grad(sin)(0.5) == math.cos(0.5)
+    with pytest.raises(mg.GradientError, match="the rule for the partials of sin does not take"):
+        mg.grad(mg.grad(sin))(0.5)
+
+
+def test_its_own_errors_are_kept() -> None:
+    with pytest.raises(ValueError, match=r"^lambertw\(-1.0\): lambertw needs x > 0$"):
+        lambertw(-1.0)
+    with pytest.raises(ValueError, match=r"^lambertw\(-1.0\): lambertw needs x > 0$"):
+        lambertw(Value(-1.0))  # type: ignore[arg-type]
+
+
+def test_a_wrong_rule_is_refused_on_registration() -> None:
+    with pytest.raises(mg.GradcheckError, match="wrong"):
+
+        @mg.primitive(lambda y, x: (2.0 * x,), check=[1.0])
+        def cube(x: float) -> float:
+            return x * x * x
+
+
+def test_a_wrong_second_order_is_refused_on_registration() -> None:
+    def rule(y: Any, x: Any) -> tuple[Any]:
+        return (3.0 * (x.data**2 if isinstance(x, Value) else x**2),)
+
+    mg.primitive(rule, check=[1.0], order=1)(lambda x: x**3)
+    with pytest.raises(mg.GradcheckError, match="wrong"):
+        mg.primitive(rule, check=[1.0])(lambda x: x**3)
+
+
+@pytest.mark.parametrize(
+    ("rule", "forward", "message"),
+    [
+        (
+            lambda y, x: 1.0,
+            lambda x: x,
+            "f: partials must return a tuple of 1, one for each input, got 1.0",
+        ),
+        (
+            lambda y, x: (1.0, 2.0),
+            lambda x: x,
+            "f: partials must return a tuple of 1, one for each input, got (1.0, 2.0)",
+        ),
+        (
+            lambda y, x: ("1",),
+            lambda x: x,
+            "f: a partial: expected a number, got '1'; convert it with float()",
+        ),
+        (
+            lambda y, x: (1.0,),
+            lambda x: "1",
+            "f: the result: expected a number, got '1'; convert it with float()",
+        ),
+    ],
+)
+def test_misuse(rule: Any, forward: Any, message: str) -> None:
+    forward.__name__ = "f"
+    with pytest.raises(TypeError) as caught:
+        mg.primitive(rule)(forward)(Value(1.0))
+    assert str(caught.value) == message
+
+
+def test_partials_must_be_a_function() -> None:
+    with pytest.raises(
+        TypeError, match=r"^primitive: partials must be a function .*, got 3; write"
+    ):
+        mg.primitive(3)  # type: ignore[arg-type]
