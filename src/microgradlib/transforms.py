@@ -359,8 +359,9 @@ class _Recorded:
         return sweep([y for y in self.outputs if isinstance(y, Value)], self.inputs)
 
     def _reaches_beyond(self) -> bool:
-        own = set(self.inputs)
-        return any(not x._op and x.requires_grad and x not in own for x in self._graph[1])
+        order, adjoints = self._graph
+        known = {*self.inputs, *order}
+        return any(x.requires_grad and x not in known for x in adjoints)
 
 
 def _input(x: Operand, linked: bool) -> Value:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import compress, cycle
+from itertools import compress, count, cycle
 from math import isfinite
 from numbers import Real
 from operator import attrgetter
@@ -25,6 +25,8 @@ _nested_context: ContextVar[bool] = ContextVar("nested", default=False)
 nested = _nested_context.get
 _nonfinite_allowed: ContextVar[bool] = ContextVar("nonfinite_allowed", default=False)
 
+
+next_serial = count().__next__
 
 _DOMAIN_ERRORS = (ValueError, ZeroDivisionError, OverflowError)
 
@@ -53,12 +55,14 @@ class Value:
     # _op is the primitive, or "" for a leaf; _inputs its operands as given, Values or floats; _prev
     # those that need a gradient, in order and with repetitions; _partials d(self)/d(input) for each
     # of _prev, computed when the node was made. No node refers to its users, so a graph has no
-    # cycles and reference counting alone frees it.
+    # cycles and reference counting alone frees it. _serial counts all Values in the order of their
+    # making: inputs before outputs.
     __slots__ = (
         "_inputs",
         "_op",
         "_partials",
         "_prev",
+        "_serial",
         "data",
         "grad",
         "label",
@@ -75,6 +79,7 @@ class Value:
     _inputs: tuple[Value | float, ...]
     _prev: tuple[Value, ...]
     _partials: tuple[float, ...]
+    _serial: int
 
     def __init__(self, data: float, label: str = "") -> None:
         """Make a leaf."""
@@ -90,6 +95,7 @@ class Value:
         self.requires_grad = True
         self._op = ""
         self._inputs = self._prev = self._partials = ()
+        self._serial = next_serial()
 
     def detach(self) -> Value:
         """Return a constant with the same data, cut off from the graph.
@@ -474,7 +480,7 @@ def _binary(primitive: Primitive, x: Operand, y: Operand) -> Value:
         z, partials = primitive.value_and_partials(a, b)
     except _DOMAIN_ERRORS as error:
         raise primitive.explain(error, (a, b)) from None
-    return node(primitive, (x, y), prev, z, partials[kept])
+    return node(primitive, prev if kept is _BOTH else (x, y), prev, z, partials[kept])
 
 
 def node(
@@ -494,6 +500,7 @@ def node(
     self._inputs = inputs
     self._prev = prev
     self._partials = partials
+    self._serial = next_serial()
     return self
 
 
@@ -568,31 +575,24 @@ def sweep(
 ) -> tuple[list[Value], dict[Value, float]]:
     """Return the computed nodes from roots down, inputs first, and a zero adjoint for each node.
 
-    The sweep stops at ``inputs``, which count as leaves.
+    The sweep stops at ``inputs``, and at what is older and so cannot depend on them.
     """
-    order: list[Value] = []
     adjoints: dict[Value, float] = dict.fromkeys(inputs, 0.0)
-    stack: list[Value | None] = []
-    pop, push = stack.pop, stack.append
-    for root in roots:
-        if root._op:
-            push(root)
-        else:
-            adjoints[root] = 0.0
+    oldest = min((x._serial for x in adjoints), default=0)
+    order: list[Value] = []
+    stack = [tuple(roots)]
     while stack:
-        node = pop()
-        if node is None:  # marks that all inputs of the node below it are done
-            order.append(pop())  # type: ignore[arg-type]
-        elif node not in adjoints:
-            adjoints[node] = 0.0
-            push(node)
-            push(None)
-            for x in node._prev:
-                if x._op:
-                    push(x)
-                else:
-                    adjoints[x] = 0.0
+        for x in stack.pop():
+            if x not in adjoints:
+                adjoints[x] = 0.0
+                if x._op and x._serial >= oldest:
+                    order.append(x)
+                    stack.append(x._prev)
+    order.sort(key=_serial)
     return order, adjoints
+
+
+_serial = attrgetter("_serial")
 
 
 def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
