@@ -150,20 +150,22 @@ class Value:
             )
         order, adjoints = sweep((self,))
         adjoints[self] = 1.0
-        gradients: Mapping[Value, Any] = adjoints
+        gradients: dict[Value, Any] = adjoints
         if create_graph:
             found = pull_values(order, {self: 1.0}, adjoints)
             gradients = {x: as_value(found.get(x, 0.0)) for x in adjoints}
             adjoints = {x: gradient.data for x, gradient in gradients.items()}
         else:
             pull(order, adjoints)
-        leaves = [x for x in adjoints if not x._op and x.requires_grad]
-        refuse_nonfinite("backward", (self,), leaves, order, adjoints)
+        # A finite sum means that every term is finite; the rare other case is looked at closely.
+        if not isfinite(sum(adjoints.values(), self.data)):
+            leaves = [x for x in adjoints if not x._op and x.requires_grad]
+            refuse_nonfinite("backward", (self,), leaves, order, adjoints)
         for node in order:
-            node.grad = gradients[node]
-        for leaf in leaves:
-            gradient, old = gradients[leaf], leaf.grad
-            leaf.grad = old + gradient if old or isinstance(old, Value) else gradient
+            node.grad = gradients.pop(node)
+        for leaf, gradient in gradients.items():
+            if leaf.requires_grad:
+                leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
 
     _apply: Callable[[Primitive, tuple[Operand, ...]], Value]
     """The hook through which rows of the table reach Values: ``record``."""
@@ -578,14 +580,16 @@ def sweep(
     The sweep stops at ``inputs``, and at what is older and so cannot depend on them.
     """
     adjoints: dict[Value, float] = dict.fromkeys(inputs, 0.0)
-    oldest = min((x._serial for x in adjoints), default=0)
+    oldest = min([x._serial for x in adjoints]) if adjoints else 0
     order: list[Value] = []
-    stack = [tuple(roots)]
+    stack: list[Iterable[Value]] = [roots]
     while stack:
         for x in stack.pop():
-            if x not in adjoints:
+            if not x._op:
                 adjoints[x] = 0.0
-                if x._op and x._serial >= oldest:
+            elif x not in adjoints:
+                adjoints[x] = 0.0
+                if x._serial >= oldest:
                     order.append(x)
                     stack.append(x._prev)
     order.sort(key=_serial)
@@ -676,9 +680,6 @@ def refuse_nonfinite(
     adjoints: Mapping[Value, float],
 ) -> None:
     """Raise a NonFiniteError that names the first bad node, unless roots and inputs are finite."""
-    # A finite sum means that every term is finite; the rare other case is looked at closely.
-    if isfinite(sum(adjoints.values())) and isfinite(sum(y.data for y in roots)):
-        return
     numbers = [*[y.data for y in roots], *[adjoints[x] for x in inputs]]
     if _nonfinite_allowed.get() or all(map(isfinite, numbers)):
         return
