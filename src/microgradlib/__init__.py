@@ -10,7 +10,9 @@
 
 from microgradlib import nn, optim
 from microgradlib.checking import gradcheck, gradcheck_module
+from microgradlib.compiling import compile
 from microgradlib.errors import (
+    CompileError,
     GradcheckError,
     GradientError,
     MicrogradError,
@@ -81,6 +83,7 @@ from microgradlib.value import Value, allow_nonfinite, no_grad
 __version__ = "0.1.0"
 
 __all__ = [
+    "CompileError",
     "GradcheckError",
     "GradientError",
     "MicrogradError",
@@ -100,6 +103,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "cbrt",
     "clip",
+    "compile",
     "cos",
     "cosh",
     "cross_entropy",

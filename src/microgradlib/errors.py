@@ -21,5 +21,9 @@ class StateDictError(MicrogradError, ValueError):
     """A state dict does not fit the object it is loaded into."""
 
 
+class CompileError(MicrogradError, TypeError):
+    """A function cannot be compiled as it is written."""
+
+
 class GradcheckError(MicrogradError, RuntimeError):
     """gradcheck found a gradient that does not agree with finite differences."""

@@ -17,6 +17,7 @@ from microgradlib.value import (
     record,
     recording,
     set_data,
+    tracing,
 )
 
 Tree: TypeAlias = Any
@@ -143,7 +144,10 @@ class Module:
         counts as plain numbers, unless the derivative is nested in another one.
         """
         named = dict(self.named_parameters())
-        leaves |= {f"{where}.{name}": p if nested() else p.data for name, p in named.items()}
+        for name, p in named.items():
+            leaves[f"{where}.{name}"] = (
+                p if nested() else p.data if tracing() is None else tracing().number(p)
+            )
 
         def build(new: Iterator[Any]) -> Module:
             values = {p: as_value(next(new)) for p in named.values()}
@@ -273,7 +277,8 @@ def _neurons(
     # This is record(primitives.dot, (bias, *weight, *x)) for each neuron, with what concerns x done
     # once for all of them: networks spend their time here.
     data, needed = look_at(function, x)
-    if not recording() or (True in needed and False in needed):
+    mixed = True in needed and False in needed
+    if mixed or not recording() or tracing() is not None:
         return [
             activation(record(primitives.dot, (bias, *weight, *x)))
             for weight, bias in zip(weights, biases, strict=True)

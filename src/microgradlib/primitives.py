@@ -58,11 +58,17 @@ class Primitive(str):
         needs: what its inputs must be, where that is not any number; "" if its errors tell.
         fused: output and partials in one go, where that is much faster than one after the other.
         listed: whether it belongs to the table, or is a user's own.
+        source: the operation in generated code: Python in x, y, z for the inputs, statements before
+            the result separated by "; ". By default a call of the forward function. "inline": the
+            forward function is plain arithmetic, which is written out. "entry": ``entries`` gives
+            the result for each input at once.
+        entries: a function of all inputs that gives the results with each of them as the first.
     """
 
     __slots__ = (
         "arities",
         "domain",
+        "entries",
         "forward",
         "helper",
         "name",
@@ -71,6 +77,7 @@ class Primitive(str):
         "owner",
         "partials",
         "selects",
+        "source",
         "static",
         "value_and_partials",
     )
@@ -85,6 +92,8 @@ class Primitive(str):
     near: tuple[float, ...]
     helper: bool
     needs: str
+    source: str
+    entries: Callable[..., list[float]] | None
     owner: Callable[..., Any] | None  # the function of a user's own primitive
 
     def __new__(
@@ -102,6 +111,8 @@ class Primitive(str):
         helper: bool = False,
         needs: str = "finite inputs",
         listed: bool = True,
+        source: str = "",
+        entries: Callable[..., list[float]] | None = None,
     ) -> "Primitive":
         """Make a row, and add it to the table."""
         self = super().__new__(cls, symbol or name)
@@ -115,6 +126,8 @@ class Primitive(str):
         self.near = near
         self.helper = helper
         self.needs = needs
+        self.source = source
+        self.entries = entries
         self.value_and_partials = fused or _fuse(forward, _on_floats(partials), self.arities)
         self.owner = None
         if listed:
@@ -296,17 +309,17 @@ LOG10E = math.log10(math.e)
 # fmt: off
 # The table: name, forward on floats, partials as a rule (output, *inputs), domain of each input.
 # Arithmetic. A float operand of + - * / gives what IEEE arithmetic gives; only / by zero raises.
-add       = Primitive("add",       operator.add,     lambda z, x, y: (1.0, 1.0),                       REAL, REAL, symbol="+")
-subtract  = Primitive("subtract",  operator.sub,     lambda z, x, y: (1.0, -1.0),                      REAL, REAL, symbol="-")
-multiply  = Primitive("multiply",  operator.mul,     lambda z, x, y: (y, x),                           REAL, REAL, symbol="*")
-divide    = Primitive("divide",    operator.truediv, lambda z, x, y: (1.0 / y, quotient_dy(x, y)),     REAL, REAL, symbol="/", near=(0.0,))
-modulo    = Primitive("modulo",    operator.mod,     _modulo_partials,                                 REAL, REAL, symbol="%", near=(0.0,))
+add       = Primitive("add",       operator.add,     lambda z, x, y: (1.0, 1.0),                       REAL, REAL, symbol="+", source="x + y")
+subtract  = Primitive("subtract",  operator.sub,     lambda z, x, y: (1.0, -1.0),                      REAL, REAL, symbol="-", source="x - y")
+multiply  = Primitive("multiply",  operator.mul,     lambda z, x, y: (y, x),                           REAL, REAL, symbol="*", source="x * y")
+divide    = Primitive("divide",    operator.truediv, lambda z, x, y: (1.0 / y, quotient_dy(x, y)),     REAL, REAL, symbol="/", near=(0.0,), source="x / y")
+modulo    = Primitive("modulo",    operator.mod,     _modulo_partials,                                 REAL, REAL, symbol="%", near=(0.0,), source="x % y")
 fmod      = Primitive("fmod",      math.fmod,        _modulo_partials,                                 REAL, REAL, near=(0.0,), needs="a finite x and a divisor other than 0")
 remainder = Primitive("remainder", math.remainder,   _modulo_partials,                                 REAL, REAL, near=(0.0,), needs="a finite x and a divisor other than 0")
 power     = Primitive("power",     special.power,    lambda z, x, y: (power_dx(x, y), power_dy(x, y)), REAL, REAL, symbol="**", near=(0.0, 1.0), needs="a base >= 0, or a whole number as exponent")
 power_c   = Primitive("power_c",   special.power,    lambda z, x, c: (power_c_slope(x, c, 1.0),),      REAL, REAL, symbol="**", static=1, near=(0.0, 1.0), needs="a base >= 0, or a whole number as exponent")
-negative  = Primitive("negative",  operator.neg,     lambda y, x: (-1.0,),                             REAL, symbol="neg")
-abs_      = Primitive("abs",       abs,              lambda y, x: (sign(x),),                          REAL, near=(0.0,))
+negative  = Primitive("negative",  operator.neg,     lambda y, x: (-1.0,),                             REAL, symbol="neg", source="-x")
+abs_      = Primitive("abs",       abs,              lambda y, x: (sign(x),),                          REAL, near=(0.0,), source="abs(x)")
 
 # Exponentials, logarithms, roots.
 exp   = Primitive("exp",   math.exp,   lambda y, x: (y,),                   REAL)
@@ -342,10 +355,10 @@ gamma  = Primitive("gamma",  math.gamma,  lambda y, x: (gamma_prime(x),), REAL, 
 lgamma = Primitive("lgamma", math.lgamma, lambda y, x: (digamma(x),),     REAL, near=(-0.5040830082644554, 0.0, 1.0, 2.0), needs="x other than 0, -1, -2, ...")
 
 # Activations.
-sigmoid     = Primitive("sigmoid",     activations.sigmoid,     lambda y, x: (sigmoid_prime(x),),          REAL, near=(0.0,), fused=activations.sigmoid_and_partials)
+sigmoid     = Primitive("sigmoid",     activations.sigmoid,     lambda y, x: (sigmoid_prime(x),),          REAL, near=(0.0,), fused=activations.sigmoid_and_partials, source="e = exp(-abs(x)); q = 1.0 + e; p = e / q; 1.0 / q if x >= 0.0 else p")
 log_sigmoid = Primitive("log_sigmoid", activations.log_sigmoid, lambda y, x: (sigmoid(-x),),               REAL, near=(0.0,))
 softplus    = Primitive("softplus",    activations.softplus,    lambda y, x: (sigmoid(x),),                REAL, near=(0.0,))
-relu        = Primitive("relu",        piecewise.relu,          lambda y, x: (above(x, 0.0),),             REAL, selects=True, near=(0.0,))
+relu        = Primitive("relu",        piecewise.relu,          lambda y, x: (above(x, 0.0),),             REAL, selects=True, near=(0.0,), source="0.0 if x <= 0.0 else x")
 leaky_relu  = Primitive("leaky_relu",  piecewise.leaky_relu,    lambda y, x, a: (leaky_relu_prime(x, a),), REAL, UNIT, static=1, near=(0.0,))
 elu         = Primitive("elu",         activations.elu,         lambda y, x, a: (elu_prime(x, a),),        REAL, UNIT, static=1, near=(0.0,))
 gelu        = Primitive("gelu",        activations.gelu,        lambda y, x: (gelu_prime(x),),             REAL, near=(-0.7517915246935645, 0.0))
@@ -353,11 +366,11 @@ gelu_tanh   = Primitive("gelu_tanh",   activations.gelu_tanh,   lambda y, x: (ge
 silu        = Primitive("silu",        activations.silu,        lambda y, x: (silu_prime(x),),             REAL, near=(-1.278464542761074, 0.0))
 
 # Selections: the partial is exactly 0 for an input that was not selected, and no edge is kept to it.
-where               = Primitive("where",     lambda x, y, c: x if c else y, lambda z, x, y, c: (c, 1.0 - c),                 REAL, REAL, UNIT, static=1, selects=True)
-maximum             = Primitive("maximum",   piecewise.maximum,             lambda z, x, y: (greater(x, y), greater(y, x)),  REAL, REAL, selects=True, near=(0.0,))
-minimum             = Primitive("minimum",   piecewise.minimum,             lambda z, x, y: (greater(y, x), greater(x, y)),  REAL, REAL, selects=True, near=(0.0,))
-maximum_c           = Primitive("maximum_c", piecewise.maximum,             lambda y, x, c: (above(x, c),),                  REAL, REAL, symbol="maximum", static=1, selects=True, near=(0.0,))
-minimum_c           = Primitive("minimum_c", piecewise.minimum,             lambda y, x, c: (above(c, x),),                  REAL, REAL, symbol="minimum", static=1, selects=True, near=(0.0,))
+where               = Primitive("where",     lambda x, y, c: x if c else y, lambda z, x, y, c: (c, 1.0 - c),                 REAL, REAL, UNIT, static=1, selects=True, source="x if z else y")
+maximum             = Primitive("maximum",   piecewise.maximum,             lambda z, x, y: (greater(x, y), greater(y, x)),  REAL, REAL, selects=True, near=(0.0,), source="x if x >= y or x != x else y")
+minimum             = Primitive("minimum",   piecewise.minimum,             lambda z, x, y: (greater(y, x), greater(x, y)),  REAL, REAL, selects=True, near=(0.0,), source="x if x <= y or x != x else y")
+maximum_c           = Primitive("maximum_c", piecewise.maximum,             lambda y, x, c: (above(x, c),),                  REAL, REAL, symbol="maximum", static=1, selects=True, near=(0.0,), source="x if x >= y or x != x else y")
+minimum_c           = Primitive("minimum_c", piecewise.minimum,             lambda y, x, c: (above(c, x),),                  REAL, REAL, symbol="minimum", static=1, selects=True, near=(0.0,), source="x if x <= y or x != x else y")
 clip                = Primitive("clip",      piecewise.clip,                lambda y, x, low, high: (inside(x, low, high),), REAL, REAL, REAL, static=2, selects=True)
 copysign: Primitive = Primitive("copysign",  math.copysign,                 lambda z, x, y: (sign(x) * copysign(1.0, y),),   REAL, REAL, static=1, near=(0.0,))
 
@@ -365,14 +378,14 @@ copysign: Primitive = Primitive("copysign",  math.copysign,                 lamb
 # give the entry of their first input.
 sum_            = Primitive("sum",             reductions.total,                          lambda y, *xs: (1.0,) * len(xs),                              REAL, arities=(1, 2, 5))
 mean            = Primitive("mean",            reductions.mean,                           lambda y, *xs: (1.0 / len(xs),) * len(xs),                    REAL, arities=(1, 2, 5))
-prod            = Primitive("prod",            reductions.product,                        _product_partials,                                            REAL, arities=(1, 2, 5))
-dot             = Primitive("dot",             reductions.dot,                            _dot_partials,                                                REAL, arities=(3, 5, 9))
-mse             = Primitive("mse",             reductions.mse,                            _mse_partials,                                                REAL, symbol="mse_loss", arities=(2, 4, 8), fused=reductions.mse_and_partials)
+prod            = Primitive("prod",            reductions.product,                        _product_partials,                                            REAL, arities=(1, 2, 5), source="inline")
+dot             = Primitive("dot",             reductions.dot,                            _dot_partials,                                                REAL, arities=(3, 5, 9), source="inline")
+mse             = Primitive("mse",             reductions.mse,                            _mse_partials,                                                REAL, symbol="mse_loss", arities=(2, 4, 8), fused=reductions.mse_and_partials, source="inline")
 bce             = Primitive("bce",             activations.bce,                           _bce_partials,                                                Interval(0.0, 1.0), Interval(0.0, 1.0), symbol="binary_cross_entropy", needs="a probability and a target, both from 0 to 1")
 bce_with_logits = Primitive("bce_with_logits", activations.bce_with_logits,               lambda y, z, t: ((1.0 - t) * sigmoid(z) - t * sigmoid(-z), -z), REAL, Interval(0.0, 1.0), symbol="binary_cross_entropy_with_logits", needs="a target from 0 to 1")
 logsumexp       = Primitive("logsumexp",       lambda *xs: reductions.logsumexp(xs),      lambda y, *xs: tuple(_weights(*xs)),                          REAL, arities=(1, 2, 5))
-softmax         = Primitive("softmax",         lambda *xs: reductions.softmax(xs)[0],     _softmax_partials,                                            REAL, arities=(1, 2, 5))
-log_softmax     = Primitive("log_softmax",     lambda *xs: reductions.log_softmax(xs)[0], _log_softmax_partials,                                        REAL, arities=(1, 2, 5))
+softmax         = Primitive("softmax",         lambda *xs: reductions.softmax(xs)[0],     _softmax_partials,                                            REAL, arities=(1, 2, 5), source="entry", entries=lambda *xs: reductions.softmax(xs))
+log_softmax     = Primitive("log_softmax",     lambda *xs: reductions.log_softmax(xs)[0], _log_softmax_partials,                                        REAL, arities=(1, 2, 5), source="entry", entries=lambda *xs: reductions.log_softmax(xs))
 
 # Derivatives that only rules need: closed forms that stay accurate where composing the rows above
 # would cancel or overflow.
@@ -385,12 +398,12 @@ rsqrt: Primitive            = Primitive("rsqrt",            special.rsqrt,      
 ratio: Primitive            = Primitive("ratio",            special.ratio,                             lambda z, x, y: (reciprocal(y), quotient_dy(x, y)),           REAL, REAL, near=(0.0,), helper=True)
 cbrt_prime: Primitive       = Primitive("cbrt_prime",       special.cbrt_prime,                        lambda d, x: (-2.0 / 3.0 * d * reciprocal(x),),               REAL, near=(0.0,), helper=True)
 atan_prime: Primitive       = Primitive("atan_prime",       special.atan_prime,                        lambda d, x: (-2.0 * x * d * d,),                             REAL, near=(-1.0, 0.0, 1.0), helper=True)
-tanh_prime: Primitive       = Primitive("tanh_prime",       activations.tanh_prime,                    lambda d, x: (-2.0 * tanh(x) * d,),                           REAL, near=(0.0,), helper=True)
+tanh_prime: Primitive       = Primitive("tanh_prime",       activations.tanh_prime,                    lambda d, x: (-2.0 * tanh(x) * d,),                           REAL, near=(0.0,), helper=True, source="e = exp(-2.0 * abs(x)); q = 1.0 + e; 4.0 * e / q / q")
 erf_prime: Primitive        = Primitive("erf_prime",        special.erf_prime,                         lambda d, x: (-2.0 * x * d,),                                 REAL, near=(0.0,), helper=True)
 digamma: Primitive          = Primitive("digamma",          special.digamma,                           lambda d, x: (polygamma(x, 1.0),),                            REAL, near=(0.0, 1.4616321449683622), helper=True)
 polygamma: Primitive        = Primitive("polygamma",        lambda x, n: special.polygamma(int(n), x), lambda d, x, n: (polygamma(x, n + 1.0),),                     POSITIVE, Interval(1.0, 4.0), static=1, near=(0.0,), helper=True)
 gamma_prime: Primitive      = Primitive("gamma_prime",      special.gamma_prime,                       lambda d, x: (gamma(x) * polygamma(x, 1.0) + d * digamma(x),), REAL, near=(0.0, 1.4616321449683622), helper=True)
-sigmoid_prime: Primitive    = Primitive("sigmoid_prime",    activations.sigmoid_prime,                 lambda d, x: (-d * tanh(0.5 * x),),                           REAL, near=(0.0,), helper=True)
+sigmoid_prime: Primitive    = Primitive("sigmoid_prime",    activations.sigmoid_prime,                 lambda d, x: (-d * tanh(0.5 * x),),                           REAL, near=(0.0,), helper=True, source="e = exp(-abs(x)); q = 1.0 + e; p = e / q; p / q")
 leaky_relu_prime: Primitive = Primitive("leaky_relu_prime", piecewise.leaky_relu_prime,                lambda d, x, a: (0.0,),                                       REAL, UNIT, static=1, helper=True)
 elu_prime: Primitive        = Primitive("elu_prime",        activations.elu_prime,                     lambda d, x, a: (d * above(0.0, x),),                         REAL, UNIT, static=1, helper=True)
 gelu_prime: Primitive       = Primitive("gelu_prime",       activations.gelu_prime,                    _gelu_prime_partials,                                         REAL, helper=True)
@@ -402,10 +415,11 @@ logit: Primitive            = Primitive("logit",            activations.logit,  
 identity: Primitive   = Primitive("identity",   float,              lambda y, x: (1.0,),            REAL, helper=True)
 
 # Piecewise constant: their own partials are 0.
-sign: Primitive       = Primitive("sign",       piecewise.sign,     lambda y, x: (0.0,),            REAL, helper=True)
-above: Primitive      = Primitive("above",      piecewise.above,    lambda z, x, y: (0.0, 0.0),     REAL, REAL, helper=True)
+sign: Primitive       = Primitive("sign",       piecewise.sign,     lambda y, x: (0.0,),            REAL, helper=True, source="1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 if x == 0.0 else nan")
+above: Primitive      = Primitive("above",      piecewise.above,    lambda z, x, y: (0.0, 0.0),     REAL, REAL, helper=True, source="1.0 if x > y else 0.0 if x <= y else nan")
 greater: Primitive    = Primitive("greater",    piecewise.greater,  lambda z, x, y: (0.0, 0.0),     REAL, REAL, helper=True)
 inside: Primitive     = Primitive("inside",     piecewise.inside,   lambda y, x, low, high: (0.0,), REAL, REAL, REAL, static=2, helper=True)
+gate: Primitive       = Primitive("gate",       piecewise.gate,     lambda z, p, x: (0.0, p),       REAL, REAL, selects=True, helper=True, source="x * y if x != 0.0 else 0.0")
 nearest: Primitive    = Primitive("nearest",    piecewise.nearest,  lambda y, x: (0.0,),            REAL, helper=True)
 norm_scale: Primitive = Primitive("norm_scale", special.norm_scale, lambda y, h: (0.0,),            REAL, helper=True)
 # fmt: on

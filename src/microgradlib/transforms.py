@@ -17,6 +17,7 @@ from microgradlib.trees import Build, Tree, flatten, rebuild
 from microgradlib.value import (
     Operand,
     Value,
+    as_value,
     evaluation,
     nested,
     partial_values,
@@ -28,6 +29,7 @@ from microgradlib.value import (
     refuse_nonfinite,
     set_grad_enabled,
     sweep,
+    tracing,
 )
 
 Function = Callable[..., Any]
@@ -309,10 +311,12 @@ class _Recorded:
         # Results stay Values where arguments are, or where, within the evaluation of a function
         # that is being differentiated, they depend on anything but the arguments.
         self.linked = linked and (
-            any(isinstance(x, Value) for x in given) or (inside and self._reaches_beyond())
+            any(isinstance(x, Value) and x.requires_grad for x in given)
+            or (inside and self._reaches_beyond())
         )
+        self.recorded = self.linked or tracing() is not None
         if not self.linked:
-            self.aux = _plain(self.aux)
+            self.aux = _cut(self.aux)
 
     def pull(self, cotangents: Sequence[Operand]) -> list[Operand]:
         """Return the derivative of the sum of outputs times cotangents in each input."""
@@ -322,13 +326,13 @@ class _Recorded:
                 seeds[y] = seeds[y] + c if y in seeds else c
         order, adjoints = sweep(seeds, self.inputs)
         found: dict[Value, Any] = adjoints | seeds
-        if self.linked or any(isinstance(c, Value) for c in cotangents):
+        if self.recorded or any(isinstance(c, Value) for c in cotangents):
             found = pull_values(order, seeds, _active(order, self.inputs))
         else:
             pull(order, found)
-        adjoints |= _plain(found)
+        adjoints |= {x: as_value(y).data for x, y in found.items()}
         refuse_nonfinite(self.name, seeds, self.inputs, order, adjoints)
-        return [found.get(x, 0.0) for x in self.inputs]
+        return self._derivatives([found.get(x, 0.0) for x in self.inputs])
 
     def push(self, tangents: Sequence[Operand]) -> list[Operand]:
         """Return the derivative of each output in the direction of tangents."""
@@ -336,17 +340,26 @@ class _Recorded:
         pairs = zip(self.inputs, tangents, strict=True)
         found: dict[Value, Any] = {x: t for x, t in pairs if isinstance(t, Value) or t}
         with set_grad_enabled(True):
-            if self.linked:
+            if self.recorded:
                 push(order, found, partial_values)
             else:
                 push(order, found)
         values = [y for y in self.outputs if isinstance(y, Value)]
-        refuse_nonfinite(self.name, values, values, order, zeros | _plain(found))
-        return [found.get(y, 0.0) if isinstance(y, Value) else 0.0 for y in self.outputs]
+        numbers = zeros | {x: as_value(t).data for x, t in found.items()}
+        refuse_nonfinite(self.name, values, values, order, numbers)
+        return self._derivatives(
+            [found.get(y, 0.0) if isinstance(y, Value) else 0.0 for y in self.outputs]
+        )
+
+    def _derivatives(self, numbers: list[Operand]) -> list[Operand]:
+        """Return what was computed, cut off if it was recorded for the sake of a trace only."""
+        if self.linked or tracing() is None:
+            return numbers
+        return list(map(_cut, [x + 0.0 for x in numbers]))  # sums that start at 0 are never -0
 
     def finish(self, numbers: Sequence[Operand]) -> list[Operand]:
-        """Return numbers as the caller gets them: floats, where nothing else depends on them."""
-        return list(numbers) if self.linked else _plain(list(numbers))
+        """Return numbers as the caller gets them: cut off, where nothing is to depend on them."""
+        return list(numbers) if self.linked else _cut(list(numbers))
 
     def arguments(self, numbers: Iterable[Operand]) -> Tree:
         """Return a derivative in the structure of the arguments."""
@@ -366,6 +379,8 @@ class _Recorded:
 
 def _input(x: Operand, linked: bool) -> Value:
     """Return a node of its own for a number: so that only the ways through it are counted."""
+    if isinstance(x, Value) and tracing() is not None:
+        return tracing().leaf(x)  # type: ignore[no-any-return]
     if isinstance(x, Value) and x.requires_grad and linked:
         return record(primitives.identity, (x,))
     return Value(x.data, x.label) if isinstance(x, Value) else Value(x)
@@ -380,13 +395,13 @@ def _active(order: list[Value], inputs: list[Value]) -> set[Value]:
     return active
 
 
-def _plain(x: Any) -> Any:
-    """Return nested lists, tuples and dicts with floats in place of Values."""
+def _cut(x: Any) -> Any:
+    """Return nested lists, tuples and dicts with numbers in place of Values."""
     if isinstance(x, Value):
-        return x.data
+        return x.data if tracing() is None else tracing().number(x)
     if isinstance(x, list | tuple):
-        return getattr(x, "_make", type(x))([_plain(child) for child in x])
-    return {key: _plain(child) for key, child in x.items()} if isinstance(x, dict) else x
+        return getattr(x, "_make", type(x))([_cut(child) for child in x])
+    return {key: _cut(child) for key, child in x.items()} if isinstance(x, dict) else x
 
 
 def _unit_vectors(n: int) -> Iterator[list[float]]:

@@ -13,7 +13,7 @@ from math import isfinite
 from numbers import Real
 from operator import attrgetter
 from random import Random
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from microgradlib import primitives
 from microgradlib.errors import GradientError, NonFiniteError
@@ -21,6 +21,8 @@ from microgradlib.primitives import Primitive, to_float
 
 _recording_context: ContextVar[bool] = ContextVar("recording", default=True)
 recording = _recording_context.get
+trace_context: ContextVar[Any] = ContextVar("trace", default=None)
+tracing = trace_context.get
 _nested_context: ContextVar[bool] = ContextVar("nested", default=False)
 nested = _nested_context.get
 _nonfinite_allowed: ContextVar[bool] = ContextVar("nonfinite_allowed", default=False)
@@ -106,7 +108,7 @@ class Value:
         >>> x.grad
         3.0
         """
-        return constant(self.data)
+        return constant(self.data) if tracing() is None else tracing().detach(self)
 
     def backward(self, create_graph: bool = False) -> None:
         """Write d(self)/d(node) into the ``grad`` of every node that self was computed from.
@@ -147,6 +149,10 @@ class Value:
             raise GradientError(
                 f"backward: {self!r} is a constant (detached, computed under no_grad(), or from "
                 "constants only); call it on a value computed from leaf Values"
+            )
+        if tracing() is not None:
+            raise tracing().error(
+                "backward() writes .grad once, while it is traced; compile grad(f)"
             )
         order, adjoints = sweep((self,))
         adjoints[self] = 1.0
@@ -221,36 +227,36 @@ class Value:
     # Comparisons look at the data; the hash is the identity.
 
     def __eq__(self, other: object) -> bool:
-        return self.data == (other.data if isinstance(other, Value) else other)
+        return _decide(operator.eq, self, other)
 
     def __lt__(self, other: Operand) -> bool:
-        return self.data < (other.data if isinstance(other, Value) else other)
+        return _decide(operator.lt, self, other)
 
     def __le__(self, other: Operand) -> bool:
-        return self.data <= (other.data if isinstance(other, Value) else other)
+        return _decide(operator.le, self, other)
 
     def __gt__(self, other: Operand) -> bool:
-        return self.data > (other.data if isinstance(other, Value) else other)
+        return _decide(operator.gt, self, other)
 
     def __ge__(self, other: Operand) -> bool:
-        return self.data >= (other.data if isinstance(other, Value) else other)
+        return _decide(operator.ge, self, other)
 
     def __bool__(self) -> bool:
-        return self.data != 0.0
+        return _decide(operator.ne, self, 0.0)
 
     # Conversions. Rounding has zero slope, so it may leave the graph; float() may not.
 
     def __floor__(self) -> int:
-        return self.data.__floor__()
+        return look(float.__floor__, self)
 
     def __ceil__(self) -> int:
-        return self.data.__ceil__()
+        return look(float.__ceil__, self)
 
     def __trunc__(self) -> int:
-        return self.data.__trunc__()
+        return look(float.__trunc__, self)
 
     def __round__(self, ndigits: int | None = None) -> float:
-        return round(self.data, ndigits)
+        return look(float.__round__, self, ndigits)
 
     def __float__(self) -> float:
         raise TypeError(
@@ -408,6 +414,7 @@ class Value:
 
 
 Operand: TypeAlias = Value | float
+T = TypeVar("T")
 
 _OPERANDS = (Value, float, int, Real)
 _blank: Callable[[], Value] = functools.partial(object.__new__, Value)
@@ -416,6 +423,8 @@ _BOTH, _FIRST, _SECOND = slice(None), slice(0, 1), slice(1, 2)
 
 def record(primitive: Primitive, inputs: tuple[Operand, ...]) -> Value:
     """Compute a primitive of any number of Values and numbers, and record it as a node."""
+    if tracing() is not None:
+        return tracing().record(primitive, inputs)  # type: ignore[no-any-return]
     data, needed = look_at(primitive, inputs)
     try:
         y, partials = primitive.value_and_partials(*data)
@@ -451,15 +460,33 @@ def look_at(function: str, inputs: Iterable[Operand]) -> tuple[list[float], list
     return data, needed
 
 
+def look(function: Callable[..., T], *operands: Any) -> T:
+    """Return a function of the data of its operands, which has no derivative."""
+    outcome = function(*[x.data if isinstance(x, Value) else x for x in operands])
+    if tracing() is not None:
+        tracing().guard(function, operands, outcome)
+    return outcome
+
+
+def _decide(comparison: Callable[[Any, Any], bool], x: Value, other: object) -> bool:
+    """Compare the data: ``look``, sooner."""
+    outcome = comparison(x.data, other.data if isinstance(other, Value) else other)
+    if tracing() is not None:
+        tracing().guard(comparison, (x, other), outcome)
+    return outcome
+
+
 def _unary(primitive: Primitive, x: Value) -> Value:
     """Do what ``record`` does, for one Value, sooner."""
+    if type(x) is not Value:
+        return record(primitive, (x,))
     try:
         y, partials = primitive.value_and_partials(x.data)
     except _DOMAIN_ERRORS as error:
         raise primitive.explain(error, (x.data,)) from None
-    if not (x.requires_grad and recording()):
-        return constant(y)
     inputs = (x,)
+    if not (x.requires_grad and recording()):
+        return constant(y) if tracing() is None else record(primitive, inputs)
     return node(primitive, inputs, inputs, y, partials)
 
 
@@ -477,6 +504,8 @@ def _binary(primitive: Primitive, x: Operand, y: Operand) -> Value:
     else:
         return NotImplemented
     if not recording():
+        if tracing() is not None:
+            return record(primitive, (x, y))
         return constant(primitive.evaluate(a, b))
     try:
         z, partials = primitive.value_and_partials(a, b)
@@ -592,11 +621,11 @@ def sweep(
                 if x._serial >= oldest:
                     order.append(x)
                     stack.append(x._prev)
-    order.sort(key=_serial)
+    order.sort(key=by_serial)
     return order, adjoints
 
 
-_serial = attrgetter("_serial")
+by_serial = attrgetter("_serial")
 
 
 def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
@@ -617,7 +646,10 @@ def pull_values(
             if node in adjoints:
                 for x, partial in zip(node._prev, partial_values(node), strict=True):
                     if x in wanted:
-                        term = times(adjoints[node], partial)
+                        if tracing() is not None and getattr(node._op, "selects", False):
+                            term = primitives.gate(partial, adjoints[node])
+                        else:
+                            term = times(adjoints[node], partial)
                         adjoints[x] = adjoints[x] + term if x in adjoints else term
     return adjoints
 
@@ -642,6 +674,20 @@ def times(x: Operand, y: Operand) -> Operand:
     return x if type(y) is float and y == 1.0 else x * y
 
 
+def edges(node: Value, partials: Sequence[float] = ()) -> list[int]:
+    """Return the positions among a node's inputs of those that it has an edge to.
+
+    The same input at two places may have been selected at one of them: ``partials`` tell which.
+    """
+    primitive: Any = node._op
+    kept: list[int] = []
+    for i, x in enumerate(node._inputs[: len(node._inputs) - primitive.static]):
+        selected = not (primitive.selects and partials) or partials[i] != 0.0
+        if len(kept) < len(node._prev) and x is node._prev[len(kept)] and selected:
+            kept.append(i)
+    return kept
+
+
 def partial_values(node: Value) -> list[Operand]:
     """Return the partials of a node as functions of its inputs: its rule, read on Values.
 
@@ -650,18 +696,18 @@ def partial_values(node: Value) -> list[Operand]:
     """
     primitive: Any = node._op
     inputs = [x if isinstance(x, Value) else float(x) for x in node._inputs]
-    data, _ = look_at(primitive, inputs)
-    y, floats = primitive.value_and_partials(*data)
-    kept: list[int] = []
-    for i, (x, partial) in enumerate(zip(inputs, floats, strict=False)):
-        unselected = primitive.selects and partial == 0.0
-        if len(kept) < len(node._prev) and x is node._prev[len(kept)] and not unselected:
-            kept.append(i)
-    if [repr(y), *[repr(floats[i]) for i in kept]] != [*map(repr, (node.data, *node._partials))]:
-        raise GradientError(
-            f"create_graph: data was edited since {_describe(node)} = {node.data} was computed; "
-            "compute it again, and edit data only after differentiating"
-        )
+    floats: Sequence[float] = ()
+    if tracing() is None:
+        data, _ = look_at(primitive, inputs)
+        y, floats = primitive.value_and_partials(*data)
+    kept = edges(node, floats)
+    if tracing() is None:
+        now = [repr(y), *[repr(floats[i]) for i in kept]]
+        if now != [*map(repr, (node.data, *node._partials))]:
+            raise GradientError(
+                f"create_graph: data was edited since {_describe(node)} = {node.data} was "
+                "computed; compute it again, and edit data only after differentiating"
+            )
     try:
         partials = primitive.partials(node, *inputs)
     except TypeError as error:
@@ -680,6 +726,8 @@ def refuse_nonfinite(
     adjoints: Mapping[Value, float],
 ) -> None:
     """Raise a NonFiniteError that names the first bad node, unless roots and inputs are finite."""
+    if tracing() is not None:
+        tracing().finite += [*roots, *inputs]
     numbers = [*[y.data for y in roots], *[adjoints[x] for x in inputs]]
     if _nonfinite_allowed.get() or all(map(isfinite, numbers)):
         return
