@@ -247,10 +247,9 @@ def _template(source: str, names: Sequence[str]) -> Template:
 
 
 @functools.cache
-def _statements(row: Primitive) -> list[tuple[str, Template, list[str]]]:
+def _statements(source: str, count: int) -> list[tuple[str, Template, list[str]]]:
     """Return the source of a row as a list of (name assigned to, template, operands)."""
-    names = ["x", "y", "z", "w"][: len(row.domain)]
-    source = row.source or f"{row.name}({', '.join(names)})"
+    names = list("xyzw"[:count])
     result = []
     for statement in source.split("; "):
         name, _, expression = statement.rpartition(" = ")
@@ -342,13 +341,11 @@ class Code:
             return row.forward(*inputs)
         if row.source == "entry":
             return self._entry(row, inputs)
-        if len(row.domain) != len(inputs):
-            return self.instruction(_call(self.function(row), len(inputs)), inputs)
         if not row.source:
-            self.function(row)
+            return self.instruction(_call(self.function(row), len(inputs)), inputs)
         named = dict(zip("xyzw", inputs, strict=False))
-        for name, template, names in _statements(row):
-            named[name] = self.instruction(template, tuple([named[n] for n in names if n in named]))
+        for name, template, names in _statements(row.source, len(inputs)):
+            named[name] = self.instruction(template, tuple([named[n] for n in names]))
         return named[name]
 
     def _entry(self, row: Primitive, inputs: tuple[Any, ...]) -> Any:

@@ -209,8 +209,8 @@ class Value:
         return _binary(primitives.modulo, other, self)
 
     def __pow__(self, other: Operand) -> Value:
-        constant = type(other) is not Value or not other.requires_grad
-        return _binary(primitives.power_c if constant else primitives.power, self, other)
+        varies = isinstance(other, Value) and other.requires_grad
+        return _binary(primitives.power if varies else primitives.power_c, self, other)
 
     def __rpow__(self, other: float) -> Value:
         return _binary(primitives.power, other, self)
