@@ -115,6 +115,7 @@ ARROWS = {
     "trees": {"primitives", "value"},
     "transforms": {"errors", "primitives", "trees", "value"},
     "checking": {"errors", "trees", "value"},
+    "compiling": {"errors", "primitives", "trees", "value"},
     "extending": {"checking", "primitives"},
     "functions": {"errors", "primitives", "value"},
     "math": {"errors", "functions", "primitives", "value"},

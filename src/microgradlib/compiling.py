@@ -20,11 +20,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import copysign, inf, isfinite, nan
+from types import FrameType
 from typing import Any, NamedTuple, TypeVar
 
 from microgradlib import primitives
 from microgradlib.errors import CompileError, GradientError
-from microgradlib.primitives import Primitive
+from microgradlib.primitives import PRIMITIVES, Primitive
 from microgradlib.trees import flatten
 from microgradlib.value import (
     Operand,
@@ -63,18 +64,47 @@ class Traced(Value):
     @property
     def data(self) -> float:
         """The number at the time of tracing, for the library only."""
-        if not sys._getframe(1).f_globals.get("__name__", "").startswith("microgradlib."):
-            raise CompileError(
-                "compile: .data of a traced Value would be frozen at its first number; compute "
-                "with the Value itself, or return it and read .data outside"
-            )
+        _refuse_user(
+            ".data of a traced Value would be frozen at its first number; compute with the Value, "
+            "or return it and read .data outside"
+        )
         return _get_data(self)
 
     @data.setter
     def data(self, data: float) -> None:
-        if not sys._getframe(1).f_globals.get("__name__", "").startswith("microgradlib."):
-            raise CompileError("compile: .data of a traced Value cannot be set; make a new Value")
+        _refuse_user("the data of a traced Value cannot be set; make a new Value")
         _set_data(self, data)
+
+    def __float__(self) -> float:
+        raise _error(
+            "float() of a traced Value would be frozen at its first number; compute with the "
+            "Value, and take functions from microgradlib.math instead of math"
+        )
+
+    __int__ = __complex__ = __float__  # type: ignore[assignment]
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            raise _error("the text of a traced Value would be frozen; format the result outside")
+        return str(self)
+
+
+def _error(reason: str) -> CompileError:
+    """Return the error that says what cannot be compiled, and in which line."""
+    frame = sys._getframe(1)
+    while frame.f_back and _in_library(frame):
+        frame = frame.f_back
+    return CompileError(f"compile: {reason} ({frame.f_code.co_filename}, line {frame.f_lineno})")
+
+
+def _in_library(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith("microgradlib.")
+
+
+def _refuse_user(reason: str) -> None:
+    """Raise an error if the caller's caller is not part of the library."""
+    if not _in_library(sys._getframe(2)):
+        raise _error(reason)
 
 
 _get_data: Callable[[Value], float] = Value.__dict__["data"].__get__
@@ -156,9 +186,12 @@ class Trace:
         """Note a decision."""
         self.guards.append(Guard(function, operands, outcome))
 
-    def error(self, reason: str) -> Exception:
-        """Return the error that says what cannot be compiled."""
-        return CompileError(f"compile: {reason}")
+    def refuse_backward(self) -> None:
+        """Refuse what would happen only once."""
+        raise _error(
+            "backward() in a function that is compiled would run only while it is traced; compile "
+            "value_and_grad(f), or call backward() on the result"
+        )
 
 
 @contextmanager
@@ -318,12 +351,14 @@ class Symbol:
 class Code:
     """Instructions in the order in which they are to be executed, each of them once."""
 
-    def __init__(self) -> None:
-        """Start with nothing."""
+    def __init__(self, unique: Callable[[str], str]) -> None:
+        """Start with nothing; ``unique`` makes names that are not in use."""
+        self.unique = unique
         self.instructions: list[Symbol] = []
         self.inputs: list[Symbol] = []
         self.known: dict[Any, Symbol] = {}
         self.functions: dict[str, Any] = {}  # what the source calls, by name
+        self.names: dict[Any, str] = {}  # and its names
 
     def apply(self, row: Primitive, inputs: tuple[Any, ...]) -> Any:
         """Return the number that a row makes of inputs: folded, found, or as a new instruction."""
@@ -359,12 +394,10 @@ class Code:
 
     def function(self, row: Primitive) -> str:
         """Return the name by which the source calls the forward function of a row."""
-        name = row.name
-        while (
-            self.functions.get(name, row.forward) is not row.forward
-        ):  # a user's own, of that name
-            name += "_"
-        self.functions[name] = row.forward
+        name = self.names.get(row.forward)
+        if name is None:
+            name = row.name if PRIMITIVES.get(row.name) is row else self.unique(row.name)
+            self.names[row.forward], self.functions[name] = name, row.forward
         return name
 
     def instruction(self, template: Template, operands: tuple[Any, ...], hint: str = "t") -> Symbol:
@@ -469,10 +502,10 @@ class _Writer:
     """Writes the source of one trace."""
 
     def __init__(self, name: str, f: Callable[..., Any]) -> None:
-        self.name = name if name.isidentifier() else "f"
+        self.name = name
         self.f = f
         self.trace = Trace()
-        self.taken = {*_NAMES, self.name}
+        self.taken = {*_NAMES, *PRIMITIVES}
         self.parameters: list[str] = []
         self.head: list[str] = []  # what unpacks and checks the arguments
         self.arguments: list[_Argument] = []
@@ -480,7 +513,7 @@ class _Writer:
         self.captured: dict[Value, str] = {}
         self.symbols: dict[Value, Any] = {}
         self.plain: set[Value] = set()  # numbers that would be floats in eager evaluation
-        self.code = Code()
+        self.code = Code(self.unique)
 
     # The arguments.
 
@@ -494,16 +527,16 @@ class _Writer:
             known = []
         names = [p.name for p in known if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         names = [*names, *[f"arg{i}" for i in range(len(names), len(args))]][: len(args)]
-        self.parameters = [self._unique(name) for name in [*names, *kwargs]]
+        self.parameters = [self.unique(name) for name in [*names, *kwargs]]
         new = [
             self.unpack(x, name, name)
             for x, name in zip([*args, *kwargs.values()], self.parameters, strict=True)
         ]
         return new[: len(args)], dict(zip(kwargs, new[len(args) :], strict=True))
 
-    def _unique(self, name: str) -> str:
+    def unique(self, name: str) -> str:
         """Return the name, changed if it means something else already."""
-        name = name if name.isidentifier() else "v"
+        name = name if name.isidentifier() else "f"
         while name in self.taken or keyword.iskeyword(name) or hasattr(builtins, name):
             name += "_"
         self.taken.add(name)
@@ -523,10 +556,10 @@ class _Writer:
                 self._check(f"list({source}) != {list(tree)!r}")
                 parts = [f"{source}[{key!r}]" for key, _ in items]
             else:
-                parts = [self._unique(f"{name}{i}") for i, _ in items]
+                parts = [self.unique(f"{name}{i}") for i, _ in items]
                 if parts:
                     self.head.append(f"{', '.join(parts)}, = {source}")
-            names = parts if kind is not dict else [self._unique(f"{name}_{key}") for key in tree]
+            names = parts if kind is not dict else [self.unique(f"{name}_{key}") for key in tree]
             new = [
                 self.unpack(x, part, n) for (_, x), part, n in zip(items, parts, names, strict=True)
             ]
@@ -536,7 +569,8 @@ class _Writer:
         except TypeError:
             raise CompileError(
                 f"compile: {self.name} got {tree!r} for {source}; pass numbers and Values, nested "
-                "in lists, tuples and dicts, or what is hashable and does not change"
+                "in lists, tuples and dicts, or what is hashable and does not change (an array: "
+                "its tolist())"
             ) from None
         constant = self._constant(tree)
         self._check(f"type({source}) is not {self._constant(kind)} or {source} != {constant}")
@@ -547,7 +581,7 @@ class _Writer:
         if value:
             self._check(f"not isinstance({source}, Value)")
             self._check(f"{source}.requires_grad is not {x.requires_grad}")
-            name = self._unique(f"{name}_")
+            name = self.unique(f"{name}_")
             self.head.append(f"{name} = {source}.data")
         else:
             target = f"{name} = " if source != name else ""
@@ -566,7 +600,7 @@ class _Writer:
         self.head.append(f"if {mismatch}: raise RetraceError")
 
     def _constant(self, x: Any) -> str:
-        name = self._unique(f"c{len(self.constants)}")
+        name = self.unique(f"c{len(self.constants)}")
         self.constants[name] = x
         return name
 
@@ -593,7 +627,7 @@ class _Writer:
         found.sort(key=by_serial)
         for x in found:
             if x._serial < self.trace.start:
-                name = self._unique(x.label or f"p{len(self.captured)}")
+                name = self.unique(x.label or f"p{len(self.captured)}")
                 self.captured[x] = name
                 self.symbols[x] = self.code.input(name)
             elif not x._op:
@@ -649,7 +683,7 @@ class _Writer:
             total = " + ".join(dict.fromkeys(_text(self.symbol(x))[0] for x in finite))
             body.append(f"if not isfinite({total}): raise UnfiniteError")
         names: dict[Value, str] = {x.traced: x.name for x in inputs} | {
-            x: self._unique(f"{name}_leaf") for x, name in self.captured.items()
+            x: self.unique(f"{name}_leaf") for x, name in self.captured.items()
         }
         head = self.head
         if self.captured or any(isinstance(x.given, Value) for x in self.arguments):
@@ -681,6 +715,7 @@ class _Writer:
                 text = f"constant({text})"
             texts.append(text)
 
+        self.name = self.unique(self.name)
         namespace = _NAMES | self.code.functions | self.constants
         lines = [f"def {self.name}({', '.join(self.parameters)}):", *head, *body]
         source = "\n    ".join([*lines, f"return {shape(iter(texts))}"])
@@ -792,7 +827,8 @@ _NAMES["number"] = _number
 
 def _row_of(texts: Iterable[str]) -> str:
     """Return a tuple in source."""
-    return f"({''.join([f'{text}, ' for text in texts])})"
+    listed = list(texts)
+    return f"({', '.join(listed)}{',' * (len(listed) == 1)})"
 
 
 def _operation(name: str) -> Primitive:
@@ -808,6 +844,11 @@ def _operation(name: str) -> Primitive:
 
 
 # What users call.
+
+
+# Where generated code raises one of these, another trace may fit; if none does, a new one is made,
+# and f itself says what is wrong.
+_MISFITS = (RetraceError, UnfiniteError, TypeError, ValueError, ArithmeticError, LookupError)
 
 
 class CacheInfo(NamedTuple):
@@ -837,8 +878,8 @@ class Compiled:
         if not kwargs:
             try:
                 return self._latest(*args)
-            except (RetraceError, TypeError, ValueError, ArithmeticError, LookupError):
-                pass  # another trace may fit; if none does, f itself says what is wrong
+            except _MISFITS:
+                pass
         return self._choose(args, kwargs)
 
     @property
@@ -880,7 +921,7 @@ class Compiled:
                 result = trace(*args, *kwargs.values())
             except UnfiniteError:
                 return self._f(*args, **kwargs)
-            except (RetraceError, TypeError, ValueError, ArithmeticError, LookupError):
+            except _MISFITS:
                 continue
             self._latest = trace
             return result
@@ -904,7 +945,10 @@ class Compiled:
                     if oldest in others:
                         others.remove(oldest)
             self._latest = trace
-        return trace(*args, *kwargs.values())
+        try:
+            return trace(*args, *kwargs.values())
+        except UnfiniteError:
+            return self._f(*args, **kwargs)
 
 
 def _nothing(*args: Any) -> Any:

@@ -16,6 +16,7 @@ TypeError.
 
 import math as _math
 from collections.abc import Callable, Iterable
+from functools import partial as _partial
 from typing import Any, TypeVar
 
 from microgradlib import functions as _f
@@ -23,6 +24,7 @@ from microgradlib import primitives as _primitives
 from microgradlib.errors import ShapeError as _ShapeError
 from microgradlib.value import Operand as _Operand
 from microgradlib.value import Value as _Value
+from microgradlib.value import look as _look
 
 __all__ = [name for name in dir(_math) if not name.startswith("_")]
 
@@ -123,12 +125,12 @@ def copysign(x: _Operand, y: _Operand) -> Any:
 def ldexp(x: _Operand, i: int) -> Any:
     if isinstance(i, _Value) or not isinstance(x, _Value):
         raise TypeError(f"ldexp: the exponent must be an int, got {i!r}")
-    data = _math.ldexp(x.data, i)  # refuses what it refuses of numbers
+    _math.ldexp(x.data, i)  # refuses what it refuses of numbers
     if -1074 <= i <= 1023:
         return x * _math.ldexp(1.0, i)
     if i > 1023:  # in steps within the range of floats, the largest first
         return ldexp(x * 2.0**1023, i - 1023)
-    return x * 0.0 if data == 0.0 else ldexp(x * 2.0**-1000, i + 1000)
+    return x * 0.0 if i < -2200 else ldexp(x * 2.0**-1000, i + 1000)
 
 
 @_lift
@@ -161,23 +163,22 @@ ulp = _refuse("ulp")
 
 @_lift
 def isnan(x: _Value) -> bool:
-    return _math.isnan(x.data)
+    return _look(_math.isnan, x)
 
 
 @_lift
 def isinf(x: _Value) -> bool:
-    return _math.isinf(x.data)
+    return _look(_math.isinf, x)
 
 
 @_lift
 def isfinite(x: _Value) -> bool:
-    return _math.isfinite(x.data)
+    return _look(_math.isfinite, x)
 
 
 @_lift
 def isclose(a: _Operand, b: _Operand, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> bool:
-    a, b = (x.data if isinstance(x, _Value) else x for x in (a, b))
-    return _math.isclose(a, b, rel_tol=rel_tol, abs_tol=abs_tol)
+    return _look(_partial(_math.isclose, rel_tol=rel_tol, abs_tol=abs_tol), a, b)
 
 
 # These take iterables, which may be generators: look into them once.

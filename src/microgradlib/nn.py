@@ -194,10 +194,10 @@ def _items(x: Tree) -> Iterator[tuple[object, Tree]]:
 
 
 def _is_nest(x: Tree) -> bool:
-    """Whether x is a leaf Value, or nested lists of nothing else."""
+    """Whether x is a leaf Value (or stands for one), or nested lists of nothing else."""
     if isinstance(x, list | tuple):
         return bool(x) and all(map(_is_nest, x))
-    return isinstance(x, Value) and not x._op
+    return isinstance(x, Value) and (not x._op or x._op is primitives.identity)
 
 
 def _walk(name: str, x: Tree, above: tuple[Module, ...]) -> Iterator[tuple[str, Tree]]:

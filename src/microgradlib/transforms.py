@@ -330,8 +330,7 @@ class _Recorded:
             found = pull_values(order, seeds, _active(order, self.inputs))
         else:
             pull(order, found)
-        adjoints |= {x: as_value(y).data for x, y in found.items()}
-        refuse_nonfinite(self.name, seeds, self.inputs, order, adjoints)
+        self._refuse_nonfinite(list(seeds), self.inputs, order, adjoints, found)
         return self._derivatives([found.get(x, 0.0) for x in self.inputs])
 
     def push(self, tangents: Sequence[Operand]) -> list[Operand]:
@@ -345,11 +344,25 @@ class _Recorded:
             else:
                 push(order, found)
         values = [y for y in self.outputs if isinstance(y, Value)]
-        numbers = zeros | {x: as_value(t).data for x, t in found.items()}
-        refuse_nonfinite(self.name, values, values, order, numbers)
+        self._refuse_nonfinite(values, values, order, zeros, found)
         return self._derivatives(
             [found.get(y, 0.0) if isinstance(y, Value) else 0.0 for y in self.outputs]
         )
+
+    def _refuse_nonfinite(
+        self,
+        roots: list[Value],
+        wanted: list[Value],
+        order: list[Value],
+        zeros: dict[Value, float],
+        found: dict[Value, Any],
+    ) -> None:
+        """Refuse infinite or NaN derivatives, now or when the trace is called."""
+        if tracing() is not None:
+            tracing().finite += [*roots, *[found[x] for x in wanted if x in found]]
+        else:
+            numbers = zeros | {x: as_value(y).data for x, y in found.items()}
+            refuse_nonfinite(self.name, roots, wanted, order, numbers)
 
     def _derivatives(self, numbers: list[Operand]) -> list[Operand]:
         """Return what was computed, cut off if it was recorded for the sake of a trace only."""

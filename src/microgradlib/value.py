@@ -145,6 +145,8 @@ class Value:
             NonFiniteError: if self or the gradient of a leaf is infinite or NaN; nothing is
                 written then. ``allow_nonfinite()`` switches this check off.
         """
+        if tracing() is not None:
+            tracing().refuse_backward()
         if not self.requires_grad:
             raise GradientError(
                 f"backward: {self!r} is a constant (detached, computed under no_grad(), or from "
@@ -726,8 +728,6 @@ def refuse_nonfinite(
     adjoints: Mapping[Value, float],
 ) -> None:
     """Raise a NonFiniteError that names the first bad node, unless roots and inputs are finite."""
-    if tracing() is not None:
-        tracing().finite += [*roots, *inputs]
     numbers = [*[y.data for y in roots], *[adjoints[x] for x in inputs]]
     if _nonfinite_allowed.get() or all(map(isfinite, numbers)):
         return
