@@ -930,9 +930,12 @@ class Compiled:
     def _trace(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         writer = _Writer(self.__name__, self._f)
         new_args, new_kwargs = writer.take(args, kwargs)
-        with tracing_with(writer.trace):
-            result = self._f(*new_args, **new_kwargs)
-            trace, source = writer.write(result)
+        try:
+            with tracing_with(writer.trace):
+                result = self._f(*new_args, **new_kwargs)
+                trace, source = writer.write(result)
+        except (ValueError, ArithmeticError):
+            return self._f(*args, **kwargs)  # to raise what it raises
         with self._lock:
             traces = self._traces.setdefault(key, [])
             traces.append(trace)
@@ -947,7 +950,7 @@ class Compiled:
             self._latest = trace
         try:
             return trace(*args, *kwargs.values())
-        except UnfiniteError:
+        except _MISFITS:
             return self._f(*args, **kwargs)
 
 

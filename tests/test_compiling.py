@@ -1,0 +1,642 @@
+"""compile: the same bits as eager evaluation, decided anew at each call, or a clear refusal."""
+
+import gc
+import math
+import pickle
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import microgradlib as mg
+import microgradlib.math as mgmath
+from microgradlib import Value, nn, optim, primitives
+from microgradlib.compiling import Code, Compiled, _template
+from microgradlib.primitives import PRIMITIVES, Primitive
+from microgradlib.testing import Expression, expressions
+
+many = settings(max_examples=700, deadline=None, suppress_health_check=list(HealthCheck))
+number = st.integers(-3000, 3000).map(lambda n: n / 1000)
+points = st.lists(st.tuples(number, number), min_size=2, max_size=4)
+
+
+def bits(x: Any) -> Any:
+    """Return nested results with the bits of their numbers, to be compared."""
+    if isinstance(x, Value):
+        return "Value", bits(x.data)
+    if isinstance(x, float):
+        return "nan" if math.isnan(x) else struct.pack("d", x)
+    if isinstance(x, list | tuple):
+        return type(x)([bits(y) for y in x])
+    return {key: bits(y) for key, y in x.items()} if isinstance(x, dict) else x
+
+
+def outcome(f: Callable[..., Any], *args: Any) -> Any:
+    """Return the bits of a result, or what was raised."""
+    try:
+        return bits(f(*args))
+    except (ArithmeticError, ValueError) as error:
+        return type(error), str(error)
+
+
+def by_backward(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function of floats that gives the value and the gradients by backward()."""
+
+    def g(*xs: float) -> Any:
+        leaves = [Value(x) for x in xs]
+        y = f(*leaves)
+        if isinstance(y, Value) and y.requires_grad:
+            y.backward()
+        return y, [leaf.grad for leaf in leaves]
+
+    return g
+
+
+def as_function(f: Expression) -> Callable[..., Any]:
+    return lambda x, y: f(x, y)
+
+
+# The same bits.
+
+
+@many
+@given(expressions(inputs=2), points)
+def test_values_and_gradients_of_random_expressions(f: Expression, xs: list[Any]) -> None:
+    eager = as_function(f)
+    compiled = mg.compile(eager)
+    for x in xs:
+        assert outcome(compiled, *x) == outcome(eager, *x)
+        assert outcome(by_backward(compiled), *x) == outcome(by_backward(eager), *x)
+
+
+@many
+@given(expressions(inputs=2), points)
+def test_value_and_grad_of_random_expressions(f: Expression, xs: list[Any]) -> None:
+    eager = mg.value_and_grad(as_function(f), (0, 1))
+    compiled = mg.compile(eager)
+    for x in xs:
+        assert outcome(compiled, *x) == outcome(eager, *x)
+
+
+@many
+@given(expressions(inputs=2), points)
+def test_hessians_of_random_expressions(f: Expression, xs: list[Any]) -> None:
+    eager = mg.hessian(as_function(f), (0, 1))
+    compiled = mg.compile(eager)
+    for x in xs:
+        assert outcome(compiled, *x) == outcome(eager, *x)
+
+
+HARD = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -2.5, 1e-300, 5e-324, 1e300, math.inf, -math.inf, math.nan)
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in PRIMITIVES.values() if not row.helper], ids=lambda row: row.name
+)
+def test_every_primitive_at_hard_points(row: Primitive) -> None:
+    n = row.arities[0]
+    for x in HARD:
+        for y in HARD if n > 1 else (0.5,):
+            inputs = (x, y, *(0.5,) * n)[:n] if row.name != "where" else (x, y, 1.0)
+            static = inputs[n - row.static :]
+
+            def eager(*xs: Any, static: Any = static) -> Any:
+                return row(*xs, *static)
+
+            with mg.allow_nonfinite():
+                compiled = mg.compile(eager)
+                free = inputs[: n - row.static]
+                for point in ((0.3,) * len(free), free):
+                    if row.name == "clip" and static[0] > static[1]:
+                        continue
+                    expected = outcome(by_backward(eager), *point)
+                    assert outcome(by_backward(compiled), *point) == expected, point
+                    gradients = mg.value_and_grad(eager, range(len(free)))
+                    again = outcome(mg.compile(gradients), *point)
+                    assert again == outcome(gradients, *point), point
+
+
+def test_training_gives_the_same_numbers() -> None:
+    def train(compiled: bool) -> list[float]:
+        mg.manual_seed(42)
+        model = nn.MLP(2, [3, 2], "relu", "linear")
+        optimizer = optim.Adam(model.parameters(), lr=0.1, weight_decay=0.01)
+
+        def loss_fn(x: Any, target: Any) -> Any:
+            return mg.cross_entropy(model(x), 1) + mg.mse_loss(model(x), target)
+
+        f = mg.compile(loss_fn) if compiled else loss_fn
+        losses = []
+        for i in range(60):
+            loss = f([0.1 * (i % 7), i % 3 - 1.0], [0.5, -0.5])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.data)
+        return losses
+
+    assert train(compiled=True) == train(compiled=False)
+
+
+# Decisions.
+
+
+def test_a_branch_is_decided_at_each_call() -> None:
+    @mg.compile
+    def f(x: Any) -> Any:
+        return x * 2.0 if x > 0 else -x * 3.0
+
+    assert [f(x) for x in (1.0, -1.0, 2.0, -2.0, 0.0)] == [2.0, 3.0, 4.0, 6.0, 0.0]
+    assert f.cache_info() == (2, 2, 128)
+
+
+@pytest.mark.parametrize(
+    "decide",
+    [
+        lambda x: x < 1.0,
+        lambda x: x <= 1.0,
+        lambda x: x > 1.0,
+        lambda x: x >= 1.0,
+        lambda x: x == 1.0,
+        lambda x: x != 1.0,
+        lambda x: 1.0 < x,  # noqa: SIM300
+        lambda x: bool(x - 1.0),
+        lambda x: round(x) == 1,
+        lambda x: round(x, 1) == 0.5,
+        mgmath.floor,
+        mgmath.ceil,
+        mgmath.trunc,
+        mgmath.isnan,
+        mgmath.isinf,
+        mgmath.isfinite,
+        lambda x: mgmath.isclose(x, 1.0),
+    ],
+)
+def test_every_kind_of_decision(decide: Callable[[Any], Any]) -> None:
+    def f(x: Any) -> Any:
+        return mg.sin(x) if decide(x) else x * 2.0
+
+    for first in (0.5, 1.0, 1.5, math.nan):
+        compiled = mg.compile(f)
+        outcome(compiled, first)
+        for x in (0.5, 1.0, 1.5, -0.5, math.nan):
+            assert outcome(compiled, x) == outcome(f, x)
+
+
+def test_decisions_on_captured_values() -> None:
+    w = Value(1.0)
+    f = mg.compile(lambda x: x * w if w > 0 else x - w)
+    assert f(3.0) == Value(3.0)
+    w.data = -1.0
+    assert f(3.0) == Value(4.0)
+
+
+def test_a_branch_that_fails_elsewhere() -> None:
+    f = mg.compile(lambda x: mg.log(x) if x > 0 else x)
+    assert [f(1.0), f(-1.0), f(1.0), f(-2.0)] == [0.0, -1.0, 0.0, -2.0]
+    assert f.cache_info().made == 2
+
+
+def test_the_number_of_traces_is_bounded() -> None:
+    f = mg.compile(lambda x: x + mgmath.floor(x), maxsize=3)
+    for i in range(10):
+        assert f(i + 0.5) == 2 * i + 0.5
+    assert f.cache_info() == (10, 3, 3)
+    assert f(9.5) == 18.5
+    assert f.cache_info().made == 10
+    assert f(0.5) == 0.5
+    f.clear_cache()
+    assert f.cache_info() == (0, 0, 3)
+
+
+# Arguments.
+
+
+def test_structures() -> None:
+    def total(xs: Any, scale: str = "mean") -> Any:
+        return mg.sum(xs) / len(xs) if scale == "mean" else mg.sum(xs)
+
+    f = mg.compile(total)
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+        (([1.0, 2.0],), {}),
+        (([1.0, 2.0, 3.0],), {}),
+        (((1.0, 2.0),), {}),
+        (([1, 2],), {}),
+        (([1.0, 2.0], "sum"), {}),
+        (([1.0, 2.0],), {"scale": "sum"}),
+        (([1.0, 2.0],), {"scale": "mean"}),
+    ]
+    for _ in range(2):
+        for args, kwargs in calls:
+            assert bits(f(*args, **kwargs)) == bits(total(*args, **kwargs))
+    assert f.cache_info().made == 6  # the whole numbers fit the first
+
+
+def test_ints_count_as_floats() -> None:
+    f = mg.compile(lambda x, y: x * y * y)
+    big = 2**53 + 1
+    assert f(3.0, 2.0) == 12.0
+    assert type(f(3, 2)) is float
+    assert f(big, big) == float(big) * float(big) * float(big)
+
+
+def test_dicts_and_nested_results() -> None:
+    def f(p: Any) -> Any:
+        return {"y": (p["a"] * p["b"][0], [p["a"]]), "text": "ok", "none": None, "one": (1.0,)}
+
+    compiled = mg.compile(f)
+    for p in ({"a": 2.0, "b": [3.0]}, {"a": 4.0, "b": [5.0]}, {"b": [5.0], "a": 4.0}):
+        assert compiled(p) == f(p)
+
+
+def test_a_result_in_the_structure_of_a_module() -> None:
+    model = nn.MLP(2, [2, 1])
+    f = mg.value_and_grad(lambda m, x: mg.mse_loss(m(x), [1.0]))
+    compiled = mg.compile(f)
+    for x in ([0.0, 1.0], [1.0, 0.5]):
+        (value, gradient), (expected, slopes) = compiled(model, x), f(model, x)
+        assert value == expected
+        assert gradient.state_dict() == slopes.state_dict()
+    assert compiled.cache_info().made == 1
+    model.fc1.bias[0].data = 5.0
+    assert compiled(model, [1.0, 0.5])[0] == f(model, [1.0, 0.5])[0]
+
+
+def test_values_as_arguments() -> None:
+    f = mg.compile(lambda x, y: x**y)
+    for x, y in ((2.0, Value(3.0)), (Value(2.0), 3.0), (Value(2.0), Value(3.0))):
+        z = f(x, y)
+        assert isinstance(z, Value)
+        assert z.data == 8.0
+        z.backward()
+    assert f(2.0, 3.0) == 8.0
+    assert f.cache_info().made == 4
+    constant = f(Value(2.0).detach(), 3.0)
+    assert isinstance(constant, Value)
+    assert not constant.requires_grad
+
+
+def test_names_do_not_collide() -> None:
+    def exp(t: Any, exp: Any, node: Any, c0: Any, lambda_: Any) -> Any:
+        return mg.exp(t[0]) + t[1] * exp * node + mg.exp(t[0] * t[1]) * c0 * lambda_
+
+    args = ([0.5, 2.0], 3.0, 4.0, 5.0, 6.0)
+    assert mg.compile(exp)(*args) == exp(*args)
+    w, v = Value(2.0, label="exp"), Value(3.0, label="x0")
+    f = mg.compile(lambda x: w * x[0] + v * mg.exp(x[0]))
+    assert f([1.0]).data == 2.0 + 3.0 * math.e
+
+
+# Captured Values.
+
+
+def test_captured_values_are_read_at_each_call() -> None:
+    w, c = Value(2.0, label="w"), Value(5.0).detach()
+    f = mg.compile(lambda x: w * x + c * c)
+    assert f(3.0).data == 31.0
+    w.data, c.data = 4.0, 1.0
+    y = f(3.0)
+    assert y.data == 13.0
+    y.backward()
+    assert w.grad == 3.0
+    assert f.cache_info().made == 1
+
+
+def test_computations_among_captured_values_are_repeated() -> None:
+    ws = [Value(1.0), Value(2.0)]
+    f = mg.compile(lambda: mg.sum([w * w for w in ws]))
+    assert f().data == 5.0
+    ws[0].data = 3.0
+    y = f()
+    assert y.data == 13.0
+    y.backward()
+    assert [w.grad for w in ws] == [6.0, 4.0]
+
+
+def test_what_was_computed_before_keeps_its_gradient() -> None:
+    w = Value(3.0)
+    scale = w * w
+    f = mg.compile(lambda x: scale * x)
+    y = f(2.0)
+    y.backward()
+    assert (y.data, scale.grad, w.grad) == (18.0, 2.0, 12.0)
+
+
+def test_freezing_is_noticed() -> None:
+    w, v = Value(2.0), Value(3.0)
+    f = mg.compile(lambda x: w**v * x)
+    for frozen in (False, True, False):
+        v.requires_grad = not frozen
+        w.grad = v.grad = 0.0
+        f(1.0).backward()
+        assert w.grad == 12.0
+        assert v.grad == (0.0 if frozen else 8.0 * math.log(2.0))
+    assert f.cache_info().made == 2
+
+
+def test_no_grad_and_detach() -> None:
+    w = Value(2.0)
+    f = mg.compile(lambda x: w * x + w.detach() * 10.0)
+    f(3.0).backward()
+    assert w.grad == 3.0
+    with mg.no_grad():
+        assert not f(3.0).requires_grad
+    w.data = 1.0
+    assert f(3.0).data == 13.0
+
+
+# Derivatives.
+
+
+def test_derivatives_of_compiled_and_compiled_derivatives() -> None:
+    def f(x: Any) -> Any:
+        return mg.sin(x) ** 2 * x
+
+    compiled = mg.compile(f)
+    assert mg.grad(compiled)(2.0) == mg.grad(f)(2.0)
+    assert mg.compile(mg.grad(mg.grad(f)))(2.0) == mg.grad(mg.grad(f))(2.0)
+    assert mg.compile(mg.grad(compiled))(2.0) == mg.grad(f)(2.0)
+    with pytest.raises(mg.GradientError, match=r"<lambda> is compiled .*compile\(grad\("):
+        mg.grad(mg.grad(mg.compile(lambda x: f(x))))(2.0)
+
+
+def test_jacobians_and_directional_derivatives() -> None:
+    def f(x: Any) -> Any:
+        return [x[0] * mg.exp(x[1]), mg.relu(x[0]), x[1] / x[0], 7.0]
+
+    for transform in (
+        mg.jacobian(f),
+        lambda x: mg.jvp(f, (x,), ([1.0, -2.0],)),
+        lambda x: mg.vjp(f, x)[1]([1.0, 2.0, 3.0, 4.0]),
+        lambda x: mg.hvp(lambda z: mg.sum(f(z)), (x,), ([1.0, -2.0],)),
+    ):
+        compiled = mg.compile(transform)
+        for x in ([0.5, 1.0], [-0.5, 2.0]):
+            assert bits(compiled(x)) == bits(transform(x))
+
+
+def test_nonfinite_results_are_refused_as_in_eager_evaluation() -> None:
+    f = mg.compile(mg.value_and_grad(mg.sqrt))
+    for _ in range(2):
+        with pytest.raises(mg.NonFiniteError, match="the derivative of sqrt"):
+            f(0.0)
+        assert f(4.0) == (2.0, 0.25)
+    with mg.allow_nonfinite():
+        assert f(0.0) == (0.0, math.inf)
+    assert f.cache_info().made <= 2
+
+
+def test_errors_are_those_of_eager_evaluation() -> None:
+    f = mg.compile(mg.log)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"^log\(-1.0\): not defined there; it needs x > 0$"):
+            f(-1.0)
+        assert f(1.0) == 0.0
+
+
+@mg.primitive(lambda y, x: (mg.cos(x),))
+def sine(x: float) -> float:
+    return math.sin(x)
+
+
+def test_primitives_of_ones_own() -> None:
+    f = mg.value_and_grad(mg.grad(lambda x: sine(x) * x))
+    assert bits(mg.compile(f)(0.5)) == bits(f(0.5))
+
+
+# What cannot be compiled.
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda x: Value(x.data), "compile: .data of a traced Value would be frozen"),
+        (lambda x: Value((x * 2.0).data), "compile: .data of a traced Value would be frozen"),
+        (lambda x: setattr(x, "data", 1.0), "compile: the data of a traced Value cannot be set"),
+        (lambda x: float(x), "compile: float() of a traced Value would be frozen"),
+        (lambda x: int(x), "compile: float() of a traced Value would be frozen"),
+        (lambda x: math.sin(x), "compile: float() of a traced Value would be frozen"),
+        (lambda x: f"{x:.2f}", "compile: the text of a traced Value would be frozen"),
+        (lambda x: (x * x).backward(), "compile: backward() in a function that is compiled"),
+        (lambda x: {x}, "compile: <lambda> returned"),
+    ],
+)
+def test_refusals_name_the_remedy(f: Callable[[Any], Any], message: str) -> None:
+    with pytest.raises(mg.CompileError) as caught:
+        mg.compile(f)(1.0)
+    assert str(caught.value).startswith(message)
+    if "returned" not in message:
+        assert f"({__file__}, line " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: mg.compile(3),
+            TypeError,
+            "compile: f must be a function, got 3; pass f itself, not its result",
+        ),
+        (
+            lambda: mg.compile(abs, maxsize=0),
+            ValueError,
+            "compile: maxsize must be a whole number >= 1, got 0",
+        ),
+        (
+            lambda: mg.compile(lambda x: x)({1.0}),
+            mg.CompileError,
+            (
+                "compile: <lambda> got {1.0} for x; pass numbers and Values, nested in lists, "
+                "tuples and dicts, or what is hashable and does not change (an array: its "
+                "tolist())"
+            ),
+        ),
+        (
+            lambda: mg.compile(lambda x: x).source,
+            mg.CompileError,
+            "compile: <lambda> has no source before its first call",
+        ),
+        (lambda: mg.compile(lambda x: x)(), TypeError, None),
+    ],
+)
+def test_misuse(call: Callable[[], Any], error: type[Exception], message: str | None) -> None:
+    with pytest.raises(error) as caught:
+        call()
+    assert message is None or str(caught.value) == message
+
+
+# The function as an object.
+
+
+@mg.compile
+def doubled(x: Any) -> Any:
+    """Return 2 x."""
+    return x * 2.0
+
+
+@mg.compile(maxsize=4)
+def tripled(x: Any) -> Any:
+    return x * 3.0
+
+
+class Line:
+    slope = 2.0
+
+    @mg.compile
+    def at(self, x: Any) -> Any:
+        return x * self.slope
+
+
+def test_names_pickle_and_methods() -> None:
+    assert (doubled.__name__, doubled.__doc__) == ("doubled", "Return 2 x.")
+    assert pickle.loads(pickle.dumps(doubled)) is doubled
+    assert pickle.loads(pickle.dumps(mg.compile(mg.exp)))(0.0) == 1.0
+    assert tripled(2.0) == 6.0
+    assert tripled.cache_info().maxsize == 4
+    assert Line().at(3.0) == 6.0
+    assert isinstance(Line.at, Compiled)
+
+
+def test_threads() -> None:
+    f = mg.compile(mg.value_and_grad(lambda xs: mg.sum([mg.sin(x) for x in xs])))
+    results: dict[int, Any] = {}
+
+    def work(n: int) -> None:
+        for i in range(50):
+            xs = [0.1 * (i + j) for j in range(n)]
+            results[n, i] = f(xs) == mg.value_and_grad(lambda xs: mg.sum([mg.sin(x) for x in xs]))(
+                xs
+            )
+
+    threads = [threading.Thread(target=work, args=(n % 4 + 1,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 200
+    assert all(results.values())
+
+
+def test_interrupted_tracing_leaves_nothing_behind() -> None:
+    def f(x: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        mg.compile(f)(1.0)
+    x = Value(2.0)
+    (x * x).backward()  # not traced any more
+    assert x.grad == 4.0
+
+
+def test_calls_leave_nothing_for_the_garbage_collector() -> None:
+    model = nn.MLP(2, [2, 1])
+    f = mg.compile(lambda x: mg.mse_loss(model(x), [1.0]))
+    f([0.0, 1.0])
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(100):
+            f([0.0, 1.0]).backward()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+# The source.
+
+
+@pytest.fixture
+def code() -> Iterator[Code]:
+    return Code(lambda name: name)  # type: ignore[return-value]
+
+
+def test_what_is_used_once_is_written_in_place(code: Code) -> None:
+    x, y = code.input("x"), code.input("y")
+    z = (x + y) * (x - y) / (x * y) - (x - (y - x))
+    assert code.lines([z], [], set()) == ["t1 = (x + y) * (x - y) / (x * y) - (x - (y - x))"]
+
+
+def test_what_is_used_twice_is_computed_once_and_what_is_not_used_never(code: Code) -> None:
+    x, y = code.input("x"), code.input("y")
+    z = primitives.sin(x * y) + primitives.sin(x * y)
+    primitives.cos(x)
+    assert code.lines([z], [], set()) == ["t1 = sin(x * y)", "t2 = t1 + t1"]
+
+
+def test_numbers_are_folded_where_that_is_exact(code: Code) -> None:
+    x: Any = code.input("x")
+    assert x * 1.0 is x
+    assert 1.0 * x is x
+    assert x / 1.0 is x
+    assert x + 0.0 is not x  # -0 would become 0
+    assert x * 0.0 is not x
+    assert primitives.multiply(3.0, primitives.sin(0.0)) == 0.0
+
+
+def test_long_expressions_are_split(code: Code) -> None:
+    x: Any = code.input("x")
+    y = x
+    for i in range(1000):
+        y = (y + float(i)) * x
+    lines = code.lines([y], [], set())
+    assert 1 < len(lines) < 1000
+    assert max(map(len, lines)) < 250
+    namespace = {"x": 0.5}
+    exec("\n".join(lines), namespace)
+    expected = 0.5
+    for i in range(1000):
+        expected = (expected + float(i)) * 0.5
+    assert namespace[y.text] == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["x + y", "x - y", "x * y", "x / y", "-x", "x if y > 0.0 else 0.0 if x <= y else z"]
+)
+@pytest.mark.parametrize("inner", ["x + y", "x * y", "-x", "x if y > 0.0 else y", "f(x, y)"])
+def test_parentheses_keep_the_meaning(text: str, inner: str) -> None:
+    names = ["x", "y", "z"]
+    code = Code(lambda name: name)
+    inputs = tuple(code.input(name) for name in names)
+    parts = [code.instruction(_template(inner, names), inputs[k:] + inputs[:k]) for k in (0, 1)]
+    whole = code.instruction(_template(text, names), (parts[0], inputs[1], parts[1]))
+    values: dict[str, Any] = {"x": 3.0, "y": -2.0, "z": 5.0, "f": lambda x, y: x - 2.0 * y}
+    turned = values | {"x": values["y"], "y": values["z"], "z": values["x"]}
+    scope = values | {"x": eval(inner, dict(values)), "z": eval(inner, turned)}
+    expected = eval(text, scope)
+    exec("\n".join(code.lines([whole], [], set())), values)
+    assert values[whole.text] == expected
+
+
+def test_the_source_is_a_function_of_numbers() -> None:
+    w = Value(0.5, label="w")
+    f = mg.compile(lambda x: mg.sigmoid(w * x) * mg.gamma(x))
+    y = f(2.0)
+    y.backward()
+    namespace: dict[str, Any] = {}
+    exec(f.source, namespace)
+    value, gradient = namespace["f"](2.0, 0.5)
+    assert (value, gradient) == (y.data, (w.grad,))
+    assert f.source.startswith("from math import exp, gamma\n\n\ndef f(x, w):\n")
+
+
+def test_the_source_tells_where_it_holds() -> None:
+    f = mg.compile(lambda x: mg.softmax([x, 2.0 * x])[0] if x > 1.0 else x)
+    f(2.0)
+    assert "    # traced where x > 1.0\n" in f.source
+    namespace: dict[str, Any] = {}
+    exec(f.source, namespace)
+    assert namespace["f"](2.0) == f(2.0)
+
+
+def test_a_large_graph() -> None:
+    def f(x: Any) -> Any:
+        y = x
+        for _ in range(20_000):
+            y = y * 0.5 + x
+        return y
+
+    assert bits(mg.compile(mg.value_and_grad(f))(0.3)) == bits(mg.value_and_grad(f)(0.3))
