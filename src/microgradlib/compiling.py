@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from microgradlib import primitives
 from microgradlib.errors import CompileError, GradientError
-from microgradlib.primitives import PRIMITIVES, Primitive
+from microgradlib.primitives import PRIMITIVES, Primitive, to_float
 from microgradlib.trees import flatten
 from microgradlib.value import (
     Operand,
@@ -33,7 +33,6 @@ from microgradlib.value import (
     by_serial,
     constant,
     edges,
-    look_at,
     next_serial,
     node,
     recording,
@@ -139,10 +138,11 @@ class Trace:
 
     def record(self, primitive: Primitive, inputs: tuple[Operand, ...]) -> Value:
         """Record a node whatever it depends on, with an edge to all that may need a gradient."""
-        data, needed = look_at(primitive, inputs)
-        active = recording()
-        differentiable = zip(inputs[: len(inputs) - primitive.static], needed, strict=False)
-        prev = tuple([x for x, need in differentiable if need and active])
+        data = [_get_data(x) if isinstance(x, Value) else to_float(primitive, x) for x in inputs]
+        prev: tuple[Any, ...] = ()
+        if recording():
+            differentiable = inputs[: len(inputs) - primitive.static]
+            prev = tuple([x for x in differentiable if isinstance(x, Value) and x.requires_grad])
         return self.node(primitive, inputs, prev, primitive.evaluate(*data), bool(prev))
 
     def number(self, x: Value) -> Value:
@@ -154,11 +154,11 @@ class Trace:
     def leaf(self, x: Value) -> Value:
         """Return a node of its own for x, which needs a gradient."""
         prev = (x,) if x.requires_grad and recording() else ()
-        return self.node(primitives.identity, (x,), prev, x.data, True)
+        return self.node(primitives.identity, (x,), prev, _get_data(x), True)
 
     def detach(self, x: Value) -> Value:
         """Return a node for x that needs no gradient."""
-        return self.node(primitives.identity, (x,), (), x.data, False)
+        return self.node(primitives.identity, (x,), (), _get_data(x), False)
 
     def node(
         self,
@@ -207,8 +207,8 @@ def tracing_with(trace: Trace) -> Iterator[None]:
 # Instructions.
 
 
-class Template(NamedTuple):
-    """A piece of source with gaps for operands: ``{} + {}``.
+class Template:
+    """A piece of source with gaps for operands: ``{} + {}``. Each is made once, and is its own key.
 
     Attributes:
         pieces: the text before, between and after the gaps.
@@ -216,9 +216,15 @@ class Template(NamedTuple):
         binding: how tightly the whole binds.
     """
 
-    pieces: tuple[str, ...]
-    gaps: tuple[tuple[int, int], ...]
-    binding: int
+    __slots__ = ("binding", "gaps", "pieces")
+
+    def __init__(
+        self, pieces: tuple[str, ...], gaps: tuple[tuple[int, int], ...], binding: int
+    ) -> None:
+        """Keep the parts."""
+        self.pieces = pieces
+        self.gaps = gaps
+        self.binding = binding
 
 
 # How tightly expressions bind: those that bind less than their place asks for need parentheses.
@@ -280,13 +286,13 @@ def _template(source: str, names: Sequence[str]) -> Template:
 
 
 @functools.cache
-def _statements(source: str, count: int) -> list[tuple[str, Template, list[str]]]:
-    """Return the source of a row as a list of (name assigned to, template, operands)."""
+def _statements(source: str, count: int) -> list[Template]:
+    """Return the statements of a row's source; operands are its inputs, then earlier results."""
     names = list("xyzw"[:count])
     result = []
     for statement in source.split("; "):
         name, _, expression = statement.rpartition(" = ")
-        result.append((name, _template(expression, names), list(names)))
+        result.append(_template(expression, names))
         names.append(name)
     return result
 
@@ -296,6 +302,12 @@ def _call(function: str, count: int) -> Template:
     """Return the template of a call with any number of operands."""
     between = (", ",) * (count - 1)
     return Template((f"{function}(", *between, ")"), tuple((i, 0) for i in range(count)), _ATOM)
+
+
+@functools.cache
+def _entry(position: int) -> Template:
+    """Return the template of an entry of a list."""
+    return Template(("", f"[{position}]"), ((0, _ATOM),), _ATOM)
 
 
 class Symbol:
@@ -362,35 +374,38 @@ class Code:
 
     def apply(self, row: Primitive, inputs: tuple[Any, ...]) -> Any:
         """Return the number that a row makes of inputs: folded, found, or as a new instruction."""
-        inputs = tuple([x if isinstance(x, Symbol) else float(x) for x in inputs])
-        if not any(isinstance(x, Symbol) for x in inputs):
-            return row.evaluate(*inputs)
-        if row is primitives.identity:
-            return inputs[0]
+        numbers = [x if type(x) is Symbol or type(x) is float else float(x) for x in inputs]
+        if Symbol not in map(type, numbers):
+            return row.evaluate(*numbers)  # type: ignore[arg-type]
         # A factor or divisor of 1 changes nothing.
-        if row is primitives.multiply and 1.0 in inputs:
-            return inputs[inputs[0] == 1.0]
-        if row is primitives.divide and inputs[1] == 1.0:
-            return inputs[0]
-        if row.source == "inline":
-            return row.forward(*inputs)
-        if row.source == "entry":
-            return self._entry(row, inputs)
-        if not row.source:
-            return self.instruction(_call(self.function(row), len(inputs)), inputs)
-        named = dict(zip("xyzw", inputs, strict=False))
-        for name, template, names in _statements(row.source, len(inputs)):
-            named[name] = self.instruction(template, tuple([named[n] for n in names]))
-        return named[name]
+        if row is primitives.multiply:
+            x, y = numbers
+            if type(y) is float and y == 1.0:
+                return x
+            if type(x) is float and x == 1.0:
+                return y
+        elif row is primitives.identity or (row is primitives.divide and numbers[1] == 1.0):
+            return numbers[0]
+        source = row.source
+        if not source:
+            return self.instruction(_call(self.function(row), len(numbers)), numbers)
+        if source == "inline":
+            return row.forward(*numbers)
+        if source == "entry":
+            return self._entry(row, numbers)
+        *first, last = _statements(source, len(numbers))
+        for template in first:
+            numbers.append(self.instruction(template, numbers))
+        return self.instruction(last, numbers)
 
-    def _entry(self, row: Primitive, inputs: tuple[Any, ...]) -> Any:
+    def _entry(self, row: Primitive, inputs: list[Any]) -> Any:
         """Return the entry of the first input, from one call for all of them."""
-        ordered = tuple(sorted(inputs, key=lambda x: x.serial if isinstance(x, Symbol) else -1))
+        ordered = sorted(inputs, key=lambda x: x.serial if isinstance(x, Symbol) else -inf)
         position = next(i for i, x in enumerate(ordered) if x is inputs[0])
         name = f"{row.name}_entries"
         self.functions[name] = row.entries
         entries = self.instruction(_call(name, len(ordered)), ordered)
-        return self.instruction(Template(("", f"[{position}]"), ((0, _ATOM),), _ATOM), (entries,))
+        return self.instruction(_entry(position), [entries])
 
     def function(self, row: Primitive) -> str:
         """Return the name by which the source calls the forward function of a row."""
@@ -400,9 +415,10 @@ class Code:
             self.names[row.forward], self.functions[name] = name, row.forward
         return name
 
-    def instruction(self, template: Template, operands: tuple[Any, ...], hint: str = "t") -> Symbol:
+    def instruction(self, template: Template, numbers: Sequence[Any], hint: str = "t") -> Symbol:
         """Return the instruction, a new one if there is none like it."""
-        key = (template, *[x if isinstance(x, Symbol) else x.hex() for x in operands])
+        operands = tuple([numbers[i] for i, _ in template.gaps])
+        key = (template, *[x if type(x) is Symbol else x.hex() for x in operands])
         found = self.known.get(key)
         if found is None:
             self.known[key] = found = Symbol(self, template, operands, hint)
@@ -429,9 +445,8 @@ class Code:
                 root.uses += 2  # not to be inlined
         for symbol in reversed(self.instructions):
             if symbol.uses:
-                for i, _ in symbol.template.gaps:
-                    operand = symbol.operands[i]
-                    if isinstance(operand, Symbol):
+                for operand in symbol.operands:
+                    if type(operand) is Symbol:
                         operand.uses += 1
         names: dict[str, int] = {}
         result = [check.line() for serial in sorted(due) if serial < 0 for check in due[serial]]
@@ -471,17 +486,17 @@ _LONGEST = 100  # characters of an expression that is written in the place where
 
 
 def _fill(template: Template, operands: tuple[Any, ...]) -> str:
+    """Return the template with each gap filled by its operand."""
     pieces = template.pieces
     parts = [pieces[0]]
-    for (i, asked), piece in zip(template.gaps, pieces[1:], strict=True):
-        operand = operands[i]
+    for (_, asked), operand, piece in zip(template.gaps, operands, pieces[1:]):  # noqa: B905 (hot)
         text, binding = _text(operand)
-        parts += ["(", text, ")", piece] if binding < asked else [text, piece]
+        parts += ("(", text, ")", piece) if binding < asked else (text, piece)
     return "".join(parts)
 
 
 def _text(operand: Any) -> tuple[str, int]:
-    if isinstance(operand, Symbol):
+    if type(operand) is Symbol:
         return operand.text, operand.binding
     negative = copysign(1.0, operand) < 0.0
     return repr(operand), _NEGATION if negative else _ATOM
@@ -642,16 +657,18 @@ class _Writer:
         """Return the adjoints of the inputs of the trace: those of y's graph, in symbols."""
         order, _ = sweep((y,), [x.traced for x in self.arguments])
         adjoints: dict[Value, Any] = {y: 1.0}
+        symbols = self.symbols
         for made in reversed(order):
             if made in adjoints and made._serial > self.trace.start:
                 adjoint = adjoints[made]
                 row: Any = made._op
-                partials = row.partials(self.symbols[made], *map(self.symbol, made._inputs))
+                inputs = [symbols[x] if isinstance(x, Value) else float(x) for x in made._inputs]
+                partials = row.partials(symbols[made], *inputs)
                 for x, i in zip(made._prev, edges(made), strict=True):
                     partial = partials[i]
                     term = primitives.gate(partial, adjoint) if row.selects else adjoint * partial
                     adjoints[x] = total = adjoints[x] + term if x in adjoints else term
-                    if isinstance(total, Symbol) and total.hint == "t":
+                    if type(total) is Symbol and total.hint == "t":
                         total.hint = "d"
         return adjoints
 

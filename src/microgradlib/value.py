@@ -683,6 +683,8 @@ def edges(node: Value, partials: Sequence[float] = ()) -> list[int]:
     """
     primitive: Any = node._op
     kept: list[int] = []
+    if len(node._prev) == len(node._inputs):
+        return list(range(len(node._prev)))
     for i, x in enumerate(node._inputs[: len(node._inputs) - primitive.static]):
         selected = not (primitive.selects and partials) or partials[i] != 0.0
         if len(kept) < len(node._prev) and x is node._prev[len(kept)] and selected:
