@@ -10,6 +10,7 @@ import ast
 import builtins
 import dataclasses
 import functools
+import gc
 import inspect
 import keyword
 import math
@@ -216,7 +217,7 @@ class Template:
         binding: how tightly the whole binds.
     """
 
-    __slots__ = ("binding", "gaps", "pieces")
+    __slots__ = ("binding", "gaps", "pieces", "plain")
 
     def __init__(
         self, pieces: tuple[str, ...], gaps: tuple[tuple[int, int], ...], binding: int
@@ -225,6 +226,7 @@ class Template:
         self.pieces = pieces
         self.gaps = gaps
         self.binding = binding
+        self.plain = [i for i, _ in gaps] == list(range(len(gaps)))  # one gap for each operand
 
 
 # How tightly expressions bind: those that bind less than their place asks for need parentheses.
@@ -417,8 +419,11 @@ class Code:
 
     def instruction(self, template: Template, numbers: Sequence[Any], hint: str = "t") -> Symbol:
         """Return the instruction, a new one if there is none like it."""
-        operands = tuple([numbers[i] for i, _ in template.gaps])
-        key = (template, *[x if type(x) is Symbol else x.hex() for x in operands])
+        whole = template.plain and len(numbers) == len(template.gaps)
+        operands = tuple(numbers if whole else [numbers[i] for i, _ in template.gaps])
+        key: tuple[Any, ...] = (template, *operands)
+        if 0.0 in operands:  # which equals -0.0
+            key += tuple([x.hex() for x in operands if type(x) is float])
         found = self.known.get(key)
         if found is None:
             self.known[key] = found = Symbol(self, template, operands, hint)
@@ -948,7 +953,7 @@ class Compiled:
         writer = _Writer(self.__name__, self._f)
         new_args, new_kwargs = writer.take(args, kwargs)
         try:
-            with tracing_with(writer.trace):
+            with tracing_with(writer.trace), _collector_off():
                 result = self._f(*new_args, **new_kwargs)
                 trace, source = writer.write(result)
         except (ValueError, ArithmeticError):
@@ -969,6 +974,18 @@ class Compiled:
             return trace(*args, *kwargs.values())
         except _MISFITS:
             return self._f(*args, **kwargs)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Switch the cyclic garbage collector off: it would walk all that is made, again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _nothing(*args: Any) -> Any:
