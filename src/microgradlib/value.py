@@ -156,15 +156,15 @@ class Value:
             raise tracing().error(
                 "backward() writes .grad once, while it is traced; compile grad(f)"
             )
-        order, adjoints = sweep((self,))
-        adjoints[self] = 1.0
-        gradients: dict[Value, Any] = adjoints
+        gradients: dict[Value, Any]
         if create_graph:
+            order, adjoints = sweep((self,))
             found = pull_values(order, {self: 1.0}, adjoints)
             gradients = {x: as_value(found.get(x, 0.0)) for x in adjoints}
             adjoints = {x: gradient.data for x, gradient in gradients.items()}
         else:
-            pull(order, adjoints)
+            order, adjoints = _pull_from(self)
+            gradients = adjoints
         # A finite sum means that every term is finite; the rare other case is looked at closely.
         if not isfinite(sum(adjoints.values(), self.data)):
             leaves = [x for x in adjoints if not x._op and x.requires_grad]
@@ -628,6 +628,7 @@ def sweep(
 
 
 by_serial = attrgetter("_serial")
+_operation = attrgetter("_op")
 
 
 def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
@@ -636,6 +637,19 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
         adjoint = adjoints[node]
         for x, partial in zip(node._prev, node._partials):  # noqa: B905 (this loop is hot)
             adjoints[x] += adjoint * partial
+
+
+def _pull_from(root: Value) -> tuple[list[Value], dict[Value, float]]:
+    """Return the computed nodes, inputs first, and the adjoints of all nodes."""
+    # A node on distinct leaves, which is what a compiled function returns, holds its gradient.
+    adjoints = dict(zip(root._prev, root._partials, strict=True))
+    if 0 < len(adjoints) == len(root._prev) and not any(map(_operation, adjoints)):
+        adjoints[root] = 1.0
+        return [root], adjoints
+    order, adjoints = sweep((root,))
+    adjoints[root] = 1.0
+    pull(order, adjoints)
+    return order, adjoints
 
 
 def pull_values(
