@@ -614,15 +614,16 @@ def sweep(
     oldest = min([x._serial for x in adjoints]) if adjoints else 0
     order: list[Value] = []
     stack: list[Iterable[Value]] = [roots]
+    pop, push, add = stack.pop, stack.append, order.append
     while stack:
-        for x in stack.pop():
+        for x in pop():
             if not x._op:
                 adjoints[x] = 0.0
             elif x not in adjoints:
                 adjoints[x] = 0.0
                 if x._serial >= oldest:
-                    order.append(x)
-                    stack.append(x._prev)
+                    add(x)
+                    push(x._prev)
     order.sort(key=by_serial)
     return order, adjoints
 
@@ -642,10 +643,11 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
 def _pull_from(root: Value) -> tuple[list[Value], dict[Value, float]]:
     """Return the computed nodes, inputs first, and the adjoints of all nodes."""
     # A node on distinct leaves, which is what a compiled function returns, holds its gradient.
-    adjoints = dict(zip(root._prev, root._partials, strict=True))
-    if 0 < len(adjoints) == len(root._prev) and not any(map(_operation, adjoints)):
-        adjoints[root] = 1.0
-        return [root], adjoints
+    if root._op and not any(map(_operation, root._prev)):
+        adjoints = dict(zip(root._prev, root._partials, strict=True))
+        if len(adjoints) == len(root._prev):
+            adjoints[root] = 1.0
+            return [root], adjoints
     order, adjoints = sweep((root,))
     adjoints[root] = 1.0
     pull(order, adjoints)
