@@ -2,7 +2,7 @@
 
 import pytest
 
-collect_ignore = ["truths/generate.py"]  # a script, which needs mpmath
+collect_ignore = ["truths/generate.py"]  # a script
 SKIPS: list[str] = []
 
 

@@ -1,23 +1,50 @@
-"""The strategies: what they draw, and random expressions against three judges."""
+"""The strategies: what they draw, and random expressions against differences, mpmath and torch."""
 
 import math
+import random
 import subprocess
 import sys
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, find, given, reject, settings
 from hypothesis import strategies as st
+from truths.judge import NearKinkError, judge
 
 import microgradlib as mg
 from microgradlib import Value
 from microgradlib.primitives import PRIMITIVES
-from microgradlib.testing import TEMPLATES, Expression, expressions, floats, values
+from microgradlib.testing import SHAPES, TEMPLATES, Expression, expressions, floats, values
+from microgradlib.value import topological_order
 
-GRAPHS = 1000
-many = settings(max_examples=GRAPHS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-point = st.integers(-3000, 3000).map(lambda n: n / 1000)
+Graph = tuple[Expression, tuple[float, ...]]
+THOUSANDTHS = st.integers(-3000, 3000).map(lambda n: n / 1000)
+
+
+def graphs(shape: str) -> st.SearchStrategy[Graph]:
+    """Return a strategy for an expression of a shape and a point: small ones, or large ones."""
+    inputs = 3 if shape == "wide" else 2
+    small = shape == "free"
+    f = expressions(inputs, 12 if small else 200, min_steps=1 if small else 50, shape=shape)
+    # Numbers such as 0 and 1 land on kinks, which large expressions have too many of.
+    x = THOUSANDTHS if small else st.integers(0, 2**32).map(anywhere)
+    return st.tuples(f, st.tuples(*[x] * inputs))
+
+
+every_shape = pytest.mark.parametrize("shape", SHAPES)
+
+
+def anywhere(seed: int) -> float:
+    return random.Random(seed).uniform(-3.0, 3.0)
+
+
+def many(shape: str) -> settings:
+    return settings(
+        max_examples=1000 if shape == "free" else 50,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 @pytest.mark.parametrize("name", [row.name for row in PRIMITIVES.values() if not row.helper])
@@ -67,11 +94,13 @@ def test_the_core_does_not_import_hypothesis() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_expressions_cover_the_public_functions() -> None:
-    text = "\n".join(TEMPLATES)
-    for row in PRIMITIVES.values():
-        if not row.helper and row.name in mg.__all__:
-            assert f"mg.{row.name}(" in text, row.name
+def test_expressions_cover_the_table() -> None:
+    reached = set()
+    for template in TEMPLATES:
+        for b in ("x1", "(-1.25)"):
+            y = Expression(2, (template.format(a="x0", b=b),))(Value(0.75), Value(0.5))
+            reached |= {node._op.name for node in topological_order(y) if node._op}
+    assert reached == {row.name for row in PRIMITIVES.values() if not row.helper}
 
 
 def test_an_expression_prints_as_the_python_it_is() -> None:
@@ -86,37 +115,102 @@ def test_expressions_shrink() -> None:
     assert f.steps == ("mg.exp(mg.tanh(x1))",)
 
 
-@many
-@given(expressions(inputs=2), point, point)
-def test_gradients_against_differences(f: Expression, x: float, y: float) -> None:
-    report = mg.gradcheck(f, (x, y), raise_exception=False)
-    # Rounding can hide a slope (unclear), but no gradient may be wrong.
-    assert not [entry for entry in report if entry.verdict == "wrong"], f"{f}\n{report}"
+@every_shape
+def test_shapes(shape: str) -> None:
+    @many(shape)
+    @given(graphs(shape))
+    def check(graph: Graph) -> None:
+        f, point = graph
+        *order, root = topological_order(f(*map(Value, point)))
+        steps = len(f.steps)
+        if shape == "deep":
+            depth = {}
+            for node in order:
+                depth[node] = 1 + max((depth.get(x, 0) for x in node._prev), default=0)
+            assert max(depth.values()) >= steps
+        if shape == "shared":
+            assert any(f"t{i}" in f.steps[-1] for i in range(steps - 4, steps - 1))
+        if shape == "wide":
+            assert len(root._inputs) == steps - 1
+        if shape != "free":
+            assert 50 <= steps <= 201
+
+    check()
 
 
-@many
-@given(expressions(inputs=2), point, point)
-def test_floats_and_values_give_the_same_bits(f: Expression, x: float, y: float) -> None:
-    on_values = f(Value(x), Value(y))
-    assert (on_values.data if isinstance(on_values, Value) else on_values) == f(x, y)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"shape": "round"}, "no shape 'round'; choose from free, deep, shared, wide$"),
+        ({"inputs": 0}, "got inputs=0, min_steps=1 and max_steps=12$"),
+        ({"min_steps": 0}, "got inputs=2, min_steps=0"),
+        ({"min_steps": 13}, "got inputs=2, min_steps=13 and max_steps=12$"),
+    ],
+)
+def test_arguments_of_expressions(arguments: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^expressions: .*{message}"):
+        expressions(**arguments)
 
 
-@many
-@given(expressions(inputs=2), point, point, st.floats(-3.0, 3.0), st.floats(-3.0, 3.0))
-def test_backward_is_linear(f: Expression, x: float, y: float, a: float, b: float) -> None:
-    def gradient(g: Any) -> list[float]:
-        xs = Value(x), Value(y)
-        with mg.allow_nonfinite():
-            (g(*xs) + xs[0] * 0.0).backward()
-        return [v.grad for v in xs]
+@every_shape
+def test_gradients_against_differences(shape: str) -> None:
+    @many(shape)
+    @given(graphs(shape))
+    def check(graph: Graph) -> None:
+        f, point = graph
+        report = mg.gradcheck(f, point, raise_exception=False)
+        # Rounding can hide a slope (unclear), but no gradient may be wrong.
+        assert not [entry for entry in report if entry.verdict == "wrong"], f"{f}\n{report}"
 
-    def combined(u: Value, v: Value) -> Any:
-        return a * f(u, v) + b * mg.sin(u * v)
+    check()
 
-    for got, p, q in zip(
-        gradient(combined), gradient(f), gradient(lambda u, v: mg.sin(u * v)), strict=True
-    ):
-        assert got == pytest.approx(a * p + b * q, rel=1e-9, abs=1e-9 * (1.0 + abs(p)))
+
+@every_shape
+def test_floats_and_values_give_the_same_bits(shape: str) -> None:
+    @many(shape)
+    @given(graphs(shape))
+    def check(graph: Graph) -> None:
+        f, point = graph
+        assert f(*map(Value, point)).data == f(*point)
+
+    check()
+
+
+def gradient(f: Expression, point: tuple[float, ...]) -> tuple[float, list[float]]:
+    xs = list(map(Value, point))
+    y = f(*xs)
+    with mg.allow_nonfinite():
+        y.backward()
+    return y.data, [x.grad for x in xs]
+
+
+@every_shape
+def test_gradients_against_mpmath(shape: str) -> None:
+    """To the last digits that the condition of the expression leaves."""
+    relative_bounds = []
+
+    @many(shape)
+    @given(graphs(shape))
+    def check(graph: Graph) -> None:
+        f, point = graph
+        try:
+            value_truth, truths = judge(f, point)
+        except NearKinkError:
+            reject()  # and another one is drawn
+        value, grads = gradient(f, point)
+        assert value_truth.admits(value), f"{f}\n{value} instead of {value_truth}"
+        for grad, truth in zip(grads, truths, strict=True):
+            assert truth.admits(grad), f"{f}\n{grad} instead of {truth}"
+            if truth.value:
+                relative_bounds.append(float(truth.bound / abs(truth.value)))
+
+    check()
+    relative_bounds.sort()
+    print(f"{len(relative_bounds)} derivatives other than 0")
+    for share in (0.5, 0.9):
+        print(f"{share:.0%} within {relative_bounds[int(share * len(relative_bounds))]:.1e}")
+    assert len(relative_bounds) >= (500 if shape == "free" else 15)
+    assert relative_bounds[len(relative_bounds) // 2] < 1e-11
 
 
 def torch_namespace(torch: Any) -> SimpleNamespace:
@@ -133,6 +227,9 @@ def torch_namespace(torch: Any) -> SimpleNamespace:
 
     def hypot(*xs: Any) -> Any:
         return torch.sqrt(sum(tensor(x) ** 2 for x in xs))
+
+    def bce(p: Any, t: Any) -> Any:
+        return -t * torch.log(p) - (1.0 - t) * torch.log1p(-p)
 
     nn = torch.nn.functional
     names = "sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh exp exp2 expm1 log log2"
@@ -158,32 +255,38 @@ def torch_namespace(torch: Any) -> SimpleNamespace:
         softmax=stacked(lambda xs: torch.softmax(xs, 0)),
         log_softmax=stacked(lambda xs: torch.log_softmax(xs, 0)),
         mse_loss=lambda xs, ys: (tensor(xs[0]) - tensor(ys[0])) ** 2,
+        cross_entropy=lambda xs, i: -torch.log_softmax(torch.stack([*map(tensor, xs)]), 0)[i],
+        binary_cross_entropy=lift(bce),
+        binary_cross_entropy_with_logits=lift(lambda z, t: nn.softplus(z) - t * z),
+        math=SimpleNamespace(
+            copysign=lift(torch.copysign),
+            fmod=lift(torch.fmod),
+            remainder=lift(lambda x, y: x - y * torch.round(x / y).detach()),
+        ),
     )
 
 
 @pytest.mark.torch
-def test_gradients_against_torch() -> None:
+@every_shape
+def test_gradients_against_torch(shape: str) -> None:
     torch = pytest.importorskip("torch")
     namespace = torch_namespace(torch)
 
-    @many
-    @given(expressions(inputs=2), point, point)
-    def check(f: Expression, x: float, y: float) -> None:
-        us = Value(x), Value(y)
-        with mg.allow_nonfinite():
-            (f(*us) + us[0] * 0.0).backward()
-        ts = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (x, y)]
-        out = f.evaluate(namespace, *ts) + ts[0] * 0.0
-        out.backward()
-        for u, t in zip(us, ts, strict=True):
-            theirs = 0.0 if t.grad is None else t.grad.item()
-            if not disputed(f, x, y):
-                assert u.grad == pytest.approx(theirs, rel=1e-7, abs=1e-7), f"{f}"
+    @many(shape)
+    @given(graphs(shape))
+    def check(graph: Graph) -> None:
+        f, point = graph
+        _, ours = gradient(f, point)
+        ts = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in point]
+        (f.evaluate(namespace, *ts) + ts[0] * 0.0).backward()
+        theirs = [0.0 if t.grad is None else t.grad.item() for t in ts]
+        if ours != pytest.approx(theirs, rel=1e-7, abs=1e-7):
+            assert disputed(f, point), f"{f}\n{ours}\n{theirs}"
 
     check()
 
 
-def disputed(f: Expression, x: float, y: float) -> bool:
+def disputed(f: Expression, point: tuple[float, ...]) -> bool:
     """Whether f has a kink or a steep tangent close by, where conventions differ."""
-    report = mg.gradcheck(f, (x, y), raise_exception=False)
+    report = mg.gradcheck(f, point, raise_exception=False)
     return any(entry.verdict != "ok" for entry in report)

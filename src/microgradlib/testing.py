@@ -12,12 +12,15 @@ Once Hypothesis and this library are both installed, ``st.from_type(mg.Value)`` 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
+from types import CodeType
 from typing import Any
 
 from hypothesis import strategies as st
 
 import microgradlib
+import microgradlib.math  # so that expressions can say mg.math
 from microgradlib.primitives import PRIMITIVES, REAL, Interval, Primitive
 from microgradlib.value import Value
 
@@ -93,8 +96,12 @@ class Expression:
     def evaluate(self, mg: Any, *xs: Any) -> Any:
         """Return f(*xs) with the functions of another namespace, such as one made of torch's."""
         names: dict[str, Any] = {"mg": mg}
-        exec(str(self), names)  # what this module wrote itself
+        exec(self._code, names)  # what this module wrote itself
         return names["f"](*xs)
+
+    @cached_property
+    def _code(self) -> CodeType:
+        return compile(str(self), "<expression>", "exec")
 
     def __str__(self) -> str:
         """Return the source."""
@@ -105,30 +112,67 @@ class Expression:
     __repr__ = __str__
 
 
-@st.composite
-def expressions(draw: st.DrawFn, inputs: int = 2, max_steps: int = 12) -> Expression:
+SHAPES = ("free", "deep", "shared", "wide")
+
+
+def expressions(
+    inputs: int = 2, max_steps: int = 12, *, min_steps: int = 1, shape: str = "free"
+) -> st.SearchStrategy[Expression]:
     """Draw a differentiable function of ``inputs`` numbers, defined and moderate on all of [-3, 3].
 
     Every step is an operation on inputs, earlier steps (several times, perhaps) and constants;
     together they cover the primitives. Fewer steps, and earlier operands, are simpler.
 
     >>> expressions(inputs=1).validate()
+    >>> expressions(max_steps=200, min_steps=100, shape="deep").validate()
 
     Args:
-        draw: given by Hypothesis.
         inputs: the number of arguments, at least 1.
         max_steps: the largest number of operations, at least 1.
+        min_steps: the smallest number of operations, at least 1.
+        shape: what a step operates on. "free": any inputs and earlier steps. "deep": the step
+            before, with which the result is averaged, so that paths with a gradient are as long as
+            the function. "shared": the three latest, so that the number of paths grows
+            exponentially. "wide": inputs only, and the function is the sum of all steps, so that
+            every input has many users and the sum many inputs.
+
+    Raises:
+        ValueError: if there is no such shape, or ``inputs`` or a number of steps is out of range.
     """
-    count = draw(st.integers(1, max_steps))
+    if shape not in SHAPES:
+        raise ValueError(f"expressions: no shape {shape!r}; choose from {', '.join(SHAPES)}")
+    if inputs < 1 or not 1 <= min_steps <= max_steps:
+        raise ValueError(
+            "expressions: needs inputs >= 1 and 1 <= min_steps <= max_steps, got "
+            f"inputs={inputs}, min_steps={min_steps} and max_steps={max_steps}"
+        )
+    return _expressions(inputs, min_steps, max_steps, shape)
+
+
+@st.composite
+def _expressions(
+    draw: st.DrawFn, inputs: int, min_steps: int, max_steps: int, shape: str
+) -> Expression:
     steps: list[str] = []
     names = [f"x{i}" for i in range(inputs)]
-    for i in range(count):
-        template = draw(st.sampled_from(TEMPLATES))
+    growth = dict.fromkeys(names, 0)  # how many steps may have enlarged a number
+    for i in range(draw(st.integers(min_steps, max_steps))):
         # Later names first: so steps build on each other instead of being left unused.
-        operand = st.sampled_from(names[::-1]) | CONSTANTS
-        first = draw(st.sampled_from(names[::-1]))
-        steps.append(template.format(a=first, b=draw(operand) if "{b}" in template else ""))
-        names.append(f"t{i}")
+        near = {"shared": names[-3:], "wide": names[:inputs]}.get(shape, names)[::-1]
+        a = names[-1] if shape == "deep" else draw(st.sampled_from(near))
+        template = draw(st.sampled_from(TEMPLATES))
+        b = draw(st.sampled_from(near) | CONSTANTS) if "{b}" in template else ""
+        step = template.format(a=a, b=b)
+        if shape == "deep":
+            step = f"0.5 * ({a} + {step})"
+        t = f"t{i}"
+        growth[t] = 1 + max(growth[a], growth.get(b, 0))
+        if growth[t] > 12:  # still moderate, and brought down before it is not
+            step, growth[t] = f"mg.asinh({step})", 0
+        steps.append(step)
+        names.append(t)
+    if shape == "wide":
+        steps.append(f"mg.sum([{', '.join(names[inputs:])}])")
     return Expression(inputs, tuple(steps))
 
 
@@ -192,4 +236,12 @@ TEMPLATES = [
     "mg.softmax([{a}, {b}, 0.5])[1]",
     "mg.log_softmax([{a}, {b}])[0]",
     "mg.mse_loss([{a}], [mg.sin({b})]) / (1.0 + abs({a}))",
+    "mg.cross_entropy([{a}, {b}, 0.5], 1)",
+    "mg.binary_cross_entropy(mg.sigmoid(mg.tanh({a})), 0.5 + 0.4 * mg.tanh({b}))",
+    "mg.binary_cross_entropy_with_logits({a}, 0.5 + 0.4 * mg.tanh({b}))",
+    "mg.math.copysign({a}, -1.0)",
+    # Between their jumps: a quotient of 1.75 ... 2.05 by 0.7 ... 0.8, of 1.55 ... 1.65 in the last.
+    "(1.9 + 0.15 * mg.tanh({a})) % (0.75 + 0.05 * mg.tanh({b}))",
+    "mg.math.fmod(-1.9 - 0.15 * mg.tanh({a}), 0.75 + 0.05 * mg.tanh({b}))",
+    "mg.math.remainder(1.6 + 0.05 * mg.tanh({a}), 0.75 + 0.05 * mg.tanh({b}))",
 ]

@@ -3,7 +3,7 @@
 For every row of the table that users reach, at random points of its domain and at hard points, the
 value and each partial are computed to 60 digits and more and written to ``truths.json`` as pairs
 (high, low) of floats, whose sum is the truth to about 32 digits. Floats are stored as hexadecimal
-strings. The tests read the file and need no mpmath.
+strings. Tests read the file; only those on random expressions call mpmath themselves.
 """
 
 import json
