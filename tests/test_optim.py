@@ -255,17 +255,16 @@ class TestAllOrNothing:
         assert params[0].data > 0.0
 
 
-@pytest.mark.parametrize("kind", [SGD, Adam, AdamW])
-def test_a_frozen_parameter_stays(kind: type[Any]) -> None:
-    params = [Value(1.0), Value(2.0)]
-    optimizer = kind(params, lr=0.1, weight_decay=0.5, **({"momentum": 0.9} if kind is SGD else {}))
+@every_case
+def test_a_frozen_parameter_stays(kind: type[Any], options: Options) -> None:
+    optimizer = kind([Value(1.0), Value(2.0)], **options)
+    params = optimizer.params
     for _ in range(3):
         params[0].grad = params[1].grad = 1.0
         optimizer.step()
-        params[1].requires_grad = False  # after the first step there is momentum
+        params[1].requires_grad = False  # after the first step there may be momentum
         kept = params[1].data
-        params[1].grad = 0.0
-        optimizer.step()
+        optimizer.step()  # the gradient is still there
         assert params[1].data == kept
         params[1].requires_grad = True
     assert params[0].data < 1.0
