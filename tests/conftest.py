@@ -2,7 +2,7 @@
 
 import pytest
 
-collect_ignore = ["truths/generate.py"]  # a script
+collect_ignore = ["truths/generate.py", "breaks.py", "repeat.py"]  # scripts
 SKIPS: list[str] = []
 
 
