@@ -278,3 +278,7 @@ def test_subclasses_of_value_compute() -> None:
     y = 1.0 + x * x * Value(3.0)
     y.backward()
     assert (y.data, x.grad) == (13.0, 12.0)
+    for f in OPERATORS.values():
+        a, b = Named(2.0), Named(3.0)
+        f(a, b).backward()
+        assert [a.grad, b.grad] == gradients(f, 2.0, 3.0)
