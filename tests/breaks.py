@@ -1,8 +1,8 @@
 """Break every module of the library on purpose: ``python tests/breaks.py``.
 
-For each module there is one small mistake and the tests that have to notice it. Each mistake is made
-in a copy of the tree. The script fails if one goes unnoticed, if a text to replace is gone, or if a
-module has no mistake here.
+For each module there is one small mistake and the tests that have to notice it. Each mistake is
+made in a copy of the tree. The script fails if one goes unnoticed, if a text to replace is gone, or
+if a module has no mistake here.
 """
 
 import os
