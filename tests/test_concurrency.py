@@ -265,6 +265,8 @@ def interrupted(at: int) -> Iterator[list[int]]:
     count = [0]
 
     def trace(frame: Any, event: str, arg: object) -> Any:
+        if frame.f_code.co_name == "__del__":
+            return None  # what is raised there is lost: see value.py on CPython 3.13
         frame.f_trace_opcodes = True
         if event == "opcode" and "microgradlib" in frame.f_code.co_filename:
             count[0] += 1
@@ -273,6 +275,7 @@ def interrupted(at: int) -> Iterator[list[int]]:
         return trace
 
     old = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # CPython 3.12 looks for one when tracing starts
     sys.settrace(trace)
     try:
         yield count
