@@ -339,6 +339,12 @@ FUNCTIONS: list[Row] = [
 ]
 
 MODELS: list[Row] = [
+    (
+        lambda: layer(5.0),
+        TypeError,
+        "Layer: expected a list of numbers or Values, got 5.0",
+    ),
+    (lambda: layer([1.0]), ShapeError, "Layer: expected 2 inputs, got 1: (1.0,)"),
     (lambda: Neuron(0), ValueError, "Neuron: nin must be at least 1, got 0"),
     (lambda: Neuron(2.0), TypeError, "Neuron: nin must be an int, got 2.0"),
     (lambda: Layer(2, "1"), TypeError, "Layer: nout must be an int, got '1'"),

@@ -195,6 +195,7 @@ CASES: list[tuple[Function, tuple[float, ...], float, tuple[float, ...]]] = [
     (logsumexp, (1e308, 1e308), 1e308, (0.5, 0.5)),
     (logsumexp, (-inf, 7.0), 7.0, (0.0, 1.0)),
     (logsumexp, (-1e308,), -1e308, (1.0,)),
+    (logsumexp, (-1e-300, -1000.0), -1e-300, (1.0, 0.0)),
     # IEEE arithmetic.
     (lambda x, y: x + y, (1e308, 1e308), inf, (1.0, 1.0)),
     (lambda x, y: x * y, (1e308, 10.0), inf, (10.0, 1e308)),
@@ -258,6 +259,9 @@ RAISES: list[tuple[Function, tuple[float, ...], type[Exception]]] = [
     (power, (-8.0, 1 / 3), ValueError),
     (lambda x: x ** (1 / 3), (-8.0,), ValueError),
     (power, (10.0, 400.0), OverflowError),
+    (softmax, (-inf, -inf), ValueError),
+    (softmax, (inf, inf), ValueError),
+    (log_softmax, (-inf, -inf), ValueError),
     (mg.log, (0.0,), ValueError),
     (mg.log, (-1.0,), ValueError),
     (mg.log2, (0.0,), ValueError),

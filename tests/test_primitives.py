@@ -1,6 +1,8 @@
 """Every row of the table against stored truths, and the three readings of its rule."""
 
+import copy
 import json
+import pickle
 import random
 from math import isinf, isnan, lgamma, nan
 from pathlib import Path
@@ -168,6 +170,16 @@ def test_names_and_symbols() -> None:
     assert str(primitives.tanh) == "tanh"
     assert primitives.add.show(1.0, 2.0) == "1.0 + 2.0"
     assert primitives.tanh.show(1.0) == "tanh(1.0)"
+
+
+def test_a_row_is_one_of_a_kind() -> None:
+    for row in ROWS:
+        assert copy.copy(row) is copy.deepcopy(row) is pickle.loads(pickle.dumps(row)) is row
+
+
+def test_clip_checks_its_edges() -> None:
+    with pytest.raises(ValueError, match=r"^clip\(1\.0, 3\.0, 2\.0\): not defined there"):
+        primitives.clip(1.0, 3.0, 2.0)
 
 
 def test_value_follows_math_where_math_is_not_exact() -> None:

@@ -131,10 +131,10 @@ def expressions(
         max_steps: the largest number of operations, at least 1.
         min_steps: the smallest number of operations, at least 1.
         shape: what a step operates on. "free": any inputs and earlier steps. "deep": the step
-            before, with which the result is averaged, so that paths with a gradient are as long as
-            the function. "shared": the three latest, so that the number of paths grows
-            exponentially. "wide": inputs only, and the function is the sum of all steps, so that
-            every input has many users and the sum many inputs.
+            before, so that paths are as long as the function. "shared": the three latest, so that
+            the number of paths grows exponentially. In both, half of the result is added to
+            the operand, which keeps gradients from dying out. "wide": inputs only, and the function
+            is the sum of all steps, so that every input has many users and the sum many inputs.
 
     Raises:
         ValueError: if there is no such shape, or ``inputs`` or a number of steps is out of range.
@@ -163,8 +163,8 @@ def _expressions(
         template = draw(st.sampled_from(TEMPLATES))
         b = draw(st.sampled_from(near) | CONSTANTS) if "{b}" in template else ""
         step = template.format(a=a, b=b)
-        if shape == "deep":
-            step = f"0.5 * ({a} + {step})"
+        if shape in ("deep", "shared"):
+            step = f"{a} + 0.5 * ({step})"
         t = f"t{i}"
         growth[t] = 1 + max(growth[a], growth.get(b, 0))
         if growth[t] > 12:  # still moderate, and brought down before it is not
