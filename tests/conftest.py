@@ -1,6 +1,11 @@
 """Options of the test run."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine must not fail a test.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 collect_ignore = ["truths/generate.py", "breaks.py", "repeat.py"]  # scripts
 SKIPS: list[str] = []

@@ -25,7 +25,7 @@ from microgradlib.value import topological_order
 UNIT = 2.0**-52
 point = st.floats(-3.0, 3.0)
 factor = st.floats(-3.0, 3.0)
-some = settings(max_examples=200, deadline=None)
+some = settings(max_examples=200)
 Function = Callable[..., Any]
 
 

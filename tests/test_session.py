@@ -105,12 +105,13 @@ class Session(RuleBasedStateMachine):
         self.loss: Value | None = None
         self.loss_slopes: list[float] = []
         self.saved: tuple[list[float], dict[str, Any]] | None = None
+        self.size = 1.0  # of all numbers so far, sums of which may have cancelled
 
     @rule(x=number, goal=number)
     def compute(self, x: float, goal: float) -> None:
         self.loss = mg.mse_loss(self.model([x]), [goal])
         e = self.expected
-        assert self.loss.data == close((forward(e.data, x) - goal) ** 2)
+        assert self.loss.data == self.close((forward(e.data, x) - goal) ** 2)
         assert self.loss.requires_grad is any(e.trained)
         gradient = slopes(e.data, x, goal)
         self.loss_slopes = [g if t else 0.0 for g, t in zip(gradient, e.trained, strict=True)]
@@ -135,6 +136,8 @@ class Session(RuleBasedStateMachine):
 
     @rule()
     def step(self) -> None:
+        if max(map(abs, self.expected.grad)) > 100.0:
+            return  # it would diverge, after which every rounding counts
         self.optimizer.step()
         self.expected.step()
 
@@ -175,7 +178,7 @@ class Session(RuleBasedStateMachine):
         (z,) = self.model([x])
         for constant in (y, z.detach()):
             assert not constant.requires_grad
-            assert constant.data == z.data == close(forward(self.expected.data, x))
+            assert constant.data == z.data == self.close(forward(self.expected.data, x))
             with pytest.raises(mg.GradientError, match="is a constant"):
                 constant.backward()
 
@@ -250,24 +253,25 @@ class Session(RuleBasedStateMachine):
         if not hasattr(self, "model"):
             return
         e, params = self.expected, self.optimizer.params
+        self.size = max(self.size, *map(abs, e.data), *map(abs, e.grad))
         assert all(p is q for p, q in zip(self.model.parameters(), params, strict=True))
         assert [p.requires_grad for p in params] == e.trained
-        assert [p.data for p in params] == close(e.data)
-        assert [p.grad for p in params] == close(e.grad)
+        assert [p.data for p in params] == self.close(e.data)
+        assert [p.grad for p in params] == self.close(e.grad)
         state = self.optimizer.state_dict()
         assert state.pop("lr") == 0.125
         assert list(state) == list(e.state)
         for key, x in state.items():
-            assert x == close(e.state[key]), key
+            assert x == self.close(e.state[key]), key
         a, b, p, q, c, d, z = [v.data for v in params]
         expected = dict(zip(NAMES, ([[a], [b]], [p, q], [[c, d]], [z]), strict=True))
         assert self.model.state_dict() == expected
         e.data, e.grad, e.state = [p.data for p in params], [p.grad for p in params], state
 
+    def close(self, x: Any) -> Any:
+        """Equal but for roundings; the loss and its gradient are quadratic in the parameters."""
+        return pytest.approx(x, rel=1e-12, abs=1e-14 * self.size**2)
 
-def close(x: Any) -> Any:
-    return pytest.approx(x, rel=1e-12, abs=1e-13)
 
-
-Session.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+Session.TestCase.settings = settings(max_examples=300, stateful_step_count=40)
 TestSession = Session.TestCase
