@@ -244,6 +244,22 @@ def test_ints_count_as_floats() -> None:
     assert f(big, big) == float(big) * float(big) * float(big)
 
 
+def test_indices_that_differ_from_call_to_call() -> None:
+    def f(logits: Any, i: Any, targets: Any) -> Any:
+        return mg.select(logits, i) ** 2 + mg.cross_entropy([logits, logits[::-1]], targets)
+
+    eager = mg.value_and_grad(f)
+    compiled = mg.compile(eager)
+    for i in range(3):
+        for target in range(3):
+            args = ([0.5, -1.0, 2.0], i, [target, 2 - i])
+            assert bits(compiled(*args)) == bits(eager(*args))
+    assert compiled.cache_info().made == 1
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"^select: index must lie in \[0, 3\), got 3$"):
+            compiled([0.5, -1.0, 2.0], 3, [0, 0])
+
+
 def test_dicts_and_nested_results() -> None:
     def f(p: Any) -> Any:
         return {"y": (p["a"] * p["b"][0], [p["a"]]), "text": "ok", "none": None, "one": (1.0,)}

@@ -140,6 +140,8 @@ def drawn_points(row: Primitive, count: int) -> list[tuple[float, ...]]:
             point[1:] = sorted(point[1:])
         if row.name in ("polygamma", "power_c_slope"):
             point[-1] = float(rng.randrange(1, 4))
+        if row.name == "select":
+            point[-1] = float(rng.randrange(n - 1))
         if row.name == "where":
             point[2] = float(rng.randrange(2))
         if all(abs(x - c) > 1e-2 for x in point[:1] for c in row.near):

@@ -671,7 +671,7 @@ class _Writer:
                 partials = row.partials(symbols[made], *inputs)
                 for x, i in zip(made._prev, edges(made), strict=True):
                     partial = partials[i]
-                    term = primitives.gate(partial, adjoint) if row.selects else adjoint * partial
+                    term = primitives.gate(adjoint, partial) if row.selects else adjoint * partial
                     adjoints[x] = total = adjoints[x] + term if x in adjoints else term
                     if type(total) is Symbol and total.hint == "t":
                         total.hint = "d"

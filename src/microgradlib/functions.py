@@ -758,6 +758,31 @@ def log_softmax(xs: Sequence[Operand]) -> list[Any]:
     return _entries(primitives.log_softmax, xs)
 
 
+def select(values: Sequence[Operand], index: int | Value) -> Any:
+    """Return values[index], where index may be an argument of a compiled function.
+
+    >>> select([1.0, 2.0, 4.0], 2)
+    4.0
+
+    A list that is indexed in the usual way is better served by ``values[index]``; but a function
+    that is compiled sees its whole numbers as Values, which cannot index a list.
+
+    Args:
+        values: any numbers.
+        index: a whole number from 0 to len(values) - 1. The gradient flows to that entry.
+
+    Raises:
+        TypeError: if index is not a whole number.
+        ValueError: if it is out of range.
+    """
+    values = _sequence("select", values)
+    if isinstance(index, bool) or not isinstance(index, int | Value):
+        raise TypeError(f"select: index must be an int, got {index!r}; pass int(index)")
+    if isinstance(index, int) and not 0 <= index < len(values):
+        raise ValueError(f"select: index must lie in [0, {len(values)}), got {index}")
+    return primitives.select(*values, index.detach() if isinstance(index, Value) else float(index))
+
+
 def _needs_grad(x: Operand) -> bool:
     return isinstance(x, Value) and x.requires_grad
 

@@ -514,7 +514,8 @@ def cross_entropy(logits: Tree, targets: Tree) -> Any:
 
     Args:
         logits: a list of numbers or Values, one per class; or a list of such lists.
-        targets: the index of the right class, from 0; or a list of as many.
+        targets: the index of the right class, from 0; or a list of as many. In a function that is
+            compiled they may be arguments.
 
     Raises:
         ShapeError: if there are not as many targets as lists of logits.
@@ -529,13 +530,16 @@ def cross_entropy(logits: Tree, targets: Tree) -> Any:
         )
     losses = []
     for xs, target in zip(logits, targets, strict=True):
-        if isinstance(target, bool) or not isinstance(target, int):
+        if isinstance(target, bool) or not isinstance(target, int | Value):
             raise TypeError(f"cross_entropy: a target must be an int, got {target!r}")
         if not isinstance(xs, list | tuple) or any(isinstance(x, list | tuple) for x in xs):
             raise ShapeError(
                 f"cross_entropy: needs a list of logits for each target, got {logits!r} for "
                 f"{targets!r}"
             )
+        if isinstance(target, Value):
+            losses.append(-functions.select(functions.log_softmax(xs), target))
+            continue
         if not 0 <= target < len(xs):
             raise ValueError(
                 f"cross_entropy: target {target} is not the index of one of the logits {xs!r}"

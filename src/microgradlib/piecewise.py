@@ -21,9 +21,14 @@ def greater(x: float, y: float) -> float:
     return 1.0 if x > y else 0.0 if x < y else 0.5 if x == y else nan
 
 
-def gate(p: float, x: float) -> float:
-    """Return p * x, and 0 for p = 0 whatever x is: what a selection lets through."""
-    return p * x if p != 0.0 else 0.0
+def match(x: float, y: float) -> float:
+    """Return 1 where x = y, else 0: the slope of a choice."""
+    return 1.0 if x == y else 0.0
+
+
+def gate(x: float, p: float) -> float:
+    """Return x * p, and 0 for p = 0 whatever x is: what a selection lets through."""
+    return x * p if p != 0.0 else 0.0
 
 
 def inside(x: float, low: float, high: float) -> float:

@@ -285,6 +285,10 @@ def _bce_partials(y: Any, p: Any, t: Any) -> tuple[Any, Any]:
     return (p - t) / clip(p * (1.0 - p), 1e-12, inf), -logit(p)
 
 
+def _select_partials(y: Any, *xs: Any) -> tuple[Any, ...]:
+    return tuple([match(xs[-1], float(i)) for i in range(len(xs) - 1)])
+
+
 def _gelu_prime_partials(d: Any, x: Any) -> tuple[Any]:
     p = SQRT_HALF * erf_prime(SQRT_HALF * x)
     return (p - 0.5 * x * (x * p),)  # bracketed so that the tails are 0, not inf * 0
@@ -411,6 +415,9 @@ gelu_tanh_prime: Primitive  = Primitive("gelu_tanh_prime",  activations.gelu_tan
 silu_prime: Primitive       = Primitive("silu_prime",       activations.silu_prime,                    lambda d, x: (sigmoid_prime(x) * (2.0 - x * tanh(0.5 * x)),), REAL, helper=True)
 logit: Primitive            = Primitive("logit",            activations.logit,                         lambda y, p: (reciprocal(p * (1.0 - p)),),                    Interval(0.0, 1.0), helper=True)
 
+# A choice by a whole number, which may differ from call to call of a compiled function.
+select: Primitive           = Primitive("select",           reductions.select,                         _select_partials,                                             REAL, arities=(2, 3, 6), static=1, selects=True, helper=True, needs="a whole number that counts the values from 0, last")
+
 # A new node for the same number: where one derivative ends and the one around it begins.
 identity: Primitive   = Primitive("identity",   float,              lambda y, x: (1.0,),            REAL, helper=True)
 
@@ -419,7 +426,8 @@ sign: Primitive       = Primitive("sign",       piecewise.sign,     lambda y, x:
 above: Primitive      = Primitive("above",      piecewise.above,    lambda z, x, y: (0.0, 0.0),     REAL, REAL, helper=True, source="1.0 if x > y else 0.0 if x <= y else nan")
 greater: Primitive    = Primitive("greater",    piecewise.greater,  lambda z, x, y: (0.0, 0.0),     REAL, REAL, helper=True)
 inside: Primitive     = Primitive("inside",     piecewise.inside,   lambda y, x, low, high: (0.0,), REAL, REAL, REAL, static=2, helper=True)
-gate: Primitive       = Primitive("gate",       piecewise.gate,     lambda z, p, x: (0.0, p),       REAL, REAL, selects=True, helper=True, source="x * y if x != 0.0 else 0.0")
+gate: Primitive       = Primitive("gate",       piecewise.gate,     lambda z, x, p: (p,),           REAL, REAL, static=1, selects=True, helper=True, source="x * y if y != 0.0 else 0.0")
+match: Primitive      = Primitive("match",      piecewise.match,    lambda z, x, y: (0.0, 0.0),     REAL, REAL, helper=True, source="1.0 if x == y else 0.0")
 nearest: Primitive    = Primitive("nearest",    piecewise.nearest,  lambda y, x: (0.0,),            REAL, helper=True)
 norm_scale: Primitive = Primitive("norm_scale", special.norm_scale, lambda y, h: (0.0,),            REAL, helper=True)
 # fmt: on

@@ -41,6 +41,14 @@ def product(*xs: float) -> float:
     return functools.reduce(operator.mul, xs)
 
 
+def select(*values: float) -> float:
+    """Return the entry of the others that the last number counts, from 0."""
+    *entries, index = values
+    if index not in range(len(entries)):
+        raise ValueError("no such entry")
+    return entries[int(index)]
+
+
 def mse(*values: float) -> float:
     """Return the mean squared difference of the first half of the values and the second."""
     return mse_and_partials(*values)[0]

@@ -665,7 +665,7 @@ def pull_values(
                 for x, partial in zip(node._prev, partial_values(node), strict=True):
                     if x in wanted:
                         if tracing() is not None and getattr(node._op, "selects", False):
-                            term = primitives.gate(partial, adjoints[node])
+                            term = primitives.gate(adjoints[node], partial)
                         else:
                             term = times(adjoints[node], partial)
                         adjoints[x] = adjoints[x] + term if x in adjoints else term
