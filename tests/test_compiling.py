@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import microgradlib as mg
 import microgradlib.math as mgmath
 from microgradlib import Value, nn, optim, primitives
-from microgradlib.compiling import Code, Compiled, _template
+from microgradlib.compiling import Compiled
+from microgradlib.instructions import Code, template
 from microgradlib.primitives import PRIMITIVES, Primitive
 from microgradlib.testing import Expression, expressions
 
@@ -467,8 +468,8 @@ def test_refusals_name_the_remedy(f: Callable[[Any], Any], message: str) -> None
             mg.CompileError,
             (
                 "compile: <lambda> got {1.0} for x; pass numbers and Values, nested in lists, "
-                "tuples and dicts, or what is hashable and does not change (an array: its "
-                "tolist())"
+                "tuples and dicts, or texts, flags, functions and modules (of an array its "
+                "tolist(), of another object its fields)"
             ),
         ),
         (
@@ -617,8 +618,8 @@ def test_parentheses_keep_the_meaning(text: str, inner: str) -> None:
     names = ["x", "y", "z"]
     code = Code(lambda name: name)
     inputs = tuple(code.input(name) for name in names)
-    parts = [code.instruction(_template(inner, names), inputs[k:] + inputs[:k]) for k in (0, 1)]
-    whole = code.instruction(_template(text, names), (parts[0], inputs[1], parts[1]))
+    parts = [code.instruction(template(inner, names), inputs[k:] + inputs[:k]) for k in (0, 1)]
+    whole = code.instruction(template(text, names), (parts[0], inputs[1], parts[1]))
     values: dict[str, Any] = {"x": 3.0, "y": -2.0, "z": 5.0, "f": lambda x, y: x - 2.0 * y}
     turned = values | {"x": values["y"], "y": values["z"], "z": values["x"]}
     scope = values | {"x": eval(inner, dict(values)), "z": eval(inner, turned)}

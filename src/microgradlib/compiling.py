@@ -1,14 +1,13 @@
 """compile: a recorded graph as straight-line Python source.
 
 A call runs the function once, on Values that stand for its arguments, and records what is computed:
-the trace. From then on the source written from it is called instead. ``Trace`` records, ``Code``
-turns the graph into instructions (rules are read on ``Symbol``, the third reader of the table), and
-``Compiled`` keeps the functions that were made and decides which of them fits a call.
+the trace. From then on the source written from it is called instead. ``_Writer`` writes the
+source of one trace, ``Compiled`` keeps the functions that were made and finds the one that fits.
 """
 
-import ast
 import builtins
 import dataclasses
+import enum
 import functools
 import gc
 import inspect
@@ -18,15 +17,16 @@ import operator
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from math import copysign, inf, isfinite, nan
-from types import FrameType
+from math import inf, isfinite, nan
 from typing import Any, NamedTuple, TypeVar
 
 from microgradlib import primitives
 from microgradlib.errors import CompileError, GradientError
-from microgradlib.primitives import PRIMITIVES, Primitive, to_float
+from microgradlib.instructions import Check, Code, Symbol, Template, text_of
+from microgradlib.primitives import PRIMITIVES, Primitive
+from microgradlib.tracing import PLAIN, Guard, Trace, tracing_with
 from microgradlib.trees import flatten
 from microgradlib.value import (
     Operand,
@@ -34,11 +34,9 @@ from microgradlib.value import (
     by_serial,
     constant,
     edges,
-    next_serial,
     node,
     recording,
     sweep,
-    trace_context,
     tracing,
 )
 
@@ -51,460 +49,6 @@ class RetraceError(Exception):
 
 class UnfiniteError(Exception):
     """Raised by generated code where eager evaluation may refuse an infinite or NaN result."""
-
-
-# Recording.
-
-
-class Traced(Value):
-    """A Value of a trace: its data is hidden from the function that is traced."""
-
-    __slots__ = ()
-
-    @property
-    def data(self) -> float:
-        """The number at the time of tracing, for the library only."""
-        _refuse_user(
-            ".data of a traced Value would be frozen at its first number; compute with the Value, "
-            "or return it and read .data outside"
-        )
-        return _get_data(self)
-
-    @data.setter
-    def data(self, data: float) -> None:
-        _refuse_user("the data of a traced Value cannot be set; make a new Value")
-        _set_data(self, data)
-
-    def __float__(self) -> float:
-        raise _error(
-            "float() of a traced Value would be frozen at its first number; compute with the "
-            "Value, and take functions from microgradlib.math instead of math"
-        )
-
-    __int__ = __complex__ = __float__  # type: ignore[assignment]
-
-    def __format__(self, spec: str) -> str:
-        if spec:
-            raise _error("the text of a traced Value would be frozen; format the result outside")
-        return str(self)
-
-
-def _error(reason: str) -> CompileError:
-    """Return the error that says what cannot be compiled, and in which line."""
-    frame = sys._getframe(1)
-    while frame.f_back and _in_library(frame):
-        frame = frame.f_back
-    return CompileError(f"compile: {reason} ({frame.f_code.co_filename}, line {frame.f_lineno})")
-
-
-def _in_library(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).startswith("microgradlib.")
-
-
-def _refuse_user(reason: str) -> None:
-    """Raise an error if the caller's caller is not part of the library."""
-    if not _in_library(sys._getframe(2)):
-        raise _error(reason)
-
-
-_get_data: Callable[[Value], float] = Value.__dict__["data"].__get__
-_set_data: Callable[[Value, float], None] = Value.__dict__["data"].__set__
-
-
-class Guard(NamedTuple):
-    """A decision taken while tracing: the trace holds where it comes out the same."""
-
-    function: Callable[..., Any]
-    operands: tuple[Any, ...]
-    outcome: Any
-
-
-_PLAIN = "<number>"  # the label of what would be a float in eager evaluation
-
-
-class Trace:
-    """What is recorded while a function is traced.
-
-    Attributes:
-        start: the serial number from which on Values belong to the trace.
-        guards: the decisions taken on the way.
-        finite: the Values that eager evaluation would have refused if they were not finite.
-    """
-
-    def __init__(self) -> None:
-        """Start with nothing."""
-        self.start = next_serial()
-        self.guards: list[Guard] = []
-        self.finite: list[Operand] = []
-
-    def record(self, primitive: Primitive, inputs: tuple[Operand, ...]) -> Value:
-        """Record a node whatever it depends on, with an edge to all that may need a gradient."""
-        data = [_get_data(x) if isinstance(x, Value) else to_float(primitive, x) for x in inputs]
-        prev: tuple[Any, ...] = ()
-        if recording():
-            differentiable = inputs[: len(inputs) - primitive.static]
-            prev = tuple([x for x in differentiable if isinstance(x, Value) and x.requires_grad])
-        return self.node(primitive, inputs, prev, primitive.evaluate(*data), bool(prev))
-
-    def number(self, x: Value) -> Value:
-        """Return a node for x that counts as a plain number."""
-        result = self.detach(x)
-        result.label = _PLAIN
-        return result
-
-    def leaf(self, x: Value) -> Value:
-        """Return a node of its own for x, which needs a gradient."""
-        prev = (x,) if x.requires_grad and recording() else ()
-        return self.node(primitives.identity, (x,), prev, _get_data(x), True)
-
-    def detach(self, x: Value) -> Value:
-        """Return a node for x that needs no gradient."""
-        return self.node(primitives.identity, (x,), (), _get_data(x), False)
-
-    def node(
-        self,
-        primitive: Primitive,
-        inputs: tuple[Operand, ...],
-        prev: tuple[Any, ...],
-        data: float,
-        requires_grad: bool,
-    ) -> Value:
-        """Return a node of the trace."""
-        self_ = object.__new__(Traced)
-        _set_data(self_, data)
-        self_.grad, self_.label, self_.requires_grad = 0.0, "", requires_grad
-        self_._op, self_._inputs, self_._prev, self_._partials = primitive, inputs, prev, ()
-        self_._serial = next_serial()
-        return self_
-
-    def argument(self, data: float, requires_grad: bool, label: str) -> Value:
-        """Return the Value that stands for a number of the arguments."""
-        leaf = Traced(data, label)
-        leaf.requires_grad = requires_grad
-        return leaf
-
-    def guard(self, function: Callable[..., Any], operands: tuple[Any, ...], outcome: Any) -> None:
-        """Note a decision."""
-        self.guards.append(Guard(function, operands, outcome))
-
-    def refuse_backward(self) -> None:
-        """Refuse what would happen only once."""
-        raise _error(
-            "backward() in a function that is compiled would run only while it is traced; compile "
-            "value_and_grad(f), or call backward() on the result"
-        )
-
-
-@contextmanager
-def tracing_with(trace: Trace) -> Iterator[None]:
-    """Record into a trace, in the current thread or asyncio task."""
-    token = trace_context.set(trace)
-    try:
-        yield
-    finally:
-        trace_context.reset(token)
-
-
-# Instructions.
-
-
-class Template:
-    """A piece of source with gaps for operands: ``{} + {}``. Each is made once, and is its own key.
-
-    Attributes:
-        pieces: the text before, between and after the gaps.
-        gaps: for each gap the number of the operand, and how tightly what fills it must bind.
-        binding: how tightly the whole binds.
-    """
-
-    __slots__ = ("binding", "gaps", "pieces", "plain")
-
-    def __init__(
-        self, pieces: tuple[str, ...], gaps: tuple[tuple[int, int], ...], binding: int
-    ) -> None:
-        """Keep the parts."""
-        self.pieces = pieces
-        self.gaps = gaps
-        self.binding = binding
-        self.plain = [i for i, _ in gaps] == list(range(len(gaps)))  # one gap for each operand
-
-
-# How tightly expressions bind: those that bind less than their place asks for need parentheses.
-_ATOM, _POWER, _NEGATION, _PRODUCT, _SUM, _COMPARISON, _CONDITIONAL = 6, 5, 4, 3, 2, 1, 0
-_BINDINGS: dict[type[ast.AST], int] = {
-    ast.Add: _SUM,
-    ast.Sub: _SUM,
-    ast.Mult: _PRODUCT,
-    ast.Div: _PRODUCT,
-    ast.Mod: _PRODUCT,
-    ast.Pow: _POWER,
-}
-
-
-def _binding(expression: ast.expr) -> int:
-    if isinstance(expression, ast.BinOp):
-        return _BINDINGS[type(expression.op)]
-    if isinstance(expression, ast.UnaryOp):
-        return _NEGATION
-    if isinstance(expression, ast.Compare | ast.BoolOp):
-        return _COMPARISON
-    return _CONDITIONAL if isinstance(expression, ast.IfExp) else _ATOM
-
-
-def _asked(expression: ast.expr) -> Iterator[tuple[ast.expr, int]]:
-    """Yield the parts of an expression, and how tightly each has to bind."""
-    own = _binding(expression)
-    if isinstance(expression, ast.BinOp):
-        power = isinstance(expression.op, ast.Pow)
-        yield expression.left, _ATOM if power else own
-        yield expression.right, _ATOM if power else own + 1
-    elif isinstance(expression, ast.Call):
-        yield from ((argument, _CONDITIONAL) for argument in expression.args)
-    elif isinstance(expression, ast.IfExp):
-        yield from ((part, _COMPARISON) for part in (expression.body, expression.test))
-        yield expression.orelse, _CONDITIONAL
-    else:
-        for part in ast.iter_child_nodes(expression):
-            if isinstance(part, ast.expr):
-                yield part, min(own + 1, _ATOM)
-
-
-def _template(source: str, names: Sequence[str]) -> Template:
-    """Return the template of an expression in the given names."""
-    root = ast.parse(source, mode="eval").body
-    gaps = []
-    parts = [(root, _CONDITIONAL)]
-    for part, asked in parts:  # which grows on the way
-        if isinstance(part, ast.Name) and part.id in names:
-            gaps.append((part.col_offset, names.index(part.id), asked))
-        else:
-            parts += _asked(part)
-    pieces, end = [], 0
-    for start, i, _ in sorted(gaps):
-        pieces.append(source[end:start])
-        end = start + len(names[i])
-    operands = tuple([(i, asked) for _, i, asked in sorted(gaps)])
-    return Template((*pieces, source[end:]), operands, _binding(root))
-
-
-@functools.cache
-def _statements(source: str, count: int) -> list[Template]:
-    """Return the statements of a row's source; operands are its inputs, then earlier results."""
-    names = list("xyzw"[:count])
-    result = []
-    for statement in source.split("; "):
-        name, _, expression = statement.rpartition(" = ")
-        result.append(_template(expression, names))
-        names.append(name)
-    return result
-
-
-@functools.cache
-def _call(function: str, count: int) -> Template:
-    """Return the template of a call with any number of operands."""
-    between = (", ",) * (count - 1)
-    return Template((f"{function}(", *between, ")"), tuple((i, 0) for i in range(count)), _ATOM)
-
-
-@functools.cache
-def _entry(position: int) -> Template:
-    """Return the template of an entry of a list."""
-    return Template(("", f"[{position}]"), ((0, _ATOM),), _ATOM)
-
-
-class Symbol:
-    """A number that generated code computes: an instruction, or an input."""
-
-    __slots__ = ("binding", "code", "hint", "operands", "serial", "template", "text", "uses")
-
-    def __init__(
-        self, code: "Code", template: Template, operands: tuple[Any, ...], hint: str
-    ) -> None:
-        """Make what ``Code.instruction`` and ``Code.input`` return."""
-        self.code = code
-        self.template = template
-        self.operands = operands
-        self.hint = hint  # for a name, if it gets one
-        self.uses = 0
-        self.text, self.binding = "", _ATOM
-        self.serial = len(code.instructions)
-
-    @staticmethod
-    def _apply(row: Primitive, inputs: tuple[Any, ...]) -> Any:
-        code: Code = next(x.code for x in inputs if isinstance(x, Symbol))
-        return code.apply(row, inputs)
-
-    def __add__(self, other: Any) -> Any:
-        return self.code.apply(primitives.add, (self, other))
-
-    def __radd__(self, other: Any) -> Any:
-        return self.code.apply(primitives.add, (other, self))
-
-    def __sub__(self, other: Any) -> Any:
-        return self.code.apply(primitives.subtract, (self, other))
-
-    def __rsub__(self, other: Any) -> Any:
-        return self.code.apply(primitives.subtract, (other, self))
-
-    def __mul__(self, other: Any) -> Any:
-        return self.code.apply(primitives.multiply, (self, other))
-
-    def __rmul__(self, other: Any) -> Any:
-        return self.code.apply(primitives.multiply, (other, self))
-
-    def __truediv__(self, other: Any) -> Any:
-        return self.code.apply(primitives.divide, (self, other))
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self.code.apply(primitives.divide, (other, self))
-
-    def __neg__(self) -> Any:
-        return self.code.apply(primitives.negative, (self,))
-
-
-class Code:
-    """Instructions in the order in which they are to be executed, each of them once."""
-
-    def __init__(self, unique: Callable[[str], str]) -> None:
-        """Start with nothing; ``unique`` makes names that are not in use."""
-        self.unique = unique
-        self.instructions: list[Symbol] = []
-        self.inputs: list[Symbol] = []
-        self.known: dict[Any, Symbol] = {}
-        self.functions: dict[str, Any] = {}  # what the source calls, by name
-        self.names: dict[Any, str] = {}  # and its names
-
-    def apply(self, row: Primitive, inputs: tuple[Any, ...]) -> Any:
-        """Return the number that a row makes of inputs: folded, found, or as a new instruction."""
-        numbers = [x if type(x) is Symbol or type(x) is float else float(x) for x in inputs]
-        if Symbol not in map(type, numbers):
-            return row.evaluate(*numbers)  # type: ignore[arg-type]
-        # A factor or divisor of 1 changes nothing.
-        if row is primitives.multiply:
-            x, y = numbers
-            if type(y) is float and y == 1.0:
-                return x
-            if type(x) is float and x == 1.0:
-                return y
-        elif row is primitives.identity or (row is primitives.divide and numbers[1] == 1.0):
-            return numbers[0]
-        source = row.source
-        if not source:
-            return self.instruction(_call(self.function(row), len(numbers)), numbers)
-        if source == "inline":
-            return row.forward(*numbers)
-        if source == "entry":
-            return self._entry(row, numbers)
-        *first, last = _statements(source, len(numbers))
-        for template in first:
-            numbers.append(self.instruction(template, numbers))
-        return self.instruction(last, numbers)
-
-    def _entry(self, row: Primitive, inputs: list[Any]) -> Any:
-        """Return the entry of the first input, from one call for all of them."""
-        ordered = sorted(inputs, key=lambda x: x.serial if isinstance(x, Symbol) else -inf)
-        position = next(i for i, x in enumerate(ordered) if x is inputs[0])
-        name = f"{row.name}_entries"
-        self.functions[name] = row.entries
-        entries = self.instruction(_call(name, len(ordered)), ordered)
-        return self.instruction(_entry(position), [entries])
-
-    def function(self, row: Primitive) -> str:
-        """Return the name by which the source calls the forward function of a row."""
-        name = self.names.get(row.forward)
-        if name is None:
-            name = row.name if PRIMITIVES.get(row.name) is row else self.unique(row.name)
-            self.names[row.forward], self.functions[name] = name, row.forward
-        return name
-
-    def instruction(self, template: Template, numbers: Sequence[Any], hint: str = "t") -> Symbol:
-        """Return the instruction, a new one if there is none like it."""
-        whole = template.plain and len(numbers) == len(template.gaps)
-        operands = tuple(numbers if whole else [numbers[i] for i, _ in template.gaps])
-        key: tuple[Any, ...] = (template, *operands)
-        if 0.0 in operands:  # which equals -0.0
-            key += tuple([x.hex() for x in operands if type(x) is float])
-        found = self.known.get(key)
-        if found is None:
-            self.known[key] = found = Symbol(self, template, operands, hint)
-            self.instructions.append(found)
-        return found
-
-    def input(self, name: str) -> Symbol:
-        """Return a number that is there already, under the given name."""
-        symbol = Symbol(self, Template((name,), (), _ATOM), (), name)
-        symbol.text = name
-        symbol.serial = ~len(self.inputs)
-        self.inputs.append(symbol)
-        return symbol
-
-    def lines(self, roots: Iterable[Any], checks: Iterable["Check"], taken: set[str]) -> list[str]:
-        """Return the source of all that roots and checks need; the text of each is set then."""
-        due: dict[int, list[Check]] = {}
-        for check in checks:
-            operands = [x for x in check.operands if isinstance(x, Symbol)]
-            due.setdefault(max([x.serial for x in operands], default=-1), []).append(check)
-            roots = [*roots, *operands]
-        for root in roots:
-            if isinstance(root, Symbol):
-                root.uses += 2  # not to be inlined
-        for symbol in reversed(self.instructions):
-            if symbol.uses:
-                for operand in symbol.operands:
-                    if type(operand) is Symbol:
-                        operand.uses += 1
-        names: dict[str, int] = {}
-        result = [check.line() for serial in sorted(due) if serial < 0 for check in due[serial]]
-        for symbol in self.instructions:
-            if not symbol.uses:
-                continue
-            text = _fill(symbol.template, symbol.operands)
-            if symbol.uses == 1 and len(text) <= _LONGEST:
-                symbol.text, symbol.binding = text, symbol.template.binding
-            else:
-                number = names.get(symbol.hint, 0) + 1
-                while f"{symbol.hint}{number}" in taken:
-                    number += 1
-                names[symbol.hint] = number
-                symbol.text = f"{symbol.hint}{number}"
-                result.append(f"{symbol.text} = {text}")
-            result += [check.line() for check in due.get(symbol.serial, ())]
-        return result
-
-
-class Check(NamedTuple):
-    """A guard in the source: that an expression of symbols and objects comes out as it did."""
-
-    template: Template
-    operands: tuple[Any, ...]
-    outcome: str  # "" for true, "not " for false, or the name of what it must equal
-
-    def line(self) -> str:
-        """Return the statement."""
-        text = _fill(self.template, self.operands)
-        if self.outcome in ("", "not "):
-            return f"if {'not ' if not self.outcome else ''}{text}: raise RetraceError"
-        return f"if {text} != {self.outcome}: raise RetraceError"
-
-
-_LONGEST = 100  # characters of an expression that is written in the place where it is used
-
-
-def _fill(template: Template, operands: tuple[Any, ...]) -> str:
-    """Return the template with each gap filled by its operand."""
-    pieces = template.pieces
-    parts = [pieces[0]]
-    for (_, asked), operand, piece in zip(template.gaps, operands, pieces[1:]):  # noqa: B905 (hot)
-        text, binding = _text(operand)
-        parts += ("(", text, ")", piece) if binding < asked else (text, piece)
-    return "".join(parts)
-
-
-def _text(operand: Any) -> tuple[str, int]:
-    if type(operand) is Symbol:
-        return operand.text, operand.binding
-    negative = copysign(1.0, operand) < 0.0
-    return repr(operand), _NEGATION if negative else _ATOM
 
 
 # From a trace to a function.
@@ -573,8 +117,13 @@ class _Writer:
             self._check(f"type({source}) is not {kind.__name__} or len({source}) != {len(tree)}")
             items = list(tree.items() if kind is dict else enumerate(tree))
             if kind is dict:
-                self._check(f"list({source}) != {list(tree)!r}")
-                parts = [f"{source}[{key!r}]" for key, _ in items]
+                keys = self._constant(list(tree))
+                self._check(f"list({source}) != {keys}")
+                plain = all(type(key) in (str, int) for key in tree)
+                parts = [
+                    f"{source}[{key!r}]" if plain else f"{source}[{keys}[{i}]]"
+                    for i, key in enumerate(tree)
+                ]
             else:
                 parts = [self.unique(f"{name}{i}") for i, _ in items]
                 if parts:
@@ -584,14 +133,14 @@ class _Writer:
                 self.unpack(x, part, n) for (_, x), part, n in zip(items, parts, names, strict=True)
             ]
             return dict(zip(tree, new, strict=True)) if kind is dict else kind(new)
-        try:
-            hash(tree)
-        except TypeError:
+        unchanging = isinstance(tree, str | bytes | bool | None | enum.Enum)
+        by_identity = getattr(kind, "__eq__") is object.__eq__  # noqa: B009 (mypy knows better)
+        if not (unchanging or by_identity):
             raise CompileError(
                 f"compile: {self.name} got {tree!r} for {source}; pass numbers and Values, nested "
-                "in lists, tuples and dicts, or what is hashable and does not change (an array: "
-                "its tolist())"
-            ) from None
+                "in lists, tuples and dicts, or texts, flags, functions and modules (of an array "
+                "its tolist(), of another object its fields)"
+            )
         constant = self._constant(tree)
         self._check(f"type({source}) is not {self._constant(kind)} or {source} != {constant}")
         return tree
@@ -655,7 +204,7 @@ class _Writer:
             else:
                 self.symbols[x] = self.code.apply(x._op, [*map(self.symbol, x._inputs)])  # type: ignore[arg-type]
                 inputs = [y for y in x._inputs if isinstance(y, Value)]
-                if x.label == _PLAIN or (inputs and self.plain.issuperset(inputs)):
+                if x.label == PLAIN or (inputs and self.plain.issuperset(inputs)):
                     self.plain.add(x)
 
     def gradient(self, y: Value) -> dict[Value, Any]:
@@ -702,7 +251,7 @@ class _Writer:
         body = self.code.lines(roots, checks, self.taken)
 
         if finite and any(isinstance(self.symbol(x), Symbol) for x in finite):
-            total = " + ".join(dict.fromkeys(_text(self.symbol(x))[0] for x in finite))
+            total = " + ".join(dict.fromkeys(text_of(self.symbol(x))[0] for x in finite))
             body.append(f"if not isfinite({total}): raise UnfiniteError")
         names: dict[Value, str] = {x.traced: x.name for x in inputs} | {
             x: self.unique(f"{name}_leaf") for x, name in self.captured.items()
@@ -723,10 +272,10 @@ class _Writer:
         operation = self._constant(_operation(self.name)) if gradients else ""
         texts, plain = [], []
         for output in outputs:
-            text = _text(self.symbol(output))[0]
+            text = text_of(self.symbol(output))[0]
             plain.append(text)
             if isinstance(output, Value) and output in gradients:
-                slopes = _row_of(_text(d)[0] for d in gradients[output].values())
+                slopes = _row_of(text_of(d)[0] for d in gradients[output].values())
                 plain[-1] = f"({text}, {slopes})"
                 if all(x in self.captured for x in gradients[output]):
                     leaves = self._constant(tuple(gradients[output]))
@@ -793,7 +342,7 @@ class _Writer:
             "tuples, dicts, dataclasses or modules"
         )
 
-    def _guard(self, guard: Guard) -> "Check":
+    def _guard(self, guard: Guard) -> Check:
         operands, pieces = [], []
         for x in guard.operands:
             if isinstance(x, Value):
@@ -809,8 +358,8 @@ class _Writer:
             outcome = "" if guard.outcome else "not "
         else:
             outcome = repr(guard.outcome)
-        gaps = tuple((i, _SUM) for i in range(len(operands)))
-        return Check(Template(tuple(text.split("{}")), gaps, _ATOM), tuple(operands), outcome)
+        gaps = tuple((i, 2) for i in range(len(operands)))
+        return Check(Template(tuple(text.split("{}")), gaps, 0), tuple(operands), outcome)
 
 
 _COMPARISONS = {

@@ -1,0 +1,314 @@
+"""Instructions: what the graph of a trace becomes, and how it is written as Python source.
+
+Rules of the table of primitives are read on ``Symbol``, the third kind of operand beside floats and
+Values: each operation on symbols adds an instruction.
+"""
+
+import ast
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import copysign, inf
+from typing import Any, NamedTuple
+
+from microgradlib import primitives
+from microgradlib.primitives import PRIMITIVES, Primitive
+
+
+class Template:
+    """A piece of source with gaps for operands: ``{} + {}``. Each is made once, and is its own key.
+
+    Attributes:
+        pieces: the text before, between and after the gaps.
+        gaps: for each gap the number of the operand, and how tightly what fills it must bind.
+        binding: how tightly the whole binds.
+    """
+
+    __slots__ = ("binding", "gaps", "pieces", "plain")
+
+    def __init__(
+        self, pieces: tuple[str, ...], gaps: tuple[tuple[int, int], ...], binding: int
+    ) -> None:
+        """Keep the parts."""
+        self.pieces = pieces
+        self.gaps = gaps
+        self.binding = binding
+        self.plain = [i for i, _ in gaps] == list(range(len(gaps)))  # one gap for each operand
+
+
+# How tightly expressions bind: those that bind less than their place asks for need parentheses.
+_ATOM, _POWER, _NEGATION, _PRODUCT, _SUM, _COMPARISON, _CONDITIONAL = 6, 5, 4, 3, 2, 1, 0
+_BINDINGS: dict[type[ast.AST], int] = {
+    ast.Add: _SUM,
+    ast.Sub: _SUM,
+    ast.Mult: _PRODUCT,
+    ast.Div: _PRODUCT,
+    ast.Mod: _PRODUCT,
+    ast.Pow: _POWER,
+}
+
+
+def _binding(expression: ast.expr) -> int:
+    if isinstance(expression, ast.BinOp):
+        return _BINDINGS[type(expression.op)]
+    if isinstance(expression, ast.UnaryOp):
+        return _NEGATION
+    if isinstance(expression, ast.Compare | ast.BoolOp):
+        return _COMPARISON
+    return _CONDITIONAL if isinstance(expression, ast.IfExp) else _ATOM
+
+
+def _asked(expression: ast.expr) -> Iterator[tuple[ast.expr, int]]:
+    """Yield the parts of an expression, and how tightly each has to bind."""
+    own = _binding(expression)
+    if isinstance(expression, ast.BinOp):
+        power = isinstance(expression.op, ast.Pow)
+        yield expression.left, _ATOM if power else own
+        yield expression.right, _ATOM if power else own + 1
+    elif isinstance(expression, ast.Call):
+        yield from ((argument, _CONDITIONAL) for argument in expression.args)
+    elif isinstance(expression, ast.IfExp):
+        yield from ((part, _COMPARISON) for part in (expression.body, expression.test))
+        yield expression.orelse, _CONDITIONAL
+    else:
+        for part in ast.iter_child_nodes(expression):
+            if isinstance(part, ast.expr):
+                yield part, min(own + 1, _ATOM)
+
+
+def template(source: str, names: Sequence[str]) -> Template:
+    """Return the template of an expression in the given names."""
+    root = ast.parse(source, mode="eval").body
+    gaps = []
+    parts = [(root, _CONDITIONAL)]
+    for part, asked in parts:  # which grows on the way
+        if isinstance(part, ast.Name) and part.id in names:
+            gaps.append((part.col_offset, names.index(part.id), asked))
+        else:
+            parts += _asked(part)
+    pieces, end = [], 0
+    for start, i, _ in sorted(gaps):
+        pieces.append(source[end:start])
+        end = start + len(names[i])
+    operands = tuple([(i, asked) for _, i, asked in sorted(gaps)])
+    return Template((*pieces, source[end:]), operands, _binding(root))
+
+
+@functools.cache
+def _statements(source: str, count: int) -> list[Template]:
+    """Return the statements of a row's source; operands are its inputs, then earlier results."""
+    names = list("xyzw"[:count])
+    result = []
+    for statement in source.split("; "):
+        name, _, expression = statement.rpartition(" = ")
+        result.append(template(expression, names))
+        names.append(name)
+    return result
+
+
+@functools.cache
+def _call(function: str, count: int) -> Template:
+    """Return the template of a call with any number of operands."""
+    between = (", ",) * (count - 1)
+    return Template((f"{function}(", *between, ")"), tuple((i, 0) for i in range(count)), _ATOM)
+
+
+@functools.cache
+def _entry(position: int) -> Template:
+    """Return the template of an entry of a list."""
+    return Template(("", f"[{position}]"), ((0, _ATOM),), _ATOM)
+
+
+class Symbol:
+    """A number that generated code computes: an instruction, or an input."""
+
+    __slots__ = ("binding", "code", "hint", "operands", "serial", "template", "text", "uses")
+
+    def __init__(
+        self, code: "Code", template: Template, operands: tuple[Any, ...], hint: str
+    ) -> None:
+        """Make what ``Code.instruction`` and ``Code.input`` return."""
+        self.code = code
+        self.template = template
+        self.operands = operands
+        self.hint = hint  # for a name, if it gets one
+        self.uses = 0
+        self.text, self.binding = "", _ATOM
+        self.serial = len(code.instructions)
+
+    @staticmethod
+    def _apply(row: Primitive, inputs: tuple[Any, ...]) -> Any:
+        code: Code = next(x.code for x in inputs if isinstance(x, Symbol))
+        return code.apply(row, inputs)
+
+    def __add__(self, other: Any) -> Any:
+        return self.code.apply(primitives.add, (self, other))
+
+    def __radd__(self, other: Any) -> Any:
+        return self.code.apply(primitives.add, (other, self))
+
+    def __sub__(self, other: Any) -> Any:
+        return self.code.apply(primitives.subtract, (self, other))
+
+    def __rsub__(self, other: Any) -> Any:
+        return self.code.apply(primitives.subtract, (other, self))
+
+    def __mul__(self, other: Any) -> Any:
+        return self.code.apply(primitives.multiply, (self, other))
+
+    def __rmul__(self, other: Any) -> Any:
+        return self.code.apply(primitives.multiply, (other, self))
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.code.apply(primitives.divide, (self, other))
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.code.apply(primitives.divide, (other, self))
+
+    def __neg__(self) -> Any:
+        return self.code.apply(primitives.negative, (self,))
+
+
+class Code:
+    """Instructions in the order in which they are to be executed, each of them once."""
+
+    def __init__(self, unique: Callable[[str], str]) -> None:
+        """Start with nothing; ``unique`` makes names that are not in use."""
+        self.unique = unique
+        self.instructions: list[Symbol] = []
+        self.inputs: list[Symbol] = []
+        self.known: dict[Any, Symbol] = {}
+        self.functions: dict[str, Any] = {}  # what the source calls, by name
+        self.names: dict[Any, str] = {}  # and its names
+
+    def apply(self, row: Primitive, inputs: tuple[Any, ...]) -> Any:
+        """Return the number that a row makes of inputs: folded, found, or as a new instruction."""
+        numbers = [x if type(x) is Symbol or type(x) is float else float(x) for x in inputs]
+        if Symbol not in map(type, numbers):
+            return row.evaluate(*numbers)  # type: ignore[arg-type]
+        # A factor or divisor of 1 changes nothing.
+        if row is primitives.multiply:
+            x, y = numbers
+            if type(y) is float and y == 1.0:
+                return x
+            if type(x) is float and x == 1.0:
+                return y
+        elif row is primitives.identity or (row is primitives.divide and numbers[1] == 1.0):
+            return numbers[0]
+        source = row.source
+        if not source:
+            return self.instruction(_call(self.function(row), len(numbers)), numbers)
+        if source == "inline":
+            return row.forward(*numbers)
+        if source == "entry":
+            return self._entry(row, numbers)
+        *first, last = _statements(source, len(numbers))
+        for template in first:
+            numbers.append(self.instruction(template, numbers))
+        return self.instruction(last, numbers)
+
+    def _entry(self, row: Primitive, inputs: list[Any]) -> Any:
+        """Return the entry of the first input, from one call for all of them."""
+        ordered = sorted(inputs, key=lambda x: x.serial if isinstance(x, Symbol) else -inf)
+        position = next(i for i, x in enumerate(ordered) if x is inputs[0])
+        name = f"{row.name}_entries"
+        self.functions[name] = row.entries
+        entries = self.instruction(_call(name, len(ordered)), ordered)
+        return self.instruction(_entry(position), [entries])
+
+    def function(self, row: Primitive) -> str:
+        """Return the name by which the source calls the forward function of a row."""
+        name = self.names.get(row.forward)
+        if name is None:
+            name = row.name if PRIMITIVES.get(row.name) is row else self.unique(row.name)
+            self.names[row.forward], self.functions[name] = name, row.forward
+        return name
+
+    def instruction(self, template: Template, numbers: Sequence[Any], hint: str = "t") -> Symbol:
+        """Return the instruction, a new one if there is none like it."""
+        whole = template.plain and len(numbers) == len(template.gaps)
+        operands = tuple(numbers if whole else [numbers[i] for i, _ in template.gaps])
+        key: tuple[Any, ...] = (template, *operands)
+        if 0.0 in operands:  # which equals -0.0
+            key += tuple([x.hex() for x in operands if type(x) is float])
+        found = self.known.get(key)
+        if found is None:
+            self.known[key] = found = Symbol(self, template, operands, hint)
+            self.instructions.append(found)
+        return found
+
+    def input(self, name: str) -> Symbol:
+        """Return a number that is there already, under the given name."""
+        symbol = Symbol(self, Template((name,), (), _ATOM), (), name)
+        symbol.text = name
+        symbol.serial = ~len(self.inputs)
+        self.inputs.append(symbol)
+        return symbol
+
+    def lines(self, roots: Iterable[Any], checks: Iterable["Check"], taken: set[str]) -> list[str]:
+        """Return the source of all that roots and checks need; the text of each is set then."""
+        due: dict[int, list[Check]] = {}
+        for check in checks:
+            operands = [x for x in check.operands if isinstance(x, Symbol)]
+            due.setdefault(max([x.serial for x in operands], default=-1), []).append(check)
+            roots = [*roots, *operands]
+        for root in roots:
+            if isinstance(root, Symbol):
+                root.uses += 2  # not to be inlined
+        for symbol in reversed(self.instructions):
+            if symbol.uses:
+                for operand in symbol.operands:
+                    if type(operand) is Symbol:
+                        operand.uses += 1
+        names: dict[str, int] = {}
+        result = [check.line() for serial in sorted(due) if serial < 0 for check in due[serial]]
+        for symbol in self.instructions:
+            if not symbol.uses:
+                continue
+            text = _fill(symbol.template, symbol.operands)
+            if symbol.uses == 1 and len(text) <= _LONGEST:
+                symbol.text, symbol.binding = text, symbol.template.binding
+            else:
+                number = names.get(symbol.hint, 0) + 1
+                while f"{symbol.hint}{number}" in taken:
+                    number += 1
+                names[symbol.hint] = number
+                symbol.text = f"{symbol.hint}{number}"
+                result.append(f"{symbol.text} = {text}")
+            result += [check.line() for check in due.get(symbol.serial, ())]
+        return result
+
+
+class Check(NamedTuple):
+    """A guard in the source: that an expression of symbols and objects comes out as it did."""
+
+    template: Template
+    operands: tuple[Any, ...]
+    outcome: str  # "" for true, "not " for false, or the name of what it must equal
+
+    def line(self) -> str:
+        """Return the statement."""
+        text = _fill(self.template, self.operands)
+        if self.outcome in ("", "not "):
+            return f"if {'not ' if not self.outcome else ''}{text}: raise RetraceError"
+        return f"if {text} != {self.outcome}: raise RetraceError"
+
+
+_LONGEST = 100  # characters of an expression that is written in the place where it is used
+
+
+def _fill(template: Template, operands: tuple[Any, ...]) -> str:
+    """Return the template with each gap filled by its operand."""
+    pieces = template.pieces
+    parts = [pieces[0]]
+    for (_, asked), operand, piece in zip(template.gaps, operands, pieces[1:]):  # noqa: B905 (hot)
+        text, binding = text_of(operand)
+        parts += ("(", text, ")", piece) if binding < asked else (text, piece)
+    return "".join(parts)
+
+
+def text_of(operand: Any) -> tuple[str, int]:
+    """Return a symbol or number in source, and how tightly that binds."""
+    if type(operand) is Symbol:
+        return operand.text, operand.binding
+    negative = copysign(1.0, operand) < 0.0
+    return repr(operand), _NEGATION if negative else _ATOM
