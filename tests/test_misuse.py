@@ -156,6 +156,11 @@ VALUES: list[Row] = [
 ]
 
 FUNCTIONS: list[Row] = [
+    (
+        lambda: mg.cos(math.inf),
+        ValueError,
+        "cos(inf): not defined there; it needs finite inputs",
+    ),
     (lambda: x / 0, ZeroDivisionError, "2.0 / 0.0: division by zero; keep the divisor away from 0"),
     (lambda: 1 / a, ZeroDivisionError, "1.0 / 0.0: division by zero; keep the divisor away from 0"),
     (lambda: x % a, ZeroDivisionError, "2.0 % 0.0: division by zero; keep the divisor away from 0"),

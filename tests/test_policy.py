@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import microgradlib as mg
-from microgradlib import Value
+from microgradlib import Value, primitives
 
 Function = Callable[..., Any]
 
@@ -293,6 +293,26 @@ RAISES: list[tuple[Function, tuple[float, ...], type[Exception]]] = [
 def test_raises_in_forward(f: Function, inputs: tuple[float, ...], error: type[Exception]) -> None:
     with pytest.raises(error):
         f(*[Value(x) for x in inputs])
+
+
+@pytest.mark.parametrize(
+    ("f", "inputs", "zero"),
+    [
+        (primitives.maximum, (0.0, -0.0), "0.0"),
+        (primitives.maximum, (-0.0, 0.0), "-0.0"),
+        (primitives.minimum, (0.0, -0.0), "0.0"),
+        (primitives.minimum, (-0.0, 0.0), "-0.0"),
+        (mg.clip, (-0.0, 0.0, 1.0), "-0.0"),
+        (mg.clip, (-0.0, -1.0, 0.0), "-0.0"),
+        (mg.relu, (-0.0,), "0.0"),
+        (leaky(0.1), (-0.0,), "-0.0"),
+        (leaky(-0.1), (0.0,), "-0.0"),
+        (elu(-0.1), (0.0,), "-0.0"),
+    ],
+)
+def test_the_sign_of_zero(f: Function, inputs: tuple[float, ...], zero: str) -> None:
+    """At a tie the first input is taken, as max and min do."""
+    assert repr(f(*inputs)) == zero
 
 
 def test_the_table_is_large() -> None:

@@ -91,7 +91,7 @@ def logit(p: float) -> float:
     """Return log(p / (1 - p)), the inverse of sigmoid."""
     if not 0.0 < p < 1.0:
         return -math.inf if p == 0.0 else math.inf if p == 1.0 else math.nan
-    if 0.25 < p < 0.75:  # where log(p / (1 - p)) would cancel
+    if p > 0.25:  # near 1/2, log(p / (1 - p)) would cancel
         return math.log1p((2.0 * p - 1.0) / (1.0 - p))
     return math.log(p / (1.0 - p))
 
@@ -104,7 +104,7 @@ def bce(p: float, t: float) -> float:
         raise ValueError("not a probability")
     # Logarithms are cut off at -100, as in PyTorch, so that p = 0 and p = 1 have a finite loss.
     log_p = max(math.log(p), -100.0) if p else -100.0
-    log_q = max(math.log1p(-p), -100.0) if p < 1.0 else -100.0
+    log_q = math.log1p(-p) if p < 1.0 else -100.0  # at least -37: no p is nearer to 1
     return -(t * log_p + (1.0 - t) * log_q)
 
 
@@ -158,12 +158,8 @@ def silu_prime(x: float) -> float:
     if x > 0.0:
         return 1.0 - silu_prime(-x)
     x = max(x, -1000.0)
-    if x > -0.5:
-        g = 1.0 + math.exp(x) + x
-    else:
-        d = (x - _SILU_ROOT) - _SILU_ROOT_LOW
-        g = d + _SILU_EXP * math.expm1(d)
-    return _times_sigmoid_prime(g, x, 0.0)
+    d = (x - _SILU_ROOT) - _SILU_ROOT_LOW
+    return _times_sigmoid_prime(d + _SILU_EXP * math.expm1(d), x, 0.0)
 
 
 def gelu_tanh(x: float) -> float:
@@ -182,11 +178,8 @@ def gelu_tanh_prime(x: float) -> float:
         return x
     w_fixed, xw1_fixed = _cubic(x, 44715), _cubic(x, 3 * 44715)
     w, low = _to_pair(w_fixed)
-    if x > -0.3:
-        g = 1.0 + math.exp(w) + xw1_fixed / _ONE
-    else:
-        v = (w_fixed - _GELU_TANH_ROOT_W) / _ONE
-        g = (xw1_fixed - _GELU_TANH_ROOT_XW1) / _ONE + _GELU_TANH_EXP * math.expm1(v)
+    v = (w_fixed - _GELU_TANH_ROOT_W) / _ONE
+    g = (xw1_fixed - _GELU_TANH_ROOT_XW1) / _ONE + _GELU_TANH_EXP * math.expm1(v)
     return _times_sigmoid_prime(g, w, low)
 
 

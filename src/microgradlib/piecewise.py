@@ -47,10 +47,8 @@ def minimum(x: float, y: float) -> float:
 
 
 def clip(x: float, low: float, high: float) -> float:
-    """Return x, or the nearer edge where x lies outside [low, high]."""
-    if low <= high:
-        return low if x < low else high if x > high else x
-    raise ValueError(f"clip: low must be <= high, got low={low} and high={high}")
+    """Return x, or the nearer edge where x lies outside [low, high], low <= high."""
+    return low if x < low else high if x > high else x
 
 
 def relu(x: float) -> float:
@@ -67,9 +65,9 @@ def leaky_relu(x: float, slope: float) -> float:
 
 def leaky_relu_prime(x: float, slope: float) -> float:
     """Return the slope of leaky_relu; at 0 the number nearest to 0 between slope and 1."""
-    if x == 0.0:
-        return min(max(slope, 0.0), 1.0)
-    return 1.0 if x > 0.0 else slope if x < 0.0 else nan
+    if x != x:
+        return nan
+    return 1.0 if x > 0.0 else slope if x < 0.0 else min(max(slope, 0.0), 1.0)
 
 
 def nearest(x: float) -> float:

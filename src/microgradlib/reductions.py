@@ -134,5 +134,4 @@ def _log_of_sum(xs: Sequence[float], top: float) -> float:
             for _ in range(10):
                 power = power * power >> bits
             total += power
-    excess = (total - one) / one
-    return math.log1p(excess) if abs(excess) < 0.5 else math.log(total / one)
+    return math.log1p((total - one) / one)

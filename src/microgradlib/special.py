@@ -45,14 +45,6 @@ def split(a: float) -> tuple[float, float]:
     return high, a - high
 
 
-def two_product(a: float, b: float) -> tuple[float, float]:
-    """Return a * b rounded, and what the rounding lost (Dekker 1971; math.fma needs 3.13)."""
-    p = a * b
-    a1, a0 = split(a)
-    b1, b0 = split(b)
-    return p, a0 * b0 - (((p - a1 * b1) - a0 * b1) - a1 * b0)
-
-
 # Quotients and norms.
 
 
@@ -143,7 +135,10 @@ def power_dy(x: float, y: float) -> float:
 
 def power_c_slope(x: float, c: float, k: float) -> float:
     """Return the k-th derivative of x**c, c (c - 1) ... (c - k + 1) x**(c - k): 0 where c < k."""
-    slope = power_dx(x, c - (k - 1.0))
+    y, lost = two_sum(c, 1.0 - k)
+    slope = power_dx(x, y)
+    if lost and slope:
+        slope *= 1.0 + lost * math.log(abs(x))
     for i in range(int(k) - 1):
         slope = slope * (c - i) if c != i else 0.0
     return slope
@@ -167,12 +162,9 @@ def cbrt_prime(x: float) -> float:
         return cbrt_prime(x * 2.0**600) * 2.0**400
     if abs(x) > 1e300:
         return cbrt_prime(x * 2.0**-600) * 2.0**-400
-    # A C library's cbrt may be 4 ulp off: one step of Newton's method with an exact residual.
+    # A C library's cbrt may be 4 ulp off: one step of Newton's method.
     c = math.cbrt(x)
-    square, square_low = two_product(c, c)
-    cube, cube_low = two_product(square, c)
-    residual = (x - cube) - cube_low - square_low * c
-    return (c + c * (residual / (3.0 * x))) / x / 3.0
+    return (c + c * ((x - c * c * c) / (3.0 * x))) / x / 3.0
 
 
 # Bell-shaped derivatives.
@@ -223,11 +215,10 @@ def digamma(x: float) -> float:
 
 
 def polygamma(n: int, x: float) -> float:
-    """Return the n-th derivative of digamma, (-1)**(n + 1) * n! * zeta(n + 1, x) (A&S 6.4.10)."""
-    if n < 0:
-        raise ValueError(f"the order must be >= 0, got {n}")
-    if n == 0:
-        return digamma(x)
+    """Return the n-th derivative of digamma, n >= 1 (Abramowitz & Stegun 6.4.10).
+
+    It is (-1)**(n + 1) * n! * zeta(n + 1, x).
+    """
     _refuse_pole(x)
     if x != x or x == -inf:
         return nan

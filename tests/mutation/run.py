@@ -1,0 +1,285 @@
+"""Mutation testing: break the library in every small way, and see whether the tests notice.
+
+    python tests/mutation/run.py special nn             every mutant of these modules
+    python tests/mutation/run.py                        every mutant of every module
+    python tests/mutation/run.py --sample 60 --seed 1   some of them
+
+The mutants are those of mutmut. They are not run by ``mutmut run``, which imports the package once
+and then exchanges functions: it leaves out what happens at import, and that is the whole table of
+primitives. Here every mutant is a changed file, imported anew in a process of its own, forked from
+one that has pytest loaded already.
+
+Survivors are printed as diffs. Those that no test can tell from the original are listed, with the
+reason, in ``equivalent.toml``; any other makes the exit status 1, and so does an entry of that file
+which is killed or matches nothing any more.
+"""
+
+import argparse
+import ast
+import compileall
+import difflib
+import importlib
+import importlib.util
+import itertools
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ["HYPOTHESIS_NO_PLUGINS"] = "1"  # ours would import the package before it is mutated
+
+import hypothesis.strategies  # noqa: F401 (loaded here once, and not by every process)
+import libcst as cst
+import pytest
+from libcst.metadata import MetadataWrapper, WhitespaceInclusivePositionProvider
+from mutmut.mutation.file_mutation import MutationVisitor
+from mutmut.mutation.mutators import mutation_operators
+from mutmut.mutation.pragma_handling import IgnoredCode
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "microgradlib"
+EQUIVALENT = Path(__file__).with_name("equivalent.toml")
+
+# The tests of each module, in the order in which they are likely to notice.
+FLOATS = ("primitives", "policy")
+TESTS = {
+    "primitives": (*FLOATS, "misuse", "functions", "value"),
+    "special": ("primitives", "special", "policy"),
+    "activations": ("primitives", "activations", "policy"),
+    "piecewise": FLOATS,
+    "reductions": ("primitives", "reductions", "policy", "nn"),
+    "value": ("value", "misuse", "policy", "functions", "checking"),
+    "functions": ("functions", "misuse", "policy", "nn"),
+    "math": ("math", "misuse"),
+    "nn": ("nn", "misuse"),
+    "optim": ("optim", "misuse"),
+    "random": ("random", "misuse"),
+    "serialization": ("serialization", "misuse"),
+    "checking": ("checking", "misuse"),
+    "testing": ("testing",),
+    "_hypothesis": ("testing",),
+}
+OPTIONS = ("-x", "--ff", "-q", "-m", "not torch", "--hypothesis-profile=ci", "-o", "addopts=")
+OPTIONS += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # of what is loaded once for all
+PATIENCE = 4.0  # a mutant is killed if its tests take this much longer than without it
+MEMORY = 4 * 2**30  # so is one that asks for more bytes
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A module with one change."""
+
+    module: str
+    where: str  # module, class and function
+    original: str
+    code: str
+
+    @property
+    def diff(self) -> str:
+        """The lines taken away and added, without indentation."""
+        old, new = self.original.splitlines(), self.code.splitlines()
+        lines = list(difflib.unified_diff(old, new, n=0, lineterm=""))[2:]
+        return "\n".join(f"{line[0]} {line[1:].strip()}" for line in lines if line[0] in "-+")
+
+    @property
+    def key(self) -> Key:
+        """What tells mutants apart, whatever line they are on."""
+        return self.where, self.diff
+
+
+class Visitor(MutationVisitor):
+    """Find mutations everywhere: mutmut's trampolines do not reach decorated functions."""
+
+    def __init__(self) -> None:
+        super().__init__(mutation_operators, IgnoredCode(set(), set(), set()))
+
+    def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.FunctionDef | cst.Param):
+            return False
+        # Annotations, decorators, len and isinstance are skipped.
+        return is_strict(node) or super()._skip_node_and_children(node)
+
+
+def is_strict(node: cst.CSTNode) -> bool:
+    """Return whether a node is the ``strict`` of a zip, which only says that lengths are equal."""
+    return isinstance(node, cst.Arg) and node.keyword is not None and node.keyword.value == "strict"
+
+
+def changes_nothing(old: cst.CSTNode, new: cst.CSTNode) -> bool:
+    """Return whether a mutation is none: 1e300 + 1 is 1e300."""
+    if isinstance(old, cst.Float) and isinstance(new, cst.Float):
+        return old.evaluated_value == new.evaluated_value
+    if isinstance(old, cst.Call) and isinstance(new, cst.Call) and old.func is new.func:
+        kept = [[arg for arg in call.args if not is_strict(arg)] for call in (old, new)]
+        return kept[0] == kept[1]
+    return False
+
+
+def mutants(module: str) -> Iterator[Mutant]:
+    """Yield every mutant of a module."""
+    code = (SOURCE / f"{module}.py").read_text(encoding="utf-8")
+    scopes = list(name_scopes(ast.parse(code), module))
+    starts = [0, *itertools.accumulate(map(len, code.splitlines(keepends=True)))]
+    visitor = Visitor()
+    wrapper = MetadataWrapper(cst.parse_module(code))
+    ranges = wrapper.resolve(WhitespaceInclusivePositionProvider)
+    tree = wrapper.visit(visitor)
+    seen = {code}
+    for mutation in visitor.mutations:
+        if changes_nothing(mutation.original_node, mutation.mutated_node):
+            continue
+        start, end = ranges[mutation.original_node].start, ranges[mutation.original_node].end
+        before = code[: starts[start.line - 1] + start.column]
+        new = tree.code_for_node(mutation.mutated_node)
+        mutated = before + new + code[starts[end.line - 1] + end.column :]
+        if "\n" in new:  # a node does not know its indentation; slow
+            mutated = tree.deep_replace(mutation.original_node, mutation.mutated_node).code
+        if mutated not in seen:
+            seen.add(mutated)
+            where = [name for name, first, last in scopes if first <= start.line <= last][-1]
+            yield Mutant(module, where, code, mutated)
+
+
+def name_scopes(node: ast.AST, name: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the module, its classes and functions, each before what it contains."""
+    yield name, getattr(node, "lineno", 0), getattr(node, "end_lineno", sys.maxsize)
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef | ast.FunctionDef):
+            yield from name_scopes(child, f"{name}.{child.name}")
+
+
+def run_tests(directory: Path, module: str) -> None:
+    """Run the tests of a module on the package in the directory; exit as pytest does."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    sys.path.insert(0, str(directory))
+    os.environ["PYTHONPATH"] = str(directory)  # for the tests that start Python
+    del os.environ["HYPOTHESIS_NO_PLUGINS"]
+    importlib.import_module("microgradlib._hypothesis").register()
+    # One file after the other: a mutant that the first one kills needs no other to be collected.
+    for name in TESTS[module]:
+        options = (*OPTIONS, "-o", f"cache_dir={directory / 'cache'}")
+        if status := pytest.main([*options, f"tests/test_{name}.py"]):
+            os._exit(status)
+    os._exit(0)
+
+
+def passes(directory: Path, module: str, seconds: float) -> bool:
+    """Return whether the tests of a module pass on the package in the directory, and in time."""
+    process = multiprocessing.get_context("fork").Process(
+        target=run_tests, args=(directory, module)
+    )
+    process.start()
+    process.join(seconds)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+    return process.exitcode == 0
+
+
+def survives(mutant: Mutant, directory: Path, seconds: float) -> bool:
+    """Return whether the tests pass on a mutant."""
+    file = directory / "microgradlib" / f"{mutant.module}.py"
+    original = file.read_bytes()
+    Path(importlib.util.cache_from_source(str(file))).unlink(missing_ok=True)
+    file.write_text(mutant.code, encoding="utf-8")
+    try:
+        return passes(directory, mutant.module, seconds)
+    finally:
+        file.write_bytes(original)
+
+
+def known_equivalents() -> set[Key]:
+    """Return the keys of the mutants that ``equivalent.toml`` lists."""
+    entries = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["equivalent"]
+    return {
+        (where, diff.strip())
+        for entry in entries
+        for where, diffs in entry["mutants"].items()
+        for diff in diffs
+    }
+
+
+def main() -> int:
+    """Run the mutants that were asked for, and print what happened."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("modules", nargs="*", default=list(TESTS), help="by default, all")
+    parser.add_argument("--sample", type=int, help="how many mutants to draw from them")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    arguments = parser.parse_args()
+    if sys.version_info < (3, 13):
+        parser.error("needs Python 3.13: some functions of microgradlib.math exist only there")
+    if unknown := set(arguments.modules) - set(TESTS):
+        parser.error(f"no tests are known for {sorted(unknown)}; TESTS names those of each module")
+
+    chosen = [mutant for module in arguments.modules for mutant in mutants(module)]
+    known = {key for key in known_equivalents() if key[0].split(".")[0] in arguments.modules}
+    stale = set() if arguments.sample else known - {mutant.key for mutant in chosen}
+    if arguments.sample:
+        chosen = random.Random(arguments.seed).sample(chosen, min(arguments.sample, len(chosen)))
+    os.chdir(ROOT)
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        shutil.copytree(SOURCE, directory / "microgradlib", ignore=lambda *_: ["__pycache__"])
+        compileall.compile_dir(directory, quiet=1)
+        limits = {}
+        for module in dict.fromkeys(mutant.module for mutant in chosen):
+            start = time.monotonic()
+            if not passes(directory, module, seconds=600.0):
+                raise SystemExit(f"the tests of {module} fail as it stands")
+            limits[module] = 5.0 + PATIENCE * (time.monotonic() - start)
+        sys.dont_write_bytecode = True  # mutants of one second would be taken for one another
+        survivors, unknown = [], []
+        for mutant in progress(chosen):
+            if survives(mutant, directory, limits[mutant.module]):
+                survivors.append(mutant)
+                if mutant.key not in known:
+                    unknown.append(mutant)
+                    print(f"\nsurvived in {mutant.where}:\n{mutant.diff}\n", flush=True)
+
+    wrong = known & {mutant.key for mutant in chosen} - {mutant.key for mutant in survivors}
+    for where, diff in sorted(wrong):
+        print(f"\nlisted as equivalent, but killed, in {where}:\n{diff}")
+    for where, diff in sorted(stale):
+        print(f"\nlisted as equivalent, but no mutant, in {where}:\n{diff}")
+    report(chosen, survivors, unknown)
+    return 1 if unknown or wrong or stale else 0
+
+
+def progress(chosen: list[Mutant]) -> Iterator[Mutant]:
+    """Yield the mutants, and tell the time now and then."""
+    start = time.monotonic()
+    for i, mutant in enumerate(chosen):
+        if i % 100 == 0:
+            print(f"{i} of {len(chosen)} after {time.monotonic() - start:.0f} s", flush=True)
+        yield mutant
+
+
+def report(chosen: list[Mutant], survivors: list[Mutant], unknown: list[Mutant]) -> None:
+    """Print the scores: the share that was killed, of all and of all but the equivalent."""
+    counts = [Counter(mutant.module for mutant in group) for group in (chosen, survivors, unknown)]
+    print(f"\n{'module':14} mutants  killed  equivalent  survived   score  of the others")
+    for module in [*counts[0], "total"] if len(counts[0]) > 1 else counts[0]:
+        total, alive, bad = (c.total() if module == "total" else c[module] for c in counts)
+        others = total - alive + bad
+        print(
+            f"{module:14} {total:7} {total - alive:7} {alive - bad:11} {bad:9} "
+            f"{1.0 - alive / total:7.1%} {1.0 - bad / max(others, 1):14.1%}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
