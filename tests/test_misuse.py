@@ -12,6 +12,7 @@ import microgradlib as mg
 import microgradlib.math as mg_math
 from microgradlib import Value, nn, optim, random
 from microgradlib.errors import GradientError, NonFiniteError, ShapeError, StateDictError
+from microgradlib.primitives import PRIMITIVES
 
 # What the rows misuse. Every row must leave it as it was. It is Any, since a type checker would
 # find most of the mistakes.
@@ -156,11 +157,6 @@ VALUES: list[Row] = [
 ]
 
 FUNCTIONS: list[Row] = [
-    (
-        lambda: mg.cos(math.inf),
-        ValueError,
-        "cos(inf): not defined there; it needs finite inputs",
-    ),
     (lambda: x / 0, ZeroDivisionError, "2.0 / 0.0: division by zero; keep the divisor away from 0"),
     (lambda: 1 / a, ZeroDivisionError, "1.0 / 0.0: division by zero; keep the divisor away from 0"),
     (lambda: x % a, ZeroDivisionError, "2.0 % 0.0: division by zero; keep the divisor away from 0"),
@@ -696,6 +692,45 @@ def test_mistake(
     assert caught.value.__cause__ is None
     assert everything() == before
     assert not list(tmp_path.iterdir())
+
+
+# For each primitive that is not defined everywhere: inputs outside, and what it says it needs.
+NEEDS: dict[str, tuple[tuple[float, ...], str]] = {
+    "fmod": ((math.inf, 1.0), "a finite x and a divisor other than 0"),
+    "remainder": ((math.inf, 1.0), "a finite x and a divisor other than 0"),
+    "power": ((-8.0, 0.5), "a base >= 0, or a whole number as exponent"),
+    "power_c": ((-8.0, 0.5), "a base >= 0, or a whole number as exponent"),
+    "log": ((0.0,), "x > 0"),
+    "log2": ((0.0,), "x > 0"),
+    "log10": ((0.0,), "x > 0"),
+    "log1p": ((-1.0,), "x > -1"),
+    "sqrt": ((-1.0,), "x >= 0"),
+    "sin": ((math.inf,), "a finite x"),
+    "cos": ((math.inf,), "finite inputs"),
+    "tan": ((math.inf,), "a finite x"),
+    "asin": ((2.0,), "-1 <= x <= 1"),
+    "acos": ((2.0,), "-1 <= x <= 1"),
+    "acosh": ((0.0,), "x >= 1"),
+    "atanh": ((1.0,), "-1 < x < 1"),
+    "gamma": ((-1.0,), "x other than 0, -1, -2, ..."),
+    "lgamma": ((-1.0,), "x other than 0, -1, -2, ..."),
+    "bce": ((2.0, 0.0), "a probability and a target, both from 0 to 1"),
+    "bce_with_logits": ((0.0, 2.0), "a target from 0 to 1"),
+}
+
+
+def test_every_primitive_with_a_domain_of_its_own_is_listed() -> None:
+    own = {row.name for row in PRIMITIVES.values() if row.needs != "finite inputs"}
+    assert own == set(NEEDS) - {"cos"}
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_domain_errors_say_what_is_needed(name: str) -> None:
+    inputs, needs = NEEDS[name]
+    row = PRIMITIVES[name]
+    with pytest.raises(ValueError, match="not defined there") as caught:
+        row(*inputs)
+    assert str(caught.value) == f"{row.show(*inputs)}: not defined there; it needs {needs}"
 
 
 def test_every_error_is_also_the_one_of_python_that_a_reader_expects() -> None:

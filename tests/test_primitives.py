@@ -237,8 +237,21 @@ def test_a_number_may_have_only_an_index() -> None:
 
 def test_names_and_symbols() -> None:
     assert all(PRIMITIVES[row.name] is row for row in ROWS)
-    assert str(primitives.add) == "+"
-    assert str(primitives.tanh) == "tanh"
+    assert {row.name: str(row) for row in ROWS if str(row) != row.name} == {
+        "add": "+",
+        "subtract": "-",
+        "multiply": "*",
+        "divide": "/",
+        "modulo": "%",
+        "power": "**",
+        "power_c": "**",
+        "negative": "neg",
+        "maximum_c": "maximum",
+        "minimum_c": "minimum",
+        "mse": "mse_loss",
+        "bce": "binary_cross_entropy",
+        "bce_with_logits": "binary_cross_entropy_with_logits",
+    }
     assert primitives.add.show(1.0, 2.0) == "1.0 + 2.0"
     assert primitives.tanh.show(1.0) == "tanh(1.0)"
 

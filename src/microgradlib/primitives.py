@@ -234,7 +234,7 @@ def _weights(*xs: Any) -> list[Any]:
 
 def _log_softmax_partials(y: Any, *xs: Any) -> tuple[Any, ...]:
     _, *others = _weights(*xs)
-    return (sum_(*others) if others else 0.0, *[-q for q in others])
+    return (sum_(*others), *[-q for q in others])
 
 
 def _softmax_partials(p: Any, *xs: Any) -> tuple[Any, ...]:

@@ -52,7 +52,15 @@ EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 # The tests of each module, in the order in which they are likely to notice.
 FLOATS = ("primitives", "policy")
 TESTS = {
-    "primitives": (*FLOATS, "misuse", "functions", "value"),
+    "primitives": (
+        "primitives",
+        "misuse",
+        "policy",
+        "compiling",
+        "functions",
+        "value",
+        "extending",
+    ),
     "special": ("primitives", "special", "policy"),
     "activations": ("primitives", "activations", "policy"),
     "piecewise": FLOATS,
@@ -65,6 +73,10 @@ TESTS = {
     "random": ("random", "misuse"),
     "serialization": ("serialization", "misuse"),
     "checking": ("checking", "misuse"),
+    "transforms": ("checking", "extending"),
+    "trees": ("checking", "extending"),
+    "extending": ("extending",),
+    "compiling": ("compiling",),
     "testing": ("testing",),
     "_hypothesis": ("testing",),
 }
