@@ -242,6 +242,16 @@ FUNCTIONS: list[Row] = [
         f"clip: low must be a plain number, got {a!r}; {PLAIN}",
     ),
     (
+        lambda: any_mg.clip(x, 0, a),
+        TypeError,
+        f"clip: high must be a plain number, got {a!r}; {PLAIN}",
+    ),
+    (
+        lambda: any_mg.dot([1.0], 3.0),
+        TypeError,
+        f"dot: expected {SEQUENCE}, got 3.0; wrap it in a list",
+    ),
+    (
         lambda: any_mg.leaky_relu(x, x),
         TypeError,
         f"leaky_relu: negative_slope must be a plain number, got {x!r}; {PLAIN}",

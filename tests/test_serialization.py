@@ -4,6 +4,8 @@ import builtins
 import json
 import os
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from math import inf, nan
 from pathlib import Path
@@ -185,6 +187,12 @@ class TestRefusals:
     def test_is_plain_json(self, path: Path) -> None:
         mg.save({"w": [0.5]}, path)
         assert json.loads(path.read_text()) == {"w": [0.5]}
+        assert path.read_text() == '{\n "w": [\n  0.5\n ]\n}\n'
+
+    def test_does_not_depend_on_the_encoding_of_the_locale(self, path: Path) -> None:
+        code = f"import microgradlib as mg; mg.save([0.5], {str(path)!r}); mg.load({str(path)!r})"
+        options = ("-X", "warn_default_encoding", "-W", "error::EncodingWarning")
+        subprocess.run([sys.executable, *options, "-c", code], check=True)
 
     def test_missing_file_and_missing_directory(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):

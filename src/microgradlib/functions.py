@@ -469,7 +469,7 @@ def hypot(*xs: Operand) -> Operand:
     Args:
         xs: any numbers; at the origin all partials are 0.
     """
-    return primitives.hypot(*xs) if xs else 0.0
+    return primitives.hypot(*xs)
 
 
 @overload
