@@ -141,7 +141,7 @@ def changes_nothing(old: cst.CSTNode, new: cst.CSTNode) -> bool:
 def mutants(module: str) -> Iterator[Mutant]:
     """Yield every mutant of a module."""
     code = (SOURCE / f"{module}.py").read_text(encoding="utf-8")
-    scopes = list(name_scopes(ast.parse(code), module))
+    scopes = [(module, 0, sys.maxsize), *name_scopes(ast.parse(code), module)]
     starts = [0, *itertools.accumulate(map(len, code.splitlines(keepends=True)))]
     visitor = Visitor()
     wrapper = MetadataWrapper(cst.parse_module(code))
@@ -164,11 +164,13 @@ def mutants(module: str) -> Iterator[Mutant]:
 
 
 def name_scopes(node: ast.AST, name: str) -> Iterator[tuple[str, int, int]]:
-    """Yield the module, its classes and functions, each before what it contains."""
-    yield name, getattr(node, "lineno", 0), getattr(node, "end_lineno", sys.maxsize)
+    """Yield the classes and functions within a node, each before what it contains."""
     for child in ast.iter_child_nodes(node):
+        inner = name
         if isinstance(child, ast.ClassDef | ast.FunctionDef):
-            yield from name_scopes(child, f"{name}.{child.name}")
+            inner = f"{name}.{child.name}"
+            yield inner, child.lineno, child.end_lineno or sys.maxsize
+        yield from name_scopes(child, inner)
 
 
 def run_tests(directory: Path, module: str) -> None:
