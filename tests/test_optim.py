@@ -121,10 +121,33 @@ class TestByHand:
         }
 
     def test_weight_decay_enters_the_moments_of_adam_but_not_of_adamw(self) -> None:
-        for kind, moment in ((Adam, 0.25), (AdamW, 0.0)):
-            optimizer = kind([Value(1.0)], lr=0.5, betas=(0.5, 0.5), weight_decay=0.5)
+        for kind, moment in ((Adam, 0.5), (AdamW, 0.0)):
+            optimizer = kind([Value(2.0)], lr=0.5, betas=(0.5, 0.5), weight_decay=0.5)
             optimizer.step()
             assert optimizer.state_dict()["exp_avg"] == [moment]
+
+    def test_eps_is_added_to_the_root_of_the_second_moment(self) -> None:
+        w = Value(1.0)
+        w.grad = 4.0
+        Adam([w], lr=0.5, eps=12.0).step()
+        assert w.data == pytest.approx(1.0 - 0.5 * 4.0 / (4.0 + 12.0), rel=1e-15)
+
+    def test_amsgrad_keeps_the_largest_second_moment(self) -> None:
+        w = Value(1.0)
+        optimizer = Adam([w], betas=(0.0, 0.5), amsgrad=True)
+        for grad, moment, largest in ((2.0, 2.0, 2.0), (0.0, 1.0, 2.0), (4.0, 8.5, 8.5)):
+            w.grad = grad
+            optimizer.step()
+            state = optimizer.state_dict()
+            assert (state["exp_avg_sq"], state["max_exp_avg_sq"]) == ([moment], [largest])
+
+    @pytest.mark.parametrize("empty", [0.0, None])
+    def test_no_gradient_no_step(self, empty: Any) -> None:
+        w = Value(1.0)
+        w.grad = empty
+        for optimizer in (SGD([w], lr=0.1), SGD([w], lr=0.1, momentum=0.9), Adam([w])):
+            optimizer.step()
+            assert w.data == 1.0
 
     @every_case
     def test_learning_rate_may_change(self, kind: type[Any], options: Options) -> None:
@@ -155,6 +178,53 @@ class TestByHand:
         assert SGD((p for p in params), lr=0.1).params == tuple(params)
 
 
+NUMBERS = [
+    (SGD, "lr", 0.0),
+    (SGD, "momentum", 0.0),
+    (SGD, "dampening", -inf),
+    (SGD, "weight_decay", 0.0),
+    *product((Adam, AdamW), ("lr", "eps", "weight_decay"), (0.0,)),
+]
+
+
+class TestOptions:
+    def test_the_defaults_are_those_of_torch(self) -> None:
+        sgd = SGD(parameters(), lr=0.1)
+        assert (sgd.momentum, sgd.dampening, sgd.weight_decay, sgd.nesterov) == (0, 0, 0, False)
+        for kind, decay in ((Adam, 0.0), (AdamW, 0.01)):
+            adam = kind(parameters())
+            assert (adam.lr, adam.betas, adam.eps) == (0.001, (0.9, 0.999), 1e-8)
+            assert (adam.weight_decay, adam.amsgrad) == (decay, False)
+            assert kind(parameters(), amsgrad=True).amsgrad
+
+    @pytest.mark.parametrize(("kind", "option", "low"), NUMBERS)
+    def test_numbers(self, kind: type[Any], option: str, low: float) -> None:
+        what = f"{kind.__name__}: {option} must be"
+        for wrong in ("0.1", True, None):
+            with pytest.raises(TypeError) as caught:
+                kind(parameters(), **{"lr": 0.1, option: wrong})
+            assert str(caught.value) == f"{what} a number, got {wrong!r}"
+        for wrong in (nan, inf, -inf, *([-5e-324] if low == 0.0 else [])):
+            with pytest.raises(ValueError, match="must be finite") as out_of_range:
+                kind(parameters(), **{"lr": 0.1, option: wrong})
+            bounds = ", >= 0" if low == 0.0 else ""
+            assert str(out_of_range.value) == f"{what} finite{bounds}, got {wrong!r}"
+        assert getattr(kind(parameters(), **{"lr": 0.1, option: 0}), option) == 0.0
+
+    @pytest.mark.parametrize("kind", [Adam, AdamW])
+    @pytest.mark.parametrize("i", [0, 1])
+    def test_betas(self, kind: type[Any], i: int) -> None:
+        what = rf"^{kind.__name__}: betas\[{i}\] must be"
+        betas: list[Any] = [0.5, 0.5]
+        betas[i] = "0.5"
+        with pytest.raises(TypeError, match=rf"{what} a number, got '0\.5'$"):
+            kind(parameters(), betas=betas)
+        for wrong in (nan, -0.1, 1.0, 1.5):
+            betas[i] = wrong
+            with pytest.raises(ValueError, match=rf"{what} finite, >= 0 and < 1, got {wrong}$"):
+                kind(parameters(), betas=betas)
+
+
 class TestStateDict:
     @every_case
     def test_resumes_bit_for_bit(self, kind: type[Any], options: Options) -> None:
@@ -176,6 +246,12 @@ class TestStateDict:
         list(train(used, 5))
         used.load_state_dict(fresh.state_dict())
         assert used.state_dict() == fresh.state_dict()
+
+    def test_momentum_of_another_is_refused(self) -> None:
+        optimizer = SGD(parameters(), lr=0.1)
+        message = r"^SGD\.load_state_dict: expected the keys \[\], got \['momentum_buffer'\]; "
+        with pytest.raises(mg.errors.StateDictError, match=message):
+            optimizer.load_state_dict({"lr": 0.1, "momentum_buffer": [0.0] * len(START)})
 
     def test_is_a_copy_on_the_way_out_and_in(self) -> None:
         adam = Adam(parameters())
@@ -203,6 +279,18 @@ class TestAllOrNothing:
         optimizer.params[2].grad = grads[2]
         optimizer.step()  # and it goes on as if nothing had happened
         assert snapshot(optimizer) != before
+
+    @pytest.mark.parametrize("kind", [Adam, AdamW])
+    def test_overflow_of_the_square_of_a_gradient(self, kind: type[Any]) -> None:
+        optimizer = kind(parameters())
+        optimizer.params[0].grad, optimizer.params[1].grad = 1.0, -1e200
+        message = (
+            rf"^{kind.__name__}\.step: the square of a gradient overflows, the largest is "
+            r"-1e\+200; nothing was updated: clip the gradients$"
+        )
+        with pytest.raises(mg.errors.NonFiniteError, match=message):
+            optimizer.step()
+        assert snapshot(optimizer) == (START, {"lr": 0.001})
 
     def test_overflow_of_an_update(self) -> None:
         params = [Value(1.0), Value(1e308)]
