@@ -23,7 +23,7 @@ def greater(x: float, y: float) -> float:
 
 def match(x: float, y: float) -> float:
     """Return 1 where x = y, else 0: the slope of a choice."""
-    return 1.0 if x == y else 0.0
+    return 1.0 if x == y else 0.0 if x < y or x > y else nan
 
 
 def gate(x: float, p: float) -> float:

@@ -427,7 +427,7 @@ above: Primitive      = Primitive("above",      piecewise.above,    lambda z, x,
 greater: Primitive    = Primitive("greater",    piecewise.greater,  lambda z, x, y: (0.0, 0.0),     REAL, REAL, helper=True)
 inside: Primitive     = Primitive("inside",     piecewise.inside,   lambda y, x, low, high: (0.0,), REAL, REAL, REAL, static=2, helper=True)
 gate: Primitive       = Primitive("gate",       piecewise.gate,     lambda z, x, p: (p,),           REAL, REAL, static=1, selects=True, helper=True, source="x * y if y != 0.0 else 0.0")
-match: Primitive      = Primitive("match",      piecewise.match,    lambda z, x, y: (0.0, 0.0),     REAL, REAL, helper=True, source="1.0 if x == y else 0.0")
+match: Primitive      = Primitive("match",      piecewise.match,    lambda z, x, y: (0.0, 0.0),     REAL, REAL, helper=True, source="1.0 if x == y else 0.0 if x < y or x > y else nan")
 nearest: Primitive    = Primitive("nearest",    piecewise.nearest,  lambda y, x: (0.0,),            REAL, helper=True)
 norm_scale: Primitive = Primitive("norm_scale", special.norm_scale, lambda y, h: (0.0,),            REAL, helper=True)
 # fmt: on

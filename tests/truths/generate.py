@@ -283,12 +283,14 @@ TRUTHS: dict[str, Truth] = {
     "gelu_tanh_prime": slope("gelu_tanh"),
     "silu_prime": slope("silu"),
     "logit": number(lambda p: mp.log(p / (1 - p))),
+    "select": number(lambda *xs: xs[int(xs[-1])]),
     "identity": number(lambda x: x),
     "sign": number(mp.sign),
     "above": number(lambda x, y: mpf(x > y)),
     "greater": number(lambda x, y: (mp.sign(x - y) + 1) / 2),
     "inside": number(lambda x, low, high: mpf(low < x < high)),
-    "gate": number(lambda p, x: p * x),
+    "gate": number(lambda x, p: p * x),
+    "match": number(lambda x, y: mpf(x == y)),
     "nearest": number(lambda x: mpf(round(exactly(x)))),
 }
 
@@ -389,6 +391,8 @@ def one_point(row: Primitive, rng: random.Random) -> tuple[float, ...]:
         point[0] = point[0] if point[1] == round(point[1]) else abs(point[0])
     if row.name == "where":
         point[2] = float(rng.randrange(2))
+    if row.name == "select":
+        point[-1] = float(rng.randrange(n - 1))
     if row.name in ("clip", "inside"):
         point[1:] = sorted(point[1:])
     if row.name in ORDER_LAST:
@@ -408,6 +412,8 @@ def in_domain(row: Primitive, point: tuple[float, ...]) -> bool:
     if row.name == "prod" and not all(1e-50 < abs(x) < 1e50 for x in point if x):
         return False  # the promise holds while no product of some of them leaves the normal range
     if row.name == "where" and point[2] not in (0.0, 1.0):
+        return False
+    if row.name == "select" and point[-1] not in range(len(point) - 1):
         return False
     if row.name == "clip" and point[1] > point[2]:
         return False
