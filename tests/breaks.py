@@ -29,15 +29,26 @@ BREAKS = {
         "test_primitives.py",
     ),
     "checking": ("_SAFETY = 4.0", "_SAFETY = 4e8", "test_checking.py"),
+    "compiling": (
+        "            except _MISFITS:\n                pass",
+        "            except RetraceError:\n                pass",
+        "test_compiling.py",
+    ),
     "errors": (
         "StateDictError(MicrogradError, ValueError)",
         "StateDictError(MicrogradError)",
         "test_misuse.py",
     ),
+    "extending": ("gradcheck(function, point, order=order)", "pass", "test_extending.py"),
     "functions": (
         '"none" else primitives.gelu_tanh',
         '"tanh" else primitives.gelu_tanh',
         "test_functions.py",
+    ),
+    "instructions": (
+        "yield expression.right, _ATOM if power else own + 1",
+        "yield expression.right, own",
+        "test_compiling.py",
     ),
     "math": ("return getattr(_math, name)", "return 0.0", "test_math.py"),
     "nn": ("to_weights = (1.0, *data)", "to_weights = (0.0, *data)", "test_nn.py"),
@@ -49,6 +60,13 @@ BREAKS = {
     "serialization": ("os.fsync(file.fileno())", "pass", "test_serialization.py"),
     "special": ("t = 134217729.0 * a", "t = 65537.0 * a", "test_primitives.py"),
     "testing": ("max(interval.low, -magnitude)", "max(interval.low, -1e9)", "test_testing.py"),
+    "tracing": (
+        "prev = (x,) if x.requires_grad and recording() else ()",
+        "prev = ()",
+        "test_compiling.py",
+    ),
+    "transforms": ("return record(primitives.identity, (x,))", "return x", "test_transforms.py"),
+    "trees": ('make = getattr(kind, "_make", kind)', "make = kind", "test_trees.py"),
     "value": (
         "adjoints[x] += adjoint * partial",
         "adjoints[x] = adjoint * partial",
