@@ -240,6 +240,11 @@ def gelu_prime(x: float) -> float:
     return -_times_bell(d * (_INV_SQRT_TWO_PI + (_MILLS_ROOT - _mills_slope(t)) / (1.0 + t)), t)
 
 
+def normal_pdf(x: float) -> float:
+    """Return exp(-x**2 / 2) / sqrt(2 pi), the density of the normal distribution."""
+    return _times_bell(_INV_SQRT_TWO_PI, min(abs(x), 50.0)) if x == x else x
+
+
 def _times_bell(c: float, t: float) -> float:
     """Return c * exp(-t**2 / 2)."""
     # exp magnifies the rounding of t**2: t = high + low, and high**2 is exact (Veltkamp; Dekker).

@@ -223,7 +223,8 @@ def _fuse(
     return unary if arities == (1,) else binary if arities == (2,) else nary
 
 
-# Rules that need more than one expression. The weights of a softmax are computed once, not per input.
+# Rules that need more than one expression. The weights of a softmax and the directions of a hypot are
+# computed once, not per input.
 
 
 def _weights(*xs: Any) -> list[Any]:
@@ -267,11 +268,18 @@ def _mse_partials(y: Any, *values: Any) -> tuple[Any, ...]:
     return (*slopes, *[-slope for slope in slopes])
 
 
-def _hypot_partials(r: Any, *xs: Any) -> tuple[Any, ...]:
-    scale = norm_scale(r)
-    xs = tuple([x * scale for x in xs])
-    r = hypot(*xs)
-    return tuple([ratio(x, r) for x in xs])
+def _directions(*xs: Any) -> list[Any]:
+    if all(type(x) is float for x in xs):
+        return special.directions(xs)
+    return [direction(x, *xs[:i], *xs[i + 1 :]) for i, x in enumerate(xs)]
+
+
+def _direction_partials(u: Any, *xs: Any) -> tuple[Any, ...]:
+    # Not 1 - u**2, which cancels where the others are small.
+    inverse = reciprocal(hypot(*xs))
+    _, *others = _directions(*xs)
+    rest = sum_(*[v * v for v in others]) if others else 0.0
+    return (rest * inverse, *[-u * v * inverse for v in others])
 
 
 def _atan2_partials(angle: Any, y: Any, x: Any) -> tuple[Any, Any]:
@@ -290,8 +298,8 @@ def _select_partials(y: Any, *xs: Any) -> tuple[Any, ...]:
 
 
 def _gelu_prime_partials(d: Any, x: Any) -> tuple[Any]:
-    p = SQRT_HALF * erf_prime(SQRT_HALF * x)
-    return (p - 0.5 * x * (x * p),)  # bracketed so that the tails are 0, not inf * 0
+    p = normal_pdf(x)
+    return (2.0 * p - x * (x * p),)  # bracketed so that the tails are 0, not inf * 0
 
 
 def _gelu_tanh_prime_partials(d: Any, x: Any) -> tuple[Any]:
@@ -306,7 +314,6 @@ def _gelu_tanh_prime_partials(d: Any, x: Any) -> tuple[Any]:
 
 
 LN2 = math.log(2.0)
-SQRT_HALF = math.sqrt(0.5)
 LOG2E = 1.0 / LN2
 LOG10E = math.log10(math.e)
 
@@ -337,20 +344,20 @@ sqrt  = Primitive("sqrt",  math.sqrt,  lambda y, x: (0.5 * rsqrt(x),),      POSI
 cbrt  = Primitive("cbrt",  math.cbrt,  lambda y, x: (cbrt_prime(x),),       REAL, near=(0.0,))
 
 # Trigonometric and hyperbolic functions.
-sin              = Primitive("sin",   math.sin,   lambda y, x: (cos(x),),                                    REAL, near=(0.0, math.pi / 2, math.pi), needs="a finite x")
-cos: Primitive   = Primitive("cos",   math.cos,   lambda y, x: (-sin(x),),                                   REAL, near=(0.0, math.pi / 2, math.pi))
-tan              = Primitive("tan",   math.tan,   lambda y, x: (1.0 + y * y,),                               REAL, near=(0.0, math.pi / 2, math.pi), needs="a finite x")
-asin             = Primitive("asin",  math.asin,  lambda y, x: (rsqrt((1.0 - x) * (1.0 + x)),),              UNIT, near=(-1.0, 0.0, 1.0), needs="-1 <= x <= 1")
-acos             = Primitive("acos",  math.acos,  lambda y, x: (-rsqrt((1.0 - x) * (1.0 + x)),),             UNIT, near=(-1.0, 0.0, 1.0), needs="-1 <= x <= 1")
-atan             = Primitive("atan",  math.atan,  lambda y, x: (atan_prime(x),),                             REAL, near=(-1.0, 0.0, 1.0))
-atan2            = Primitive("atan2", math.atan2, _atan2_partials,                                           REAL, REAL, near=(0.0,))
-sinh             = Primitive("sinh",  math.sinh,  lambda y, x: (cosh(x),),                                   REAL, near=(0.0,))
-cosh: Primitive  = Primitive("cosh",  math.cosh,  lambda y, x: (sinh(x),),                                   REAL, near=(0.0,))
-tanh             = Primitive("tanh",  math.tanh,  lambda y, x: (tanh_prime(x),),                             REAL, near=(0.0,))
-asinh            = Primitive("asinh", math.asinh, lambda y, x: (reciprocal(hypot(1.0, x)),),                 REAL, near=(0.0,))
-acosh            = Primitive("acosh", math.acosh, lambda y, x: (reciprocal(sqrt(x - 1.0) * sqrt(x + 1.0)),), Interval(1.0, inf), near=(1.0,), needs="x >= 1")
-atanh            = Primitive("atanh", math.atanh, lambda y, x: (reciprocal((1.0 - x) * (1.0 + x)),),         UNIT, near=(-1.0, 0.0, 1.0), needs="-1 < x < 1")
-hypot: Primitive = Primitive("hypot", math.hypot, _hypot_partials,                                           REAL, arities=(1, 2, 3), near=(0.0,))
+sin              = Primitive("sin",   math.sin,   lambda y, x: (cos(x),),         REAL, near=(0.0, math.pi / 2, math.pi), needs="a finite x")
+cos: Primitive   = Primitive("cos",   math.cos,   lambda y, x: (-sin(x),),        REAL, near=(0.0, math.pi / 2, math.pi))
+tan              = Primitive("tan",   math.tan,   lambda y, x: (1.0 + y * y,),    REAL, near=(0.0, math.pi / 2, math.pi), needs="a finite x")
+asin             = Primitive("asin",  math.asin,  lambda y, x: (asin_prime(x),),  UNIT, near=(-1.0, 0.0, 1.0), needs="-1 <= x <= 1")
+acos             = Primitive("acos",  math.acos,  lambda y, x: (-asin_prime(x),), UNIT, near=(-1.0, 0.0, 1.0), needs="-1 <= x <= 1")
+atan             = Primitive("atan",  math.atan,  lambda y, x: (atan_prime(x),),  REAL, near=(-1.0, 0.0, 1.0))
+atan2            = Primitive("atan2", math.atan2, _atan2_partials,                REAL, REAL, near=(0.0,))
+sinh             = Primitive("sinh",  math.sinh,  lambda y, x: (cosh(x),),        REAL, near=(0.0,))
+cosh: Primitive  = Primitive("cosh",  math.cosh,  lambda y, x: (sinh(x),),        REAL, near=(0.0,))
+tanh             = Primitive("tanh",  math.tanh,  lambda y, x: (tanh_prime(x),),  REAL, near=(0.0,))
+asinh            = Primitive("asinh", math.asinh, lambda y, x: (asinh_prime(x),), REAL, near=(0.0,))
+acosh            = Primitive("acosh", math.acosh, lambda y, x: (acosh_prime(x),), Interval(1.0, inf), near=(1.0,), needs="x >= 1")
+atanh            = Primitive("atanh", math.atanh, lambda y, x: (atanh_prime(x),), UNIT, near=(-1.0, 0.0, 1.0), needs="-1 < x < 1")
+hypot: Primitive = Primitive("hypot", math.hypot, lambda r, *xs: tuple(_directions(*xs)), REAL, arities=(1, 2, 3), near=(0.0,))
 
 # Special functions.
 erf    = Primitive("erf",    math.erf,    lambda y, x: (erf_prime(x),),   REAL, near=(0.0,))
@@ -400,16 +407,22 @@ power_c_slope: Primitive    = Primitive("power_c_slope",    special.power_c_slop
 reciprocal: Primitive       = Primitive("reciprocal",       special.reciprocal,                        lambda y, x: (-y * y,),                                       REAL, near=(0.0,), helper=True)
 rsqrt: Primitive            = Primitive("rsqrt",            special.rsqrt,                             lambda y, x: (-0.5 * y * y * y,),                             POSITIVE, near=(0.0,), helper=True)
 ratio: Primitive            = Primitive("ratio",            special.ratio,                             lambda z, x, y: (reciprocal(y), quotient_dy(x, y)),           REAL, REAL, near=(0.0,), helper=True)
+direction: Primitive        = Primitive("direction",        special.direction,                         _direction_partials,                                          REAL, arities=(1, 2, 3), near=(0.0,), helper=True)
 cbrt_prime: Primitive       = Primitive("cbrt_prime",       special.cbrt_prime,                        lambda d, x: (-2.0 / 3.0 * d * reciprocal(x),),               REAL, near=(0.0,), helper=True)
-atan_prime: Primitive       = Primitive("atan_prime",       special.atan_prime,                        lambda d, x: (-2.0 * x * d * d,),                             REAL, near=(-1.0, 0.0, 1.0), helper=True)
+asin_prime: Primitive       = Primitive("asin_prime",       special.asin_prime,                        lambda d, x: (x * d * atanh_prime(x),),                       UNIT, near=(-1.0, 0.0, 1.0), helper=True)
+atan_prime: Primitive       = Primitive("atan_prime",       special.atan_prime,                        lambda d, x: (-2.0 * (x * d) * d,),                           REAL, near=(-1.0, 0.0, 1.0), helper=True)
 tanh_prime: Primitive       = Primitive("tanh_prime",       activations.tanh_prime,                    lambda d, x: (-2.0 * tanh(x) * d,),                           REAL, near=(0.0,), helper=True, source="e = exp(-2.0 * abs(x)); q = 1.0 + e; 4.0 * e / q / q")
-erf_prime: Primitive        = Primitive("erf_prime",        special.erf_prime,                         lambda d, x: (-2.0 * x * d,),                                 REAL, near=(0.0,), helper=True)
+asinh_prime: Primitive      = Primitive("asinh_prime",      special.asinh_prime,                       lambda d, x: (-x * d * d * d,),                               REAL, near=(0.0,), helper=True)
+acosh_prime: Primitive      = Primitive("acosh_prime",      special.acosh_prime,                       lambda d, x: (-x * d * reciprocal(x - 1.0) * reciprocal(x + 1.0),), Interval(1.0, inf), near=(1.0,), helper=True)
+atanh_prime: Primitive      = Primitive("atanh_prime",      special.atanh_prime,                       lambda d, x: (2.0 * x * d * d,),                              UNIT, near=(-1.0, 0.0, 1.0), helper=True)
+erf_prime: Primitive        = Primitive("erf_prime",        special.erf_prime,                         lambda d, x: (-2.0 * (x * d),),                               REAL, near=(0.0,), helper=True)
 digamma: Primitive          = Primitive("digamma",          special.digamma,                           lambda d, x: (polygamma(x, 1.0),),                            REAL, near=(0.0, 1.4616321449683622), helper=True)
 polygamma: Primitive        = Primitive("polygamma",        lambda x, n: special.polygamma(int(n), x), lambda d, x, n: (polygamma(x, n + 1.0),),                     POSITIVE, Interval(1.0, 4.0), static=1, near=(0.0,), helper=True)
 gamma_prime: Primitive      = Primitive("gamma_prime",      special.gamma_prime,                       lambda d, x: (gamma(x) * polygamma(x, 1.0) + d * digamma(x),), REAL, near=(0.0, 1.4616321449683622), helper=True)
 sigmoid_prime: Primitive    = Primitive("sigmoid_prime",    activations.sigmoid_prime,                 lambda d, x: (-d * tanh(0.5 * x),),                           REAL, near=(0.0,), helper=True, source="e = exp(-abs(x)); q = 1.0 + e; p = e / q; p / q")
 leaky_relu_prime: Primitive = Primitive("leaky_relu_prime", piecewise.leaky_relu_prime,                lambda d, x, a: (0.0,),                                       REAL, UNIT, static=1, helper=True)
 elu_prime: Primitive        = Primitive("elu_prime",        activations.elu_prime,                     lambda d, x, a: (d * above(0.0, x),),                         REAL, UNIT, static=1, helper=True)
+normal_pdf: Primitive       = Primitive("normal_pdf",       activations.normal_pdf,                    lambda d, x: (-(x * d),),                                     REAL, near=(0.0,), helper=True)
 gelu_prime: Primitive       = Primitive("gelu_prime",       activations.gelu_prime,                    _gelu_prime_partials,                                         REAL, helper=True)
 gelu_tanh_prime: Primitive  = Primitive("gelu_tanh_prime",  activations.gelu_tanh_prime,               _gelu_tanh_prime_partials,                                    REAL, helper=True)
 silu_prime: Primitive       = Primitive("silu_prime",       activations.silu_prime,                    lambda d, x: (sigmoid_prime(x) * (2.0 - x * tanh(0.5 * x)),), REAL, helper=True)

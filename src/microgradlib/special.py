@@ -5,6 +5,7 @@ textbook form overflows, underflows or cancels. NaN in gives NaN out.
 """
 
 import math
+from collections.abc import Sequence
 from math import inf, nan
 
 _TWO_OVER_SQRT_PI = 1.1283791670955126
@@ -80,6 +81,19 @@ def norm_scale(h: float) -> float:
     if h > 1e300:
         return 2.0**-600
     return 1.0 if h == h else nan
+
+
+def directions(xs: Sequence[float]) -> list[float]:
+    """Return each x / hypot(*xs), the slopes of a norm: 0 by decree at the origin."""
+    scale = norm_scale(math.hypot(*xs))
+    xs = [x * scale for x in xs]
+    r = math.hypot(*xs)
+    return [ratio(x, r) for x in xs]
+
+
+def direction(*xs: float) -> float:
+    """Return the first of the ``directions``."""
+    return directions(xs)[0]
 
 
 # Powers and roots.
@@ -167,7 +181,27 @@ def cbrt_prime(x: float) -> float:
     return (c + c * ((x - c * c * c) / (3.0 * x))) / x / 3.0
 
 
-# Bell-shaped derivatives.
+# Derivatives of inverse functions, and others that are bell-shaped.
+
+
+def asin_prime(x: float) -> float:
+    """Return d/dx asin(x) = 1 / sqrt(1 - x**2), infinite at -1 and 1."""
+    return rsqrt((1.0 - x) * (1.0 + x))
+
+
+def asinh_prime(x: float) -> float:
+    """Return d/dx asinh(x) = 1 / sqrt(1 + x**2)."""
+    return 1.0 / math.hypot(1.0, x)
+
+
+def acosh_prime(x: float) -> float:
+    """Return d/dx acosh(x) = 1 / sqrt(x**2 - 1), infinite at 1."""
+    return reciprocal(math.sqrt(x - 1.0) * math.sqrt(x + 1.0))
+
+
+def atanh_prime(x: float) -> float:
+    """Return d/dx atanh(x) = 1 / (1 - x**2), infinite at -1 and 1."""
+    return reciprocal((1.0 - x) * (1.0 + x))
 
 
 def atan_prime(x: float) -> float:
