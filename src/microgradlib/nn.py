@@ -10,7 +10,7 @@ from microgradlib.primitives import to_float
 from microgradlib.value import (
     Operand,
     Value,
-    as_value,
+    constant,
     look_at,
     nested,
     node,
@@ -150,9 +150,8 @@ class Module:
             )
 
         def build(new: Iterator[Any]) -> Module:
-            values = {p: as_value(next(new)) for p in named.values()}
-            frozen = {p: x.detach() for p, x in values.items() if not p.requires_grad}
-            return _replace(self, values | frozen, {})  # type: ignore[no-any-return]
+            values = {p: _parameter(next(new), p.requires_grad) for p in named.values()}
+            return _replace(self, values, {})  # type: ignore[no-any-return]
 
         return build
 
@@ -170,6 +169,21 @@ class Module:
     def _summary(self) -> str:
         """Return the representation of a module without parts."""
         return f"{type(self).__name__}()"
+
+
+def _parameter(x: Any, requires_grad: bool) -> Any:
+    """Return what stands for a parameter: a leaf, or a node of its own where x was computed."""
+    if isinstance(x, float):
+        return constant(x)
+    if not isinstance(x, Value):  # of a Jacobian: a structure for each parameter
+        return x
+    if not requires_grad:
+        return x.detach()
+    return record(primitives.identity, (x,)) if x._op else x
+
+
+def _is_parameter(x: Tree) -> bool:
+    return isinstance(x, Value) and (not x._op or x._op is primitives.identity)
 
 
 def _replace(x: Any, values: dict[Value, Value], done: dict[int, Any]) -> Any:
@@ -197,7 +211,7 @@ def _is_nest(x: Tree) -> bool:
     """Whether x is a leaf Value (or stands for one), or nested lists of nothing else."""
     if isinstance(x, list | tuple):
         return bool(x) and all(map(_is_nest, x))
-    return isinstance(x, Value) and (not x._op or x._op is primitives.identity)
+    return _is_parameter(x)
 
 
 def _walk(name: str, x: Tree, above: tuple[Module, ...]) -> Iterator[tuple[str, Tree]]:

@@ -299,14 +299,14 @@ class _Recorded:
             self.inputs += inputs
         with evaluation():
             self.result = f(*arguments, **kwargs)
-        if has_aux:
-            if not isinstance(self.result, tuple) or len(self.result) != 2:
-                raise TypeError(
-                    f"{name}: with has_aux=True, {_name(f)} must return a pair (result, aux), got "
-                    f"{self.result!r}"
-                )
-            self.result, self.aux = self.result
-        outputs, self.build = flatten(name, f"the result of {_name(f)}", self.result)
+            if has_aux:
+                if not isinstance(self.result, tuple) or len(self.result) != 2:
+                    raise TypeError(
+                        f"{name}: with has_aux=True, {_name(f)} must return a pair (result, aux), "
+                        f"got {self.result!r}"
+                    )
+                self.result, self.aux = self.result
+            outputs, self.build = flatten(name, f"the result of {_name(f)}", self.result)
         self.outputs = list(outputs.values())
         # Results stay Values where arguments are, or where, within the evaluation of a function
         # that is being differentiated, they depend on anything but the arguments.

@@ -1,0 +1,844 @@
+"""grad, value_and_grad, jacobian, hessian, jvp, vjp, hvp: structures, nesting, misuse, memory."""
+
+import asyncio
+import gc
+import math as standard_math
+from array import array
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+import microgradlib as mg
+from microgradlib import Value, nn, optim, primitives
+from microgradlib.testing import Expression, expressions
+
+point = st.integers(-3000, 3000).map(lambda n: n / 1000)
+many = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+class Pair(NamedTuple):
+    first: Any
+    second: Any
+
+
+@dataclass(frozen=True)
+class Plan:
+    rate: float
+    name: str = "plan"
+    careful: bool = True
+    note: str | None = None
+
+
+def square_sum(xs: Any) -> Any:
+    return mg.sum([x * x for x in xs])
+
+
+def rosenbrock(x: Any) -> Any:
+    pairs = zip(x[:-1], x[1:], strict=True)
+    return mg.sum([100.0 * (b - a * a) ** 2 + (1.0 - a) ** 2 for a, b in pairs])
+
+
+def types(x: Any) -> set[type]:
+    """Return the types of the numbers in nested lists, tuples and dicts."""
+    if isinstance(x, dict):
+        x = list(x.values())
+    return set().union(*map(types, x)) if isinstance(x, list | tuple) else {type(x)}
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("f", "argument", "expected"),
+        [
+            (lambda x: x**3, 2.0, 12.0),
+            (lambda x: x**3, 2, 12.0),
+            (square_sum, [1.0, 2], [2.0, 4.0]),
+            (square_sum, (1.0, 2.0), (2.0, 4.0)),
+            (square_sum, range(3), [0.0, 2.0, 4.0]),
+            (square_sum, array("d", [1.0, 2.0]), [2.0, 4.0]),
+            (square_sum, array("i", [1, 2]), [2.0, 4.0]),
+            (lambda p: p.first * p.second[0], Pair(2.0, [3.0]), Pair(3.0, [2.0])),
+            (lambda d: d["a"] * d[1][0], {"a": 2.0, 1: (3.0,)}, {"a": 3.0, 1: (2.0,)}),
+            (lambda x: x[0][0] * x[0][1] * x[1], [[2.0, 3.0], 5.0], [[15.0, 10.0], 6.0]),
+            (lambda p: p.rate**2, Plan(3.0, "fast"), Plan(6.0, "fast")),
+            (lambda x: 1.0, [2.0, {"a": ()}], [0.0, {"a": ()}]),
+            (lambda x: 1.0, [], []),
+        ],
+    )
+    def test_the_gradient_has_the_structure_of_the_argument(
+        self, f: Any, argument: Any, expected: Any
+    ) -> None:
+        gradient = mg.grad(f)(argument)
+        assert gradient == expected
+        assert type(gradient) is type(expected)
+
+    def test_text_and_flags_of_a_dataclass_reach_the_function(self) -> None:
+        def f(plan: Plan) -> Any:
+            assert (plan.name, plan.careful, plan.note) == ("fast", True, None)
+            return plan.rate * 2.0
+
+        assert mg.grad(f)(Plan(3.0, "fast")) == Plan(2.0, "fast")
+
+    @pytest.mark.torch
+    def test_numpy(self) -> None:
+        numpy = pytest.importorskip("numpy")
+        x = numpy.array([[1.0, 2.0], [3.0, 4.0]], dtype=numpy.float32)
+        gradient = mg.grad(lambda x: x[0][0] * x[0][1] + x[1][1] ** 2)(x)
+        assert gradient == [[2.0, 1.0], [0.0, 8.0]]
+        assert types(gradient) == {float}
+        assert mg.grad(lambda x: x * x)(numpy.float64(3.0)) == 6.0
+        assert mg.jacobian(lambda x: numpy.array([x[0] * x[1], x[0]]))(x[0]) == [
+            [2.0, 1.0],
+            [1.0, 0.0],
+        ]
+
+    def test_argnums(self) -> None:
+        def f(x: Any, y: Any, z: Any) -> Any:
+            return x * y**2 * z**3
+
+        point = 5.0, 3.0, 2.0
+        assert mg.grad(f)(*point) == 72.0
+        assert mg.grad(f, 1)(*point) == 240.0
+        assert mg.grad(f, -1)(*point) == 540.0
+        assert mg.grad(f, (2, 0))(*point) == (540.0, 72.0)
+        assert mg.grad(f, [-3, 1])(*point) == (72.0, 240.0)
+        assert mg.grad(f, range(3))(*point) == (72.0, 240.0, 540.0)
+        assert mg.grad(f, ())(*point) == ()
+        assert mg.hessian(f, (0, 1))(*point) == ((0.0, 48.0), (48.0, 80.0))
+        assert mg.jacobian(lambda x, y: [x, x * y], argnums=(0, 1))(2.0, 3.0) == [
+            (1.0, 0.0),
+            (3.0, 2.0),
+        ]
+
+    def test_other_arguments_and_keywords_go_along_as_they_are(self) -> None:
+        tag = object()
+
+        def f(x: Any, how: object, *, power: int, of: object) -> Any:
+            assert how is of is tag
+            return x**power
+
+        for derivative in (mg.grad(f), mg.jacobian(f)):
+            assert derivative(2.0, tag, power=3, of=tag) == 12.0
+        assert mg.value_and_grad(f)(2.0, tag, power=3, of=tag) == (8.0, 12.0)
+        assert mg.hessian(f)(2.0, tag, power=3, of=tag) == 12.0
+
+    def test_has_aux(self) -> None:
+        def f(x: Any) -> Any:
+            return x * x, {"half": x / 2, "all": [x, "text", Pair(x, 1)], "n": 3}
+
+        aux = {"half": 1.5, "all": [3.0, "text", Pair(3.0, 1)], "n": 3}
+        assert mg.grad(f, has_aux=True)(3.0) == (6.0, aux)
+        value, gradient = mg.value_and_grad(f, has_aux=True)(3.0)
+        assert (value, gradient) == ((9.0, aux), 6.0)
+        assert types(value[1]["half"]) == {float}
+        _, linked = mg.grad(f, has_aux=True)(Value(3.0))
+        assert isinstance(linked["half"], Value)
+
+    def test_names_and_docstrings(self) -> None:
+        def energy(x: Any) -> Any:
+            """Return the energy.
+
+            In joules.
+            """
+            return x * x
+
+        for kind in ("grad", "value_and_grad", "jacobian", "hessian"):
+            derivative = getattr(mg, kind)(energy)
+            assert derivative.__name__ == derivative.__qualname__ == f"{kind}_of_energy"
+            assert derivative.__module__ == __name__
+            assert derivative.__doc__ == (
+                f"The {kind} of energy.\n\nReturn the energy.\n\nIn joules."
+            )
+        assert mg.grad(mg.grad(energy)).__name__ == "grad_of_grad_of_energy"
+        nameless = mg.grad(nn.Neuron(2))
+        assert nameless.__name__ == "grad_of_Neuron"
+        assert nameless.__doc__ == "The grad of Neuron."
+        assert mg.grad(lambda x: x).__doc__ == "The grad of <lambda>."
+
+
+class TestModules:
+    def test_the_gradient_is_a_module(self) -> None:
+        model = nn.MLP(2, [3, 1], "tanh")
+
+        def loss(model: Any) -> Any:
+            return mg.mse_loss(model([0.5, -1.0]), [0.25])
+
+        before = model.state_dict()
+        value, gradient = mg.value_and_grad(loss)(model)
+        assert type(gradient) is nn.MLP
+        expected = loss(model)
+        expected.backward()
+        assert value == expected.data
+        assert [p.data for p in gradient.parameters()] == [p.grad for p in model.parameters()]
+        assert model.state_dict() == before
+        assert not any(p.requires_grad for p in gradient.parameters())
+
+    def test_shared_frozen_and_nested_parameters(self) -> None:
+        class Tied(nn.Module):
+            def __init__(self) -> None:
+                self.a = Value(2.0)
+                self.layers = [nn.Neuron(1), {"again": self.a}]
+                self.pair = Pair(self.a, Value(5.0))
+                self.pair.second.requires_grad = False
+                self.text = "text"
+
+            def forward(self, x: Any) -> Any:
+                return self.a * self.layers[1]["again"] * self.pair.second * x  # type: ignore[index]
+
+        model = Tied()
+        gradient = mg.grad(lambda m: m(1.0))(model)
+        assert gradient.a is gradient.pair.first is gradient.layers[1]["again"]
+        assert gradient.a.data == 20.0
+        assert gradient.pair.second.data == 0.0
+        assert gradient.text == "text"
+        assert [p.data for p in gradient.layers[0].w] == [0.0]
+        assert (model.a.data, model.a.grad) == (2.0, 0.0)
+
+    def test_a_module_within_a_list_and_beside_a_number(self) -> None:
+        neuron = nn.Neuron(1)
+        neuron.load_state_dict({"w": [3.0], "b": 1.0})
+        (gradient, number), slope = mg.grad(lambda ms, x: ms[0]([x]) * ms[1], (0, 1))(
+            [neuron, 2.0], 5.0
+        )
+        assert ([w.data for w in gradient.w], gradient.b.data) == ([10.0], 2.0)
+        assert (number, slope) == (16.0, 6.0)
+
+    def test_the_hessian_of_a_neuron(self) -> None:
+        neuron = nn.Neuron(2)
+        neuron.load_state_dict({"w": [0.5, -1.0], "b": 0.25})
+        hessian = mg.hessian(lambda m: m([2.0, 3.0]) ** 2)(neuron)
+        inputs = [2.0, 3.0, 1.0]
+        rows = [*hessian.w, hessian.b]
+        for row, a in zip(rows, inputs, strict=True):
+            assert [p.data for p in row.parameters()] == [2.0 * a * b for b in inputs]
+
+    def test_training_by_a_penalty_on_the_slope(self) -> None:
+        """The gradient of a model in its input, trained in its parameters by backward()."""
+        mg.manual_seed(1)
+        model = nn.MLP(1, [4, 1], "tanh", "linear")
+        optimizer = optim.Adam(model.parameters(), lr=0.05)
+
+        def slope(x: float) -> Any:
+            return mg.grad(lambda x: model([x])[0])(x)
+
+        def penalty() -> Any:
+            return mg.mse_loss([slope(x) for x in (-1.0, 0.0, 1.0)], [-1.0, 0.5, 1.0])
+
+        # grad itself returns floats where nothing around it is differentiated ...
+        assert type(slope(0.5)) is float
+
+        # ... and within the evaluation of a function of the parameters it depends on them.
+        def objective(model: Any) -> Any:
+            slopes = [mg.grad(lambda x: model([x])[0])(x) for x in (-1.0, 0.0, 1.0)]
+            return mg.mse_loss(slopes, [-1.0, 0.5, 1.0])
+
+        before = objective(model)
+        for _ in range(300):
+            gradient = mg.grad(objective)(model)
+            for p, g in zip(model.parameters(), gradient.parameters(), strict=True):
+                p.grad = g.data
+            optimizer.step()
+        assert objective(model) < 1e-3 * before
+        assert penalty() == objective(model)
+
+    def test_a_gradient_penalty_by_backward(self) -> None:
+        model = nn.MLP(2, [3, 1], "tanh", "linear")
+
+        def penalty() -> Value:
+            x = [Value(0.5), Value(-1.0)]  # where an argument is a Value, so is the gradient
+            slopes = mg.grad(lambda x: model(x)[0])(x)
+            return mg.sum([s * s for s in slopes])  # type: ignore[return-value]
+
+        penalty().backward()
+        gradient = [p.grad for p in model.parameters()]
+        for p, expected in zip(model.parameters(), gradient, strict=True):
+            h, old = 1e-5, p.data
+            p.data = old + h
+            high = penalty().data
+            p.data = old - h
+            low = penalty().data
+            p.data = old
+            assert expected == pytest.approx((high - low) / (2.0 * h), rel=1e-6, abs=1e-8)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        before = penalty().data
+        for _ in range(50):
+            optimizer.zero_grad()
+            penalty().backward()
+            optimizer.step()
+        assert penalty().data < 0.1 * before
+
+
+class TestResults:
+    def test_plain_floats_at_the_outermost_level(self) -> None:
+        x = [2.0, 3.0]
+        for result in (
+            mg.grad(rosenbrock)(x),
+            mg.value_and_grad(rosenbrock)(x),
+            mg.jacobian(lambda x: [x[0] * x[1], x[0], 1])(x),
+            mg.hessian(rosenbrock)(x),
+            mg.jvp(rosenbrock, (x,), ([1.0, 0.0],)),
+            mg.hvp(rosenbrock, (x,), ([1.0, 0.0],)),
+            mg.vjp(rosenbrock, x)[0],
+            mg.vjp(rosenbrock, x)[1](1.0),
+        ):
+            assert types(result) == {float}
+
+    def test_values_where_an_argument_is_one(self) -> None:
+        x = Value(3.0)
+        slope = mg.grad(lambda x: x**3)(x)
+        slope.backward()
+        assert (slope.data, x.grad) == (27.0, 18.0)
+        frozen = x.detach()
+        curve = mg.grad(lambda x: x**3)(frozen)
+        assert isinstance(curve, Value)
+        assert not curve.requires_grad
+        # An argument that is not differentiated counts as closed over, at the outermost level.
+        assert type(mg.grad(lambda x, y: x * y)(2.0, x)) is float
+        with mg.no_grad():
+            assert type(mg.grad(lambda x: x**3)(x)) is float
+
+    def test_values_among_tangents_and_cotangents(self) -> None:
+        t = Value(2.0)
+        _, derivative = mg.jvp(lambda x: x**2, (3.0,), (t,))
+        derivative.backward()
+        assert (derivative.data, t.grad) == (12.0, 6.0)
+        _, pullback = mg.vjp(lambda x: [x**2, x], 3.0)
+        c = Value(5.0)
+        (result,) = pullback([c, 1.0])
+        result.backward()
+        assert (result.data, c.grad) == (31.0, 6.0)
+
+    def test_leaves_of_the_caller_are_not_touched(self) -> None:
+        x, w = Value(3.0), Value(2.0)
+        x.grad, w.grad = 7.0, 8.0
+        mg.grad(lambda x: x * w)(x)
+        mg.hessian(lambda x: x * w * x)(3.0)
+        mg.jvp(lambda x: x * w, (x,), (1.0,))
+        assert (x.grad, w.grad) == (7.0, 8.0)
+
+    def test_labels_show_in_errors(self) -> None:
+        with pytest.raises(mg.NonFiniteError, match=r"derivative of sqrt\(speed\)"):
+            mg.grad(mg.sqrt)(Value(0.0, label="speed").detach())
+        speed = Value(0.0, label="speed")
+        with mg.no_grad(), pytest.raises(mg.NonFiniteError, match=r"sqrt\(speed\)"):
+            mg.grad(mg.sqrt)(speed)
+
+    def test_outputs_that_are_inputs_constants_or_repeated(self) -> None:
+        def f(x: Any) -> Any:
+            y = x * x
+            return [x, y, y, 5.0, Value(2.0).detach()]
+
+        column = [1.0, 6.0, 6.0, 0.0, 0.0]
+        assert mg.jacobian(f)(3.0) == column  # forward
+        assert mg.jvp(f, (3.0,), (1.0,)) == ([3.0, 9.0, 9.0, 5.0, 2.0], column)
+        _, pullback = mg.vjp(f, 3.0)
+        assert pullback([1.0, 1.0, 1.0, 1.0, 1.0]) == (13.0,)
+        assert pullback([0.0, 0.0, 2.0, 1.0, 1.0]) == (12.0,)
+        assert mg.jacobian(lambda x: x[0])([3.0, 4.0]) == [1.0, 0.0]  # reverse
+        assert mg.jacobian(lambda x: {"a": x, "b": (x,)})(3.0) == {"a": 1.0, "b": (1.0,)}
+
+    def test_a_pullback_may_be_called_several_times(self) -> None:
+        outputs, pullback = mg.vjp(lambda x, y: [x * y, x + y], 2.0, 3.0)
+        assert outputs == [6.0, 5.0]
+        for _ in range(3):
+            assert pullback([1.0, 0.0]) == (3.0, 2.0)
+            assert pullback([0.0, 1.0]) == (1.0, 1.0)
+        assert pullback([0.0, 0.0]) == (0.0, 0.0)
+
+    @pytest.mark.parametrize(("m", "n"), [(2, 5), (5, 2), (3, 3)])
+    def test_the_jacobian_is_the_same_both_ways(self, m: int, n: int) -> None:
+        def f(x: Any) -> Any:
+            return [mg.sin((i + 1) * x[i % n]) * x[(i + 1) % n] for i in range(m)]
+
+        x = [0.3 * i - 0.5 for i in range(n)]
+        jacobian = mg.jacobian(f)(x)
+        units = [[float(i == j) for j in range(n)] for i in range(n)]
+        columns = [mg.jvp(f, (x,), (unit,))[1] for unit in units]
+        _, pullback = mg.vjp(f, x)
+        rows = [pullback([float(i == j) for j in range(m)])[0] for i in range(m)]
+        for i in range(m):
+            assert jacobian[i] == pytest.approx(rows[i], rel=1e-14)
+            assert jacobian[i] == pytest.approx([column[i] for column in columns], rel=1e-14)
+
+
+def one(x: Any) -> Any:
+    return mg.grad(lambda y: x * y)(x)
+
+
+class TestNesting:
+    """Perturbation confusion and other traps: Siskind and Pearlmutter (2005)."""
+
+    @pytest.mark.parametrize(
+        ("f", "x", "expected"),
+        [
+            (lambda x: x * mg.grad(lambda y: x + y)(1.0), 3.0, 1.0),
+            (lambda x: x * mg.grad(lambda y: x * y)(2.0), 3.0, 6.0),
+            (lambda x: mg.grad(lambda y: x * y)(x), 3.0, 1.0),
+            (lambda x: x * mg.grad(lambda y: x * y**2)(x), 3.0, 54.0),  # x * 2x^2
+            (lambda x: mg.jvp(lambda y: x * y, (x,), (1.0,))[1], 3.0, 1.0),
+            (lambda x: mg.jvp(lambda y: x * y, (2.0,), (x,))[1], 3.0, 6.0),
+            (lambda x: mg.vjp(lambda y: x * y, x)[1](x)[0], 3.0, 6.0),
+            (lambda x: x * mg.jvp(lambda y: x + y, (1.0,), (1.0,))[1], 3.0, 1.0),
+            (lambda x: mg.hessian(lambda y: x * y**2)(x), 3.0, 2.0),
+            (lambda x: mg.hvp(lambda y: x * y**3, (x,), (1.0,))[0], 3.0, 36.0),  # 6x^2
+            (lambda x: mg.jacobian(lambda y: [y * x, y**2])(x)[0], 3.0, 1.0),
+            (lambda x: mg.jacobian(lambda y: [y[0] * x * y[1]])([x, x])[0][0], 3.0, 6.0),
+            (lambda x: mg.value_and_grad(lambda y: x * y)(x)[0], 3.0, 6.0),
+            (mg.grad(mg.grad(lambda x: x**4)), 3.0, 72.0),
+        ],
+    )
+    def test_inner_and_outer_derivatives_do_not_mix(
+        self, f: Callable[..., Any], x: float, expected: float
+    ) -> None:
+        assert mg.grad(f)(x) == expected
+        assert mg.jvp(f, (x,), (1.0,))[1] == expected
+        assert mg.vjp(f, x)[1](1.0) == (expected,)
+        assert mg.jacobian(f)(x) == expected
+
+    def test_three_levels(self) -> None:
+        def f(x: Any) -> Any:
+            return mg.grad(lambda y: mg.grad(lambda z: x * y * z * z)(y))(x)
+
+        # d/dy of 2 x y^2 at y = x is 4 x^2
+        assert f(3.0) == 36.0
+        assert mg.grad(f)(3.0) == 24.0
+        assert mg.grad(mg.grad(f))(3.0) == 8.0
+
+    def test_an_inner_derivative_that_depends_on_nothing_outside_is_a_float(self) -> None:
+        seen = []
+
+        def f(x: Any) -> Any:
+            inner = mg.grad(lambda y: y * y)(2.0)
+            seen.append(type(inner))
+            return x * inner
+
+        assert mg.grad(f)(3.0) == 4.0
+        assert seen == [float]
+
+    def test_an_outer_variable_at_the_outermost_level(self) -> None:
+        w = Value(2.0)
+        assert mg.grad(lambda x: w * x**2)(3.0) == 12.0
+        assert w.grad == 0.0
+
+    def test_in_a_loop_and_a_branch(self) -> None:
+        def f(x: Any) -> Any:
+            for _ in range(3):
+                if x > 1.0:
+                    x = x - mg.grad(lambda y: 0.125 * y**2)(x)  # x * 3/4
+                else:
+                    x = x * mg.hessian(lambda y: y**3)(x)  # 6 x^2
+            return x
+
+        assert f(4.0) == 4.0 * 0.75**3
+        assert mg.grad(f)(4.0) == 0.75**3
+        # 1.2 -> 0.9 -> 4.86 -> 3.645: x * 3/4, then 6 x^2, then x * 3/4
+        assert mg.grad(f)(1.2) == pytest.approx(0.75 * 12.0 * 0.9 * 0.75)
+
+    @pytest.mark.parametrize("x", [0.0, -0.0, 2.0, -3.0])
+    def test_orders_beyond_the_degree_are_zero(self, x: float) -> None:
+        for f in (lambda x: x**2, lambda x: x * x, lambda x: x**2.0, lambda x: mg.mse_loss(x, 0.0)):
+            d1 = mg.grad(f)
+            d2 = mg.grad(d1)
+            d3 = mg.grad(d2)
+            assert (d1(x), d2(x), d3(x), mg.grad(d3)(x)) == (2.0 * x, 2.0, 0.0, 0.0)
+
+    def test_powers_of_a_variable_exponent(self) -> None:
+        d = mg.grad(mg.grad(lambda n: 2.0**n))
+        assert d(3.0) == pytest.approx(8.0 * standard_math.log(2.0) ** 2, rel=1e-15)
+
+    def test_under_no_grad_and_in_a_no_grad_function(self) -> None:
+        with mg.no_grad():
+            assert mg.grad(mg.grad(lambda x: x**3))(2.0) == 12.0
+            assert mg.hessian(rosenbrock)([1.0, 2.0]) == mg.hessian(rosenbrock)([1.0, 2.0])
+            assert mg.jvp(mg.sin, (0.0,), (2.0,)) == (0.0, 2.0)
+            assert mg.grad(one)(3.0) == 1.0
+            assert not mg.value.recording()
+
+        @mg.no_grad()
+        def constant(x: Any) -> Any:
+            return x * x
+
+        assert mg.grad(lambda x: x * constant(x))(3.0) == 9.0
+
+    def test_threads(self) -> None:
+        def work(n: int) -> Any:
+            for _ in range(20):
+                result = mg.grad(lambda x: x * mg.grad(lambda y: x**n * y**n)(x))(1.5)
+            return result
+
+        with ThreadPoolExecutor(8) as pool:
+            results = list(pool.map(work, range(2, 10)))
+        assert results == [work(n) for n in range(2, 10)]
+        # x * n x^(2n - 1) has the slope 2 n^2 x^(2n - 1)
+        assert results == pytest.approx([2 * n**2 * 1.5 ** (2 * n - 1) for n in range(2, 10)])
+
+    def test_tasks(self) -> None:
+        async def inner(x: Any, pause: float) -> Any:
+            await asyncio.sleep(pause)
+            result = mg.grad(lambda y: x * y**2)(x)
+            await asyncio.sleep(pause)
+            return result
+
+        async def outer() -> list[Any]:
+            with mg.no_grad():
+                blocked = asyncio.create_task(inner(Value(2.0), 0.002))
+            tasks = [asyncio.create_task(inner(Value(float(n)), 0.001 * n)) for n in range(4)]
+            return [await task for task in (blocked, *tasks)]
+
+        blocked, *free = asyncio.run(outer())
+        assert (type(blocked), blocked) == (float, 8.0)
+        assert [type(x) for x in free] == [Value] * 4
+        assert [x.data for x in free] == [2.0 * n * n for n in range(4)]
+
+
+class TestNonFinite:
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda: mg.grad(mg.sqrt)(0.0),
+            lambda: mg.value_and_grad(mg.sqrt)(0.0),
+            lambda: mg.jacobian(lambda x: [mg.sqrt(x), x])(0.0),
+            lambda: mg.jacobian(lambda x: mg.sqrt(x[0]) + x[1])([0.0, 1.0]),
+            lambda: mg.jvp(mg.sqrt, (0.0,), (1.0,)),
+            lambda: mg.vjp(mg.sqrt, 0.0)[1](1.0),
+            lambda: mg.grad(lambda x: x * 1e308 * 10.0)(1.0),
+            lambda: mg.jvp(lambda x: x * 1e308 * 10.0, (1.0,), (1.0,)),
+            lambda: mg.hessian(mg.sqrt)(0.0),
+            lambda: mg.hvp(lambda x: x**1.5, (0.0,), (1.0,)),
+            lambda: mg.grad(mg.grad(lambda x: x**1.5))(0.0),
+        ],
+    )
+    def test_refused_or_allowed(self, call: Callable[[], Any]) -> None:
+        with pytest.raises(FloatingPointError, match="use allow_nonfinite"):
+            call()
+        with mg.allow_nonfinite():
+            result = call()
+        flat = [result]
+        while any(isinstance(x, list | tuple) for x in flat):
+            flat = [y for x in flat for y in (x if isinstance(x, list | tuple) else [x])]
+        assert not all(map(isfinite, flat))
+
+    def test_a_direction_that_avoids_the_singularity(self) -> None:
+        assert mg.jvp(lambda x, y: mg.sqrt(x) + y, (0.0, 1.0), (0.0, 2.0)) == (1.0, 2.0)
+        assert mg.vjp(lambda x, y: [mg.sqrt(x), y], 0.0, 1.0)[1]([0.0, 3.0]) == (0.0, 3.0)
+
+    def test_the_second_derivative_of_a_norm_at_its_kink_is_refused(self) -> None:
+        assert mg.grad(lambda x: mg.hypot(*x))([0.0, 0.0]) == [0.0, 0.0]
+        with pytest.raises(mg.NonFiniteError):
+            mg.hessian(lambda x: mg.hypot(*x))([0.0, 0.0])
+
+
+def f(x: Any) -> Any:
+    return x * x
+
+
+NUMBERS = "a number, or a list, tuple or dict of numbers"
+anything: Any = mg
+MISUSE: list[tuple[Callable[[], object], type[Exception], str]] = [
+    (
+        lambda: mg.grad(f)("3"),
+        TypeError,
+        f"grad: argument 0: expected {NUMBERS}, got '3'; convert it with float()",
+    ),
+    (
+        lambda: mg.grad(f)([1.0, True]),
+        TypeError,
+        "grad: argument 0[1]: expected a number, got True; pass a float",
+    ),
+    (
+        lambda: mg.jacobian(f)({"a": None}),
+        TypeError,
+        f"jacobian: argument 0['a']: expected {NUMBERS}, got None; pass a float",
+    ),
+    (
+        lambda: mg.grad(f)(b"3"),
+        TypeError,
+        f"grad: argument 0: expected {NUMBERS}, got b'3'; call it on each element",
+    ),
+    (
+        lambda: mg.grad(f)({1.0}),
+        TypeError,
+        f"grad: argument 0: expected {NUMBERS}, got {{1.0}}; call it on each element",
+    ),
+    (
+        lambda: mg.grad(f)(10**400),
+        OverflowError,
+        "grad: argument 0: an int is too large for a float",
+    ),
+    (
+        lambda: anything.grad(f, "0"),
+        TypeError,
+        "grad: argnums must be an int or a tuple of ints, got '0'",
+    ),
+    (
+        lambda: anything.grad(f, 0.0),
+        TypeError,
+        "grad: argnums must be an int or a tuple of ints, got 0.0",
+    ),
+    (
+        lambda: anything.hessian(f, (0, True)),
+        TypeError,
+        "hessian: argnums must be an int or a tuple of ints, got (0, True)",
+    ),
+    (
+        lambda: anything.value_and_grad(f, None),
+        TypeError,
+        "value_and_grad: argnums must be an int or a tuple of ints, got None",
+    ),
+    (
+        lambda: mg.grad(f, 1)(2.0),
+        TypeError,
+        "grad: argnums=1 but f got 1 positional arguments; pass what is differentiated by position",
+    ),
+    (
+        lambda: mg.grad(f)(x=2.0),
+        TypeError,
+        "grad: argnums=0 but f got 0 positional arguments; pass what is differentiated by position",
+    ),
+    (
+        lambda: mg.jacobian(f, (0, -2))(2.0),
+        TypeError,
+        "jacobian: argnums=(0, -2) but f got 1 positional arguments; pass what is differentiated "
+        "by position",
+    ),
+    (
+        lambda: mg.grad(f, (0, -1))(2.0),
+        ValueError,
+        "grad: argnums=(0, -1) names an argument twice",
+    ),
+    *[
+        (
+            lambda kind=kind: getattr(mg, kind)(4.0),  # type: ignore[misc]
+            TypeError,
+            f"{kind}: f must be a function, got 4.0; pass f itself, not its result",
+        )
+        for kind in ("grad", "value_and_grad", "jacobian", "hessian", "vjp")
+    ],
+    *[
+        (
+            lambda kind=kind: getattr(mg, kind)(None, (), ()),  # type: ignore[misc]
+            TypeError,
+            f"{kind}: f must be a function, got None; pass f itself, not its result",
+        )
+        for kind in ("jvp", "hvp")
+    ],
+    (
+        lambda: mg.grad(lambda x: [x, x])(2.0),
+        TypeError,
+        "grad: <lambda> must return a number or a Value, got [Value(data=2.0, grad=0.0), "
+        "Value(data=2.0, grad=0.0)]; use jacobian for several outputs",
+    ),
+    (
+        lambda: mg.grad(lambda x: "text")(2.0),
+        TypeError,
+        f"grad: the result of <lambda>: expected {NUMBERS}, got 'text'; convert it with float()",
+    ),
+    (
+        lambda: mg.grad(lambda x: None)(2.0),
+        TypeError,
+        f"grad: the result of <lambda>: expected {NUMBERS}, got None; pass a float",
+    ),
+    (
+        lambda: mg.jvp(lambda x: [x, None], (2.0,), (1.0,)),
+        TypeError,
+        f"jvp: the result of <lambda>[1]: expected {NUMBERS}, got None; pass a float",
+    ),
+    (
+        lambda: mg.grad(f, has_aux=True)(2.0),
+        TypeError,
+        "grad: with has_aux=True, f must return a pair (result, aux), got Value(data=4.0, grad=0.0)",
+    ),
+    (
+        lambda: mg.grad(lambda x: (x, 1, 2), has_aux=True)(2.0),
+        TypeError,
+        "grad: with has_aux=True, <lambda> must return a pair (result, aux), got "
+        "(Value(data=2.0, grad=0.0), 1, 2)",
+    ),
+    (
+        lambda: mg.jvp(f, ([1.0, 2.0],), ([1.0],)),
+        ShapeError := mg.ShapeError,
+        "jvp: tangents must have the structure of primals, got ([1.0],) for ([1.0, 2.0],)",
+    ),
+    (
+        lambda: mg.hvp(f, (1.0,), ()),
+        ShapeError,
+        "hvp: tangents must have the structure of primals, got () for (1.0,)",
+    ),
+    (
+        lambda: mg.hvp(f, ({"a": 1.0},), ({"b": 1.0},)),
+        ShapeError,
+        "hvp: tangents must have the structure of primals, got ({'b': 1.0},) for ({'a': 1.0},)",
+    ),
+    (
+        lambda: mg.vjp(lambda x: [x, 7.0], 1.0)[1]([1.0]),
+        ShapeError,
+        "vjp: cotangents must have the structure of outputs, got [1.0] for "
+        "[Value(data=1.0, grad=0.0), 7.0]",
+    ),
+    (
+        lambda: anything.jvp(f, 1.0, (1.0,)),
+        TypeError,
+        "jvp: primals must be a tuple, one entry for each argument, got 1.0",
+    ),
+    (
+        lambda: anything.hvp(f, (1.0,), 1.0),
+        TypeError,
+        "hvp: tangents must be a tuple, one entry for each argument, got 1.0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("mistake", "kind", "message"), MISUSE, ids=[row[2] for row in MISUSE])
+def test_misuse(mistake: Callable[[], object], kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind) as caught:
+        mistake()
+    assert type(caught.value) is kind
+    assert str(caught.value) == message
+    assert mg.value.recording()
+    assert not mg.value.nested()
+
+
+def test_an_exception_of_the_function_passes_through() -> None:
+    def fails(x: Any) -> Any:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        mg.grad(fails)(1.0)
+    assert not mg.value.nested()
+    with mg.no_grad():
+        with pytest.raises(KeyError):
+            mg.grad(fails)(1.0)
+        assert not mg.value.recording()
+
+
+# Memory.
+
+
+@pytest.fixture
+def collector_off() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def count_values() -> int:
+    return sum(issubclass(type(x), Value) for x in gc.get_objects())
+
+
+@pytest.mark.usefixtures("collector_off")
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: mg.grad(rosenbrock)([1.0, 2.0, 3.0]),
+        lambda: mg.value_and_grad(rosenbrock)([1.0, 2.0, 3.0]),
+        lambda: mg.jacobian(lambda x: [x[0] * x[1], x[0], x[1], 1.0])([1.0, 2.0]),
+        lambda: mg.hessian(rosenbrock)([1.0, 2.0, 3.0]),
+        lambda: mg.hvp(rosenbrock, ([1.0, 2.0, 3.0],), ([1.0, 0.0, 0.0],)),
+        lambda: mg.jvp(rosenbrock, ([1.0, 2.0, 3.0],), ([1.0, 0.0, 0.0],)),
+        lambda: mg.vjp(rosenbrock, [1.0, 2.0, 3.0])[1](1.0),
+        lambda: mg.grad(one)(3.0),
+        lambda: mg.grad(lambda m: m([1.0])[0])(nn.Layer(1, 1)),
+    ],
+)
+def test_nothing_is_left_behind(call: Callable[[], Any]) -> None:
+    call()
+    gc.collect()
+    before = count_values()
+    for _ in range(200):
+        call()
+    assert count_values() == before
+    assert gc.collect() == 0
+
+
+# Properties, on random expressions.
+
+
+def smooth(f: Expression, *xs: float) -> bool:
+    """Whether f has no kink at a point that its second derivatives would miss."""
+    steps = str(f)
+    kinks = ("abs(", "relu(", "maximum(", "minimum(", "clip(", "where(", "elu(")
+    return not any(kink in steps for kink in kinks)
+
+
+@many
+@given(expressions(inputs=2), point, point)
+def test_grad_is_backward_bit_for_bit(f: Expression, x: float, y: float) -> None:
+    xs = Value(x), Value(y)
+    with mg.allow_nonfinite():
+        result = f(*xs)
+        if isinstance(result, Value):
+            result.backward()
+        value, gradient = mg.value_and_grad(f, (0, 1))(x, y)
+    assert value == (result.data if isinstance(result, Value) else result)
+    assert list(map(repr, gradient)) == [repr(v.grad) for v in xs]
+
+
+@many
+@given(expressions(inputs=2), expressions(inputs=2), *[point] * 2, *[st.floats(-3.0, 3.0)] * 4)
+def test_forward_and_reverse_mode_agree(
+    f: Expression, g: Expression, x: float, y: float, a: float, b: float, c: float, d: float
+) -> None:
+    def both(x: Any, y: Any) -> Any:
+        return [f(x, y), g(x, y)]
+
+    outputs, (u, v) = mg.jvp(both, (x, y), (a, b))
+    same, pullback = mg.vjp(both, x, y)
+    s, t = pullback([c, d])
+    assert outputs == same == both(x, y)
+    scale = abs(c * u) + abs(d * v) + abs(s * a) + abs(t * b) + 1.0
+    rows = mg.jacobian(both, (0, 1))(x, y)
+    scale += sum(abs(entry) for row in rows for entry in row) * 10.0
+    assert abs((c * u + d * v) - (s * a + t * b)) <= 1e-12 * scale
+
+
+@many
+@given(expressions(inputs=2), point, point)
+def test_the_hessian_is_symmetric_and_hvp_is_its_product(f: Expression, x: float, y: float) -> None:
+    with mg.allow_nonfinite():
+        (xx, xy), (yx, yy) = mg.hessian(f, (0, 1))(x, y)
+        products = mg.hvp(f, (x, y), (2.0, -3.0))
+    assume(all(map(isfinite, (xx, xy, yx, yy))))
+    scale = 1.0 + abs(xx) + abs(xy) + abs(yy)
+    assert xy == pytest.approx(yx, abs=1e-10 * scale)
+    assert products == pytest.approx((2.0 * xx - 3.0 * xy, 2.0 * yx - 3.0 * yy), abs=1e-10 * scale)
+
+
+@many
+@given(expressions(inputs=2), point, point)
+def test_the_hessian_against_differences_of_the_gradient(f: Expression, x: float, y: float) -> None:
+    with mg.allow_nonfinite():
+        (xx, _), (yx, _) = mg.hessian(f, (0, 1))(x, y)
+        assume(isfinite(xx) and isfinite(yx))
+        g = mg.grad(f, (0, 1))
+        ladders = []
+        for h in (1e-3, 5e-4, 2.5e-4):
+            high, low = g(x + h, y), g(x - h, y)
+            ladders.append([(p - q) / (2.0 * h) for p, q in zip(high, low, strict=True)])
+    for i, exact in enumerate((xx, yx)):
+        coarse, middle, fine = (row[i] for row in ladders)
+        first, second = (4.0 * middle - coarse) / 3.0, (4.0 * fine - middle) / 3.0
+        error = abs(second - first)
+        assume(smooth(f) and error <= 1e-6 * (1.0 + abs(second)))  # else the steps are too coarse
+        assert exact == pytest.approx(second, rel=1e-5, abs=1e-6 + 10.0 * error), f"{f}"
+
+
+def test_a_wrong_rule_of_a_second_derivative_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison itself."""
+    monkeypatch.setattr(primitives.tanh_prime, "partials", lambda d, x: (-2.0 * d,))
+    hessian = mg.hessian(mg.tanh)(0.5)
+    h = 1e-4
+    difference = (mg.grad(mg.tanh)(0.5 + h) - mg.grad(mg.tanh)(0.5 - h)) / (2.0 * h)
+    assert hessian != pytest.approx(difference, rel=1e-3)
+
+
+def test_infinite_inputs_pass_where_the_result_is_finite() -> None:
+    assert mg.grad(mg.tanh)(inf) == 0.0
+    assert mg.hessian(mg.sigmoid)(inf) == 0.0
