@@ -173,6 +173,26 @@ class TestByHand:
             results.append(snapshot(optimizer))
         assert results[0] == results[1]
 
+    @every_case
+    def test_a_gradient_that_is_a_value_counts_as_its_number(
+        self, kind: type[Any], options: Options
+    ) -> None:
+        results = []
+        for create_graph in (False, True):
+            optimizer = kind(parameters(), **options)
+            for _ in range(3):
+                optimizer.zero_grad()
+                loss(*optimizer.params).backward(create_graph)
+                assert isinstance(optimizer.params[0].grad, Value) is create_graph
+                optimizer.params[3].grad = 0.5  # a float among them
+                optimizer.step()
+            results.append(snapshot(optimizer))
+            assert {type(p.data) for p in optimizer.params} == {float}
+            optimizer.params[1].grad = Value(inf)
+            with pytest.raises(mg.errors.NonFiniteError, match="nothing was updated"):
+                optimizer.step()
+        assert results[0] == results[1]
+
     def test_parameters_may_come_from_a_generator(self) -> None:
         params = parameters()
         assert SGD((p for p in params), lr=0.1).params == tuple(params)

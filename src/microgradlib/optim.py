@@ -60,8 +60,11 @@ class Optimizer:
             NonFiniteError: if a parameter would become infinite or NaN.
         """
         data, state = self._update()
+        total = sum(data)
+        if isinstance(total, Value):  # from gradients that backward(create_graph=True) left
+            data, total = _numbers(data), total.data
         # A finite sum means that every term is finite; only the rare other case is looked at.
-        if not isfinite(sum(data)):
+        if not isfinite(total):
             for i, (p, new) in enumerate(zip(self.params, data, strict=True)):
                 if not isfinite(new):
                     raise NonFiniteError(
@@ -116,7 +119,7 @@ class Optimizer:
 
     def _data_and_grads(self) -> tuple[list[float], list[float]]:
         # None counts as a zero gradient.
-        return [p.data for p in self.params], [p.grad or 0.0 for p in self.params]
+        return [p.data for p in self.params], _numbers([p.grad or 0.0 for p in self.params])
 
     def _keep_frozen(self, data: list[float]) -> list[float]:
         """Return the new data, with the old for parameters that need no gradient."""
@@ -329,6 +332,11 @@ class AdamW(Adam):
         self, decay: float, data: list[float], grads: list[float]
     ) -> tuple[list[float], list[float]]:
         return [x * (1.0 - self.lr * decay) for x in data], grads
+
+
+def _numbers(xs: Iterable[float | Value]) -> list[float]:
+    """Return the data of Values among numbers."""
+    return [x.data if isinstance(x, Value) else x for x in xs]
 
 
 def _flag(function: str, argument: str, x: object) -> bool:
