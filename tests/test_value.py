@@ -1,6 +1,7 @@
 """Value: the numeric protocol, the graph, backward, and its context managers."""
 
 import copy
+import math
 import pickle
 from math import ceil, floor, inf, trunc
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 import microgradlib as mg
 from microgradlib import Value
+from microgradlib.primitives import PRIMITIVES, REAL, Primitive
 from microgradlib.value import topological_order
 
 numbers = st.floats(-100.0, 100.0)
@@ -179,6 +181,143 @@ def test_frozen_leaves_get_no_gradient() -> None:
     w.requires_grad = False
     (y + w).backward()
     assert (x.grad, w.grad) == (5.0, 0.0)
+
+
+# backward(create_graph=True).
+
+
+def test_gradients_are_values_with_create_graph() -> None:
+    x, y = Value(2.0), Value(3.0)
+    z = x**3 * y
+    z.backward(create_graph=True)
+    gx, gy = x.grad, y.grad
+    assert (gx.data, gy.data) == (36.0, 8.0)
+    assert isinstance(gx, Value)
+    assert (z.grad.data, z.grad.requires_grad) == (1.0, False)
+    x.grad = y.grad = 0.0
+    gx.backward(create_graph=True)
+    assert (x.grad.data, y.grad.data) == (36.0, 12.0)
+    gxx, x.grad, y.grad = x.grad, 0.0, 0.0
+    gxx.backward()
+    assert (x.grad, y.grad) == (18.0, 12.0)
+
+
+def test_leaves_accumulate_values_and_floats() -> None:
+    x = Value(3.0)
+    (x * x).backward(create_graph=True)
+    (x * x).backward(create_graph=True)
+    assert (type(x.grad), x.grad.data) == (Value, 12.0)
+    (x * x).backward()
+    assert (type(x.grad), x.grad.data) == (Value, 18.0)
+    total, x.grad = x.grad, None
+    total.backward()
+    assert x.grad == 4.0
+    (x * x).backward(create_graph=True)
+    assert (type(x.grad), x.grad.data) == (Value, 10.0)
+    # A gradient that is 0 but a Value still has a slope.
+    y = Value(0.0)
+    (y * y).backward(create_graph=True)
+    (y * y).backward(create_graph=True)
+    slope, y.grad = y.grad, 0.0
+    slope.backward()
+    assert (slope.data, y.grad) == (0.0, 4.0)
+
+
+def test_create_graph_under_no_grad_and_with_constants() -> None:
+    x, w = Value(3.0), Value(2.0)
+    y = x**2 * w
+    w.requires_grad = False
+    with mg.no_grad():
+        y.backward(create_graph=True)
+    assert x.grad.requires_grad
+    assert w.grad == 0.0
+    z = x * 5.0
+    z.backward(create_graph=True)
+    assert x.grad.data == 17.0
+
+
+@pytest.mark.parametrize(
+    ("f", "shown"),
+    [
+        (lambda x: x * x, "5.0 * 5.0 = 4.0"),
+        (mg.exp, "exp(5.0) = 7.38905609893065"),
+        (lambda x: mg.relu(x) + 1.0, "relu(5.0) = 2.0"),
+    ],
+)
+def test_edited_data_is_refused_by_create_graph_alone(f: Any, shown: str) -> None:
+    x = Value(2.0)
+    y = f(x)
+    y.backward()
+    slope, x.grad = x.grad, 0.0
+    x.data = 5.0
+    with pytest.raises(mg.GradientError) as caught:
+        y.backward(create_graph=True)
+    assert str(caught.value) == (
+        f"create_graph: data was edited since {shown} was computed; compute it "
+        "again, and edit data only after differentiating"
+    )
+    assert (x.grad, y.grad) == (0.0, 1.0)
+    y.backward()
+    assert x.grad == slope
+    x.data = 2.0  # put back, it is what was computed
+    x.grad = 0.0
+    y.backward(create_graph=True)
+    assert x.grad.data == slope
+
+
+def test_an_edited_selection_is_refused() -> None:
+    x, y = Value(2.0), Value(1.0)
+    z = mg.maximum(x, y)
+    x.data = 0.0
+    with pytest.raises(mg.GradientError, match=r"data was edited since maximum\(0.0, 1.0\) = 2.0"):
+        z.backward(create_graph=True)
+    assert (x.grad, y.grad) == (0.0, 0.0)
+    z.backward()
+    assert (x.grad, y.grad) == (1.0, 0.0)
+
+
+def test_create_graph_with_repeated_selected_and_constant_inputs() -> None:
+    x, y = Value(2.0), Value(-1.0)
+    z = mg.maximum(x, x) * mg.maximum(x, y) + mg.dot([x, 3.0, x], [x, y, 2.0], y.detach())
+    z.backward(create_graph=True)
+    plain = gradients(
+        lambda x, y: mg.maximum(x, x) * mg.maximum(x, y) + mg.dot([x, 3.0, x], [x, y, 2.0], -1.0),
+        2.0,
+        -1.0,
+    )
+    assert [x.grad.data, y.grad.data] == plain == [10.0, 3.0]
+
+
+def test_a_rule_that_does_not_take_values_is_named_by_create_graph() -> None:
+    row = Primitive("test_cubed", lambda x: x**3, lambda y, x: (3.0 * math.pow(x, 2.0),), REAL)
+    try:
+        x = Value(2.0)
+        y = row(x)
+        y.backward()
+        assert x.grad == 12.0
+        with pytest.raises(mg.GradientError) as caught:
+            y.backward(create_graph=True)
+        assert str(caught.value) == (
+            "create_graph: the rule for the partials of test_cubed does not take Values (float("
+            "Value(data=2.0, grad=12.0)) would drop the gradient; use .data for the number, or "
+            "microgradlib.math instead of math to stay differentiable); write it with operators "
+            "and functions of microgradlib"
+        )
+        assert isinstance(caught.value.__cause__, TypeError)
+        assert x.grad == 12.0
+    finally:
+        del PRIMITIVES[row.name]
+
+
+def test_nothing_is_written_where_a_recorded_gradient_is_not_finite() -> None:
+    x, y = Value(0.0, label="x"), Value(2.0)
+    z = x.sqrt() * y
+    with pytest.raises(mg.NonFiniteError, match=r"derivative of sqrt\(x\) .* x is inf"):
+        z.backward(create_graph=True)
+    assert (x.grad, y.grad, z.grad) == (0.0, 0.0, 0.0)
+    with mg.allow_nonfinite():
+        z.backward(create_graph=True)
+    assert (x.grad.data, y.grad.data) == (inf, 0.0)
 
 
 # Non-finite results.
