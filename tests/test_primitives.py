@@ -162,6 +162,7 @@ NAN_IS_NOT_SEEN: dict[str, Callable[..., bool]] = {
     "power_c": lambda x, c: c == 0.0,
     "power_c_slope": lambda x, c, k: c < k,
     "hypot": lambda *xs: inf in xs,
+    "direction": lambda *xs: inf in xs,
     "where": lambda x, y, c: not isnan(x if c else y),
 }
 

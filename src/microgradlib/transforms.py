@@ -61,7 +61,8 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
         A function of the same arguments. It returns the gradient in the structure of the argument
         (for a Module: another Module), or a tuple of those where argnums is a sequence; with
         has_aux, the pair of that and the second result. Numbers in it are floats, unless an
-        argument is a Value or it is called inside a function that is being differentiated.
+        argument is a Value that needs a gradient, or it is called inside a function that is being
+        differentiated.
 
     Raises:
         TypeError: by the function, if an argument holds something but numbers, or f returns

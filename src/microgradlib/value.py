@@ -169,11 +169,11 @@ class Value:
         if not isfinite(sum(adjoints.values(), self.data)):
             leaves = [x for x in adjoints if not x._op and x.requires_grad]
             refuse_nonfinite("backward", (self,), leaves, order, adjoints)
-        for node in order:
-            node.grad = gradients.pop(node)
-        for leaf, gradient in gradients.items():
-            if leaf.requires_grad:
-                leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
+        if create_graph:
+            with set_grad_enabled(True):
+                _write(order, gradients)
+        else:
+            _write(order, gradients)
 
     _apply: Callable[[Primitive, tuple[Operand, ...]], Value]
     """The hook through which rows of the table reach Values: ``record``."""
@@ -638,6 +638,15 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
         adjoint = adjoints[node]
         for x, partial in zip(node._prev, node._partials):  # noqa: B905 (this loop is hot)
             adjoints[x] += adjoint * partial
+
+
+def _write(order: list[Value], gradients: dict[Value, Any]) -> None:
+    """Set the ``grad`` of the nodes in order, and add to that of the leaves."""
+    for node in order:
+        node.grad = gradients.pop(node)
+    for leaf, gradient in gradients.items():
+        if leaf.requires_grad:
+            leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
 
 
 def _pull_from(root: Value) -> tuple[list[Value], dict[Value, float]]:
