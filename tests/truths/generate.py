@@ -3,25 +3,34 @@
 For every row of the table, at random points of its domain and at hard points, the value and, for
 the rows that users reach, each partial are computed to 60 digits and more and written to
 ``truths.json`` as pairs (high, low) of floats, whose sum is the truth to about 32 digits. Floats
-are stored as hexadecimal strings. Tests read the file; only those on random
-expressions call mpmath themselves.
+are stored as hexadecimal strings. ``higher.json`` has derivatives of orders 1 to 4 of every row in
+the same form, at points of moderate size and, for the second derivative of rows with one input, at
+some far from that. Tests read the files; only those on random expressions call mpmath themselves.
 """
 
 import json
 import random
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import islice
 from math import inf, isfinite, isinf, nextafter
 from pathlib import Path
+from typing import Any
 
 import mpmath
 from mpmath import mp, mpf
 
 from microgradlib.primitives import PRIMITIVES, Interval, Primitive
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from truths.points import drawn_points
+
 FILE = Path(__file__).with_name("truths.json")
+HIGHER = Path(__file__).with_name("higher.json")
 POINTS = 60  # random points for each row, beside the hard ones
+HIGHER_POINTS = 10
+FAR = (1e-160, 1e-20, 1e-8, 0.96875, 19.0, 36.5, 100.0, 300.0, 1e8, 1e16, 1e150, 1e300)
 Truth = Callable[..., tuple[mpf, tuple[mpf, ...]]]
 LARGEST = float.fromhex("0x1.fffffffffffffp+1023")
 HARD: tuple[float, ...] = (0.0, 5e-324, 2.2250738585072014e-308, 1e-300, 1e-160, 1e-20, 1e-8)
@@ -300,7 +309,11 @@ TRUTHS: dict[str, Truth] = {
     "gate": number(lambda x, p: p * x),
     "match": number(lambda x, y: mpf(x == y)),
     "nearest": number(lambda x: mpf(round(exactly(x)))),
+    "norm_scale": number(lambda h: mpf(1)),  # of moderate lengths
 }
+
+
+"""The helper rows, whose derivatives are differences at a high precision."""
 
 
 def truth(name: str, inputs: tuple[float, ...]) -> tuple[mpf, ...]:
@@ -441,8 +454,69 @@ def has_value(row: Primitive, point: tuple[float, ...]) -> bool:
         return False
 
 
+def orders(n: int) -> list[str]:
+    """Return what to differentiate in, in turn, as the positions of n inputs: "0", "01", "000"."""
+    inputs = "0123456789"[:n]
+    pairs = [a + b for a in inputs for b in inputs if a <= b]
+    pure = [a * k for k in (3, 4) for a in inputs]
+    mixed = ["001", "011", "0001", "0011", "0111"] if n > 1 else []
+    mixed += ["012", "0012", "0122"] if n > 2 else []
+    return [*inputs, *pairs, *pure, *mixed]
+
+
+def derivative(row: Primitive, point: tuple[float, ...], order: str) -> mpf:
+    """Return a derivative of a row, at a precision that no longer changes it."""
+    n = len(point) - row.static
+    static = tuple(map(mpf, point[n:]))
+    counts = [order.count(str(i)) for i in range(n)]
+
+    def value(*xs: mpf) -> mpf:
+        if row.helper:
+            return TRUTHS[row.name](*xs, *static)[0]
+        # One order less is left to differences where the formula of a slope is known.
+        return TRUTHS[row.name](*xs, *static)[1][first]
+
+    first = int(order[0])
+    if not row.helper:
+        counts[first] -= 1
+    last: mpf | None = None
+    for digits in (60, 120, 240, 480, 960, 1920):
+        with mpmath.workdps(digits):
+            at = tuple(map(mpf, point[:n]))
+            smallest = min(map(abs, at))
+            step = mp.ldexp(smallest, -mp.prec - 10)
+            mp.prec += max(0, -mp.mag(smallest))  # so that a step changes what is added to 1
+            new = mp.diff(value, at if n > 1 else at[0], counts if n > 1 else counts[0], h=step)
+            # A difference of zero may be one that the digits do not reach.
+            if last is not None and agree(last, new) and (new or digits >= 480):
+                return new
+            last = new
+    raise ArithmeticError(f"no agreement on {row.name}{point}, {order}: {last}")
+
+
+def higher_cases(row: Primitive) -> Iterator[tuple[tuple[float, ...], list[str]]]:
+    """Yield points of a row with the orders that are wanted there."""
+    points = [point for point in drawn_points(row, 100) if len(point) <= 5]
+    for point in points[:HIGHER_POINTS]:
+        yield point, orders(len(point) - row.static)
+    if row.arities == (1,) and not row.helper:
+        for x in FAR:
+            for point in ((x,), (-x,)):
+                if in_domain(row, point) and has_value(row, point):
+                    yield point, ["00"]
+
+
+def write(file: Path, stored: dict[str, list[Any]]) -> None:
+    """Write a file with one line for each case."""
+    lines = [
+        f"{json.dumps(name)}: [\n" + ",\n".join(json.dumps(case) for case in cases) + "]"
+        for name, cases in stored.items()
+    ]
+    file.write_text("{" + ",\n".join(lines) + "}\n", encoding="ascii")
+
+
 def main() -> None:
-    stored = {}
+    stored: dict[str, list[Any]] = {}
     for name, row in PRIMITIVES.items():
         if name == "norm_scale":  # any power of two that serves
             continue
@@ -455,11 +529,20 @@ def main() -> None:
                 cases.append([[x.hex() for x in numbers] for numbers in floats])
         stored[name] = cases
         print(f"{name:12} {len(cases)}", flush=True)
-    lines = [
-        f"{json.dumps(name)}: [\n" + ",\n".join(json.dumps(case) for case in cases) + "]"
-        for name, cases in stored.items()
-    ]
-    FILE.write_text("{" + ",\n".join(lines) + "}\n", encoding="ascii")
+    write(FILE, stored)
+    higher: dict[str, list[Any]] = {}
+    for name, row in PRIMITIVES.items():
+        higher[name] = []
+        for point, wanted in higher_cases(row):
+            truths = {order: pair(derivative(row, point, order)) for order in wanted}
+            higher[name].append(
+                [
+                    [x.hex() for x in point],
+                    {order: [x.hex() for x in floats] for order, floats in truths.items()},
+                ]
+            )
+        print(f"{name:18} {len(higher[name])} of higher order", flush=True)
+    write(HIGHER, higher)
 
 
 if __name__ == "__main__":
