@@ -613,16 +613,22 @@ def test_long_expressions_are_split(code: Code) -> None:
 @pytest.mark.parametrize(
     "text", ["x + y", "x - y", "x * y", "x / y", "-x", "x if y > 0.0 else 0.0 if x <= y else z"]
 )
-@pytest.mark.parametrize("inner", ["x + y", "x * y", "-x", "x if y > 0.0 else y", "f(x, y)"])
+@pytest.mark.parametrize(
+    "inner", ["x + y", "x - y", "x * y", "x / y", "-x", "x if y > 0.0 else y", "f(x, y)"]
+)
 def test_parentheses_keep_the_meaning(text: str, inner: str) -> None:
+    """Wherever a compound operand stands: on the left, on the right, or as a choice."""
     names = ["x", "y", "z"]
     code = Code(lambda name: name)
-    inputs = tuple(code.input(name) for name in names)
-    parts = [code.instruction(template(inner, names), inputs[k:] + inputs[:k]) for k in (0, 1)]
-    whole = code.instruction(template(text, names), (parts[0], inputs[1], parts[1]))
+    inputs = [code.input(name) for name in names]
     values: dict[str, Any] = {"x": 3.0, "y": -2.0, "z": 5.0, "f": lambda x, y: x - 2.0 * y}
-    turned = values | {"x": values["y"], "y": values["z"], "z": values["x"]}
-    scope = values | {"x": eval(inner, dict(values)), "z": eval(inner, turned)}
+    parts, scope = [], dict(values)
+    for k, name in enumerate(names):
+        turned = names[k:] + names[:k]
+        parts.append(code.instruction(template(inner, names), inputs[k:] + inputs[:k]))
+        arguments = {n: values[t] for n, t in zip(names, turned, strict=True)}
+        scope[name] = eval(inner, values | arguments)
+    whole = code.instruction(template(text, names), parts)
     expected = eval(text, scope)
     exec("\n".join(code.lines([whole], [], set())), values)
     assert values[whole.text] == expected
