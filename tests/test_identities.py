@@ -8,7 +8,7 @@ in the last place of the sum of the sizes of the products.
 import random
 from collections.abc import Callable
 from itertools import combinations
-from math import fsum, isfinite
+from math import fsum, isfinite, log
 from typing import Any
 
 import pytest
@@ -308,6 +308,15 @@ def test_sums_of_gradients(xs: list[float]) -> None:
 @given(entries)
 def test_logsumexp_has_the_gradient_softmax(xs: list[float]) -> None:
     assert gradient(lambda *xs: mg.logsumexp(xs), *xs) == mg.softmax(xs)
+
+
+@some
+@given(entries | st.just([log(0.5)] * 2))  # whose logsumexp is next to 0
+def test_an_entry_far_below_the_others_changes_nothing(xs: list[float]) -> None:
+    more = [*xs, -1000.0]
+    assert mg.logsumexp(more) == mg.logsumexp(xs)
+    assert mg.softmax(more) == [*mg.softmax(xs), 0.0]
+    assert gradient(lambda *xs: mg.logsumexp(xs), *more)[:-1] == mg.softmax(xs)
 
 
 @some
