@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import microgradlib.random as mg_random
 from microgradlib.random import get_state, manual_seed, normal, randperm, set_state, uniform
 
 # Stored numbers: PyTorch 2.13.0, x86-64 with AVX2, printed in full.
@@ -323,6 +324,8 @@ class TestState:
             ({"position": -1}, "position must be an integer in [0, 624], got -1"),
             ({"position": "1"}, "position must be an integer in [0, 624], got '1'"),
             ({"spares": None}, "spares must be a list, got None"),
+            ({"spares": 3}, "spares must be a list, got 3"),
+            ({"spares": [8.6]}, "spares must be floats within +-8.6, got 8.6"),
             ({"spares": ["1"]}, "spares must be floats within +-8.6, got '1'"),
             ({"spares": [0.0, math.nan]}, "spares must be floats within +-8.6, got nan"),
             ({"spares": [-9.0]}, "spares must be floats within +-8.6, got -9.0"),
@@ -341,6 +344,14 @@ class TestState:
         with pytest.raises(ValueError, match=exactly(full)):
             set_state({**before, "words": [1] * 624, "position": 3, "spares": [0.5], **change})
         assert get_state() == before
+
+    @pytest.mark.parametrize("first_words", [[2**31, 0], [0, 1], [0, 2**32 - 1]])
+    def test_one_bit_that_counts_is_enough(self, first_words: list[int]) -> None:
+        before = get_state()
+        state = {**before, "words": first_words + [0] * 622}
+        set_state(state)
+        assert get_state() == state
+        set_state(before)
 
     def test_missing_entry(self) -> None:
         state = get_state()
@@ -405,6 +416,16 @@ class TestMisuse:
         with pytest.raises(ValueError, match=exactly(message)):
             function(*arguments)
 
+    def test_the_largest_float32_is_a_number(self) -> None:
+        largest = 3.4028234663852886e38
+        assert 0.0 <= uniform(0.0, largest) < largest
+        assert -largest <= uniform(-largest, 0.0) < 0.0
+        assert normal(largest, 0.0) == largest
+        assert normal(-largest, 0.0) == -largest
+        for beyond in (math.nextafter(largest, math.inf), -math.nextafter(largest, math.inf)):
+            with pytest.raises(ValueError, match="must be a finite float32"):
+                normal(beyond, 0.0)
+
     @pytest.mark.parametrize(("low", "high"), [(1, 0), (1.0, 1.0), (1.0, 1.0 + 1e-9)])
     def test_empty_range(self, low: float, high: float) -> None:
         message = (
@@ -443,6 +464,30 @@ class TestMisuse:
         message = f"randperm: n must be in [0, 2**26], got {n}; pass the length of a shorter list"
         with pytest.raises(ValueError, match=exactly(message)):
             randperm(n)
+
+
+def test_the_longest_permutation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mg_random, "_LONGEST", 5)
+    assert sorted(randperm(5)) == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="shorter list"):
+        randperm(6)
+
+
+@pytest.mark.parametrize(
+    ("high", "low", "fraction"),
+    [(0, 1, 2.0**-53), (2**20, 0, 0.5), (2**21, 0, 0.0), (2**32 - 1, 2**32 - 1, 1.0 - 2.0**-53)],
+)
+def test_a_fraction_has_53_bits(high: int, low: int, fraction: float) -> None:
+    assert mg_random._fraction53(high, low) == fraction
+
+
+def test_all_is_what_is_public() -> None:
+    own = {
+        name
+        for name, f in vars(mg_random).items()
+        if getattr(f, "__module__", "") == mg_random.__name__
+    }
+    assert {name for name in own if not name.startswith("_")} == set(mg_random.__all__)
 
 
 SEEDS = [*range(100), -1, -(2**63), 2**32 - 1, 2**32, 2**63, 2**64 - 1]
