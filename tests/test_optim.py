@@ -126,6 +126,11 @@ class TestByHand:
             optimizer.step()
             assert optimizer.state_dict()["exp_avg"] == [moment]
 
+    def test_adamw_shrinks_by_the_product_of_its_rates(self) -> None:
+        w = Value(3.0)
+        AdamW([w], lr=0.5, weight_decay=0.25).step()
+        assert w.data == 3.0 * (1.0 - 0.5 * 0.25)
+
     def test_eps_is_added_to_the_root_of_the_second_moment(self) -> None:
         w = Value(1.0)
         w.grad = 4.0

@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -479,6 +480,21 @@ def test_the_longest_permutation(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_fraction_has_53_bits(high: int, low: int, fraction: float) -> None:
     assert mg_random._fraction53(high, low) == fraction
+
+
+def test_a_sum_rounded_to_odd_can_be_rounded_again() -> None:
+    rng = stdlib_random.Random(0)
+    inexact = 0
+    for _ in range(1000):
+        a, b = (rng.uniform(-1.0, 1.0) * 2.0 ** rng.randrange(-3, 3) for _ in range(2))
+        total, exact = mg_random._add_to_odd(a, b), Fraction(a) + Fraction(b)
+        if a + b == exact:
+            assert total == exact
+        else:
+            inexact += 1
+            assert abs(Fraction(total) - exact) < Fraction(math.ulp(total))
+            assert struct.unpack("<q", struct.pack("<d", total))[0] % 2 == 1
+    assert 100 < inexact < 900
 
 
 def test_all_is_what_is_public() -> None:
