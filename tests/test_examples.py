@@ -231,3 +231,63 @@ def test_hello() -> None:
         f"dz/dy = {2.0 * slope:.6f}\n"
     )
     assert len(file.read_text("utf-8").splitlines()) < 25
+
+
+class TestDerivatives:
+    """The examples that check themselves: they say what they computed, and fail if it is off."""
+
+    @staticmethod
+    def output(name: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", str(EXAMPLES / name)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        return done.stdout
+
+    def test_scipy_minimize(self) -> None:
+        pytest.importorskip("scipy")
+        pytest.importorskip("sklearn")
+        lines = self.output("scipy_minimize.py").splitlines()
+        checks = [line for line in lines if line.startswith("ok  ")]
+        assert len(checks) == 8
+        minima = [float(x) for line in lines for x in re.findall(r"minimum (\S+) after", line)]
+        assert len(minima) == 4
+        assert max(minima[:3]) < 1e-15
+        assert math.isclose(minima[3], 0.5121, abs_tol=1e-4)
+
+    def test_black_scholes(self) -> None:
+        output = self.output("black_scholes.py")
+        rows = re.findall(r"^  (\w[\w ]*\w) +(\S+)   closed form +(\S+)$", output, re.MULTILINE)
+        assert len(rows) == 3 * 13
+        assert all(computed == expected for _, computed, expected in rows)
+        at_the_money = {name: float(x) for name, x, _ in rows[13:26]}
+        assert at_the_money["price"] == pytest.approx(8.97333, abs=1e-5)
+        assert 0.5 < at_the_money["delta"] < 0.6
+        assert at_the_money["gamma"] > 0.0 > at_the_money["theta"]
+
+    def test_newton(self) -> None:
+        output = self.output("newton.py")
+        errors = [
+            [float(x) for x in line.split()]
+            for line in re.findall(r"step by step: (.*)$", output, re.MULTILINE)
+        ]
+        assert len(errors) == 3
+        for row in errors:
+            assert row[0] > 0.1
+            assert row[-1] < 1e-12
+            assert len(row) <= 8
+        assert "minimum 6.76643256752 at (0.695788534088, 0.751176106505)" in output
+
+    def test_pendulum(self) -> None:
+        output = self.output("pendulum.py")
+        rows = re.findall(r"^ok   .* (\S+)  expected +(\S+)$", output, re.MULTILINE)
+        assert len(rows) == 8
+        period, by_angle, by_length = (float(x) for x, _ in rows[:3])
+        # 2 K(sin 1) / pi = 1.3289045 times that of a small swing, K the complete elliptic integral
+        small = 2.0 * math.pi * math.sqrt(1.5 / 9.81)
+        assert period / small == pytest.approx(1.3289045, abs=1e-6)
+        assert by_length == pytest.approx(period / 3.0, rel=1e-7)
+        assert by_angle > 0.0
