@@ -39,14 +39,25 @@ NAMES = ["00", "01", "10", "11"]
 # The three trainings.
 
 
-def train_sgd(model: nn.MLP, epochs: int, lr: float = 0.1) -> Iterator[float]:
+Loss = Callable[..., mg.Value]
+Wrapper = Callable[[Loss], Loss]
+"""What is made of a loss before training: ``mg.compile``, or the loss itself."""
+
+
+def as_it_is(loss: Loss) -> Loss:
+    """Leave a loss to eager evaluation."""
+    return loss
+
+
+def train_sgd(model: nn.MLP, epochs: int, wrap: Wrapper, lr: float = 0.1) -> Iterator[float]:
     """Take a step after each pattern, in order."""
     loss_fn = nn.MSELoss()
     optimizer = optim.SGD(model.parameters(), lr=lr)
+    loss_of = wrap(lambda x, y: loss_fn(model(x), y))
     for _ in range(epochs):
         total = 0.0
         for x, y in zip(INPUTS, TARGETS, strict=True):
-            loss = loss_fn(model(x), y)
+            loss = loss_of(x, y)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -54,26 +65,32 @@ def train_sgd(model: nn.MLP, epochs: int, lr: float = 0.1) -> Iterator[float]:
         yield total / len(INPUTS)
 
 
-def train_full_batch(model: nn.MLP, epochs: int, lr: float = 1.0) -> Iterator[float]:
+def train_full_batch(model: nn.MLP, epochs: int, wrap: Wrapper, lr: float = 1.0) -> Iterator[float]:
     """Take one step per epoch, on the loss over all patterns."""
     loss_fn = nn.MSELoss()
     optimizer = optim.SGD(model.parameters(), lr=lr)
+    loss_of = wrap(lambda inputs, targets: loss_fn([model(x) for x in inputs], targets))
     for _ in range(epochs):
-        loss = loss_fn([model(x) for x in INPUTS], TARGETS)
+        loss = loss_of(INPUTS, TARGETS)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         yield loss.data
 
 
-def train_by_hand(model: nn.MLP, epochs: int, lr: float = 1.0) -> Iterator[float]:
+def train_by_hand(model: nn.MLP, epochs: int, wrap: Wrapper, lr: float = 1.0) -> Iterator[float]:
     """Do what ``train_full_batch`` does, with plain operators and assignments."""
     parameters: list[Any] = model.parameters()
-    for _ in range(epochs):
+
+    def squared_error(inputs: list[list[float]], targets: list[list[float]]) -> mg.Value:
         loss = mg.Value(0.0)
-        for x, y in zip(INPUTS, TARGETS, strict=True):
+        for x, y in zip(inputs, targets, strict=True):
             loss += (model(x)[0] - y[0]) ** 2
-        loss /= len(INPUTS)
+        return loss / len(inputs)
+
+    loss_of = wrap(squared_error)
+    for _ in range(epochs):
+        loss = loss_of(INPUTS, TARGETS)
         loss.backward()
         for p in parameters:
             p.data -= lr * p.grad
@@ -81,7 +98,7 @@ def train_by_hand(model: nn.MLP, epochs: int, lr: float = 1.0) -> Iterator[float
         yield loss.data
 
 
-TRAININGS: list[tuple[str, str, Callable[[nn.MLP, int], Iterator[float]]]] = [
+TRAININGS: list[tuple[str, str, Callable[[nn.MLP, int, Wrapper], Iterator[float]]]] = [
     ("1st model", "SGD, batch size 1, lr 0.1", train_sgd),
     ("2nd model", "full batch, lr 1.0", train_full_batch),
     ("3rd model", "full batch, no optimizer or loss class, lr 1.0", train_by_hand),
@@ -231,6 +248,7 @@ def main() -> int:
         "--epochs", type=positive, default=10_000, metavar="N", help="epochs of each run"
     )
     parser.add_argument("--seed", type=int, default=42, metavar="S", help="seed of the weights")
+    parser.add_argument("--compile", action="store_true", help="compile the losses: same numbers")
     parser.add_argument("--plot", type=picture, metavar="FILE", help="a .png, .svg or .pdf file")
     options = parser.parse_args()
     if options.plot and find_spec("matplotlib") is None:
@@ -244,6 +262,7 @@ def main() -> int:
     interrupts: list[int] = []
     signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
 
+    wrap: Wrapper = mg.compile if options.compile else as_it_is
     runs: list[Run] = []
     for name, method, train in TRAININGS:
         model = nn.MLP(2, [2, 1])
@@ -253,7 +272,7 @@ def main() -> int:
         start = measure(model)
         run = Run(name, method, model, before=start, after=start)
         runs.append(run)
-        with tqdm(train(model, options.epochs), name, options.epochs, disable=None) as bar:
+        with tqdm(train(model, options.epochs, wrap), name, options.epochs, disable=None) as bar:
             for loss in bar:
                 run.losses.append(loss)
                 bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)

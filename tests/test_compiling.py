@@ -584,6 +584,12 @@ def test_what_is_used_twice_is_computed_once_and_what_is_not_used_never(code: Co
     assert code.lines([z], [], set()) == ["t1 = sin(x * y)", "t2 = t1 + t1"]
 
 
+def test_rows_share_what_they_have_in_common(code: Code) -> None:
+    x: Any = code.input("x")
+    roots = [primitives.sigmoid(x), primitives.sigmoid_prime(x)]
+    assert sum(line.count("exp(") for line in code.lines(roots, [], set())) == 1
+
+
 def test_numbers_are_folded_where_that_is_exact(code: Code) -> None:
     x: Any = code.input("x")
     assert x * 1.0 is x
@@ -618,7 +624,7 @@ def test_long_expressions_are_split(code: Code) -> None:
 )
 def test_parentheses_keep_the_meaning(text: str, inner: str) -> None:
     """Wherever a compound operand stands: on the left, on the right, or as a choice."""
-    names = ["x", "y", "z"]
+    names = ("x", "y", "z")
     code = Code(lambda name: name)
     inputs = [code.input(name) for name in names]
     values: dict[str, Any] = {"x": 3.0, "y": -2.0, "z": 5.0, "f": lambda x, y: x - 2.0 * y}

@@ -121,6 +121,11 @@ class TestVerdict:
 
 
 class TestOptions:
+    def test_compiled_losses_give_the_same_output(self) -> None:
+        eager, compiled = run("--epochs", "300"), run("--epochs", "300", "--compile")
+        assert eager.returncode == compiled.returncode == 0
+        assert compiled.stdout == eager.stdout
+
     @pytest.mark.parametrize(
         ("suffix", "magic"), [("png", b"\x89PNG\r\n"), ("svg", b"<?xml"), ("pdf", b"%PDF-")]
     )

@@ -75,7 +75,8 @@ def _asked(expression: ast.expr) -> Iterator[tuple[ast.expr, int]]:
                 yield part, min(own + 1, _ATOM)
 
 
-def template(source: str, names: Sequence[str]) -> Template:
+@functools.cache  # so that the same source is the same instruction, whatever row it is from
+def template(source: str, names: tuple[str, ...]) -> Template:
     """Return the template of an expression in the given names."""
     root = ast.parse(source, mode="eval").body
     gaps = []
@@ -100,7 +101,7 @@ def _statements(source: str, count: int) -> list[Template]:
     result = []
     for statement in source.split("; "):
         name, _, expression = statement.rpartition(" = ")
-        result.append(template(expression, names))
+        result.append(template(expression, tuple(names)))
         names.append(name)
     return result
 
