@@ -258,6 +258,11 @@ def test_right_rules_pass_at_order_2() -> None:
     assert mg.gradcheck_module(model, lambda m: mg.mse_loss(m([0.3, -0.7]), [0.5]), order=2)
 
 
+def test_an_output_without_gradient_at_order_2() -> None:
+    report = mg.gradcheck(lambda x: [x**3, 7.0], 2.0, order=2)
+    assert [entry.analytic for entry in report] == [12.0, 0.0, 12.0, 0.0]
+
+
 def test_forward_mode_is_compared_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "push", lambda order, tangents: tangents.update({order[-1]: 5.0}))
     (entry,) = report = mg.gradcheck(mg.exp, 0.0, raise_exception=False)

@@ -214,6 +214,13 @@ def test_the_number_of_traces_is_bounded() -> None:
     assert f.cache_info() == (0, 0, 3)
 
 
+def test_the_bound_holds_for_all_ways_to_call() -> None:
+    f = mg.compile(lambda x, y=1.0: x * y, maxsize=1)
+    for _ in range(2):
+        assert (f(2.0), f(2.0, 3.0), f(2.0, y=4.0)) == (2.0, 6.0, 8.0)
+    assert f.cache_info() == (6, 1, 1)
+
+
 # Arguments.
 
 
@@ -259,6 +266,11 @@ def test_indices_that_differ_from_call_to_call() -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match=r"^select: index must lie in \[0, 3\), got 3$"):
             compiled([0.5, -1.0, 2.0], 3, [0, 0])
+
+
+def test_functions_without_a_signature_and_empty_arguments() -> None:
+    assert mg.compile(min)(2.0, 1.0) == 1.0
+    assert mg.compile(lambda xs, x: (len(xs), xs, x * 2.0))([], 3.0) == (0, [], 6.0)
 
 
 def test_dicts_and_nested_results() -> None:
@@ -341,6 +353,28 @@ def test_what_was_computed_before_keeps_its_gradient() -> None:
     y = f(2.0)
     y.backward()
     assert (y.data, scale.grad, w.grad) == (18.0, 2.0, 12.0)
+
+
+def test_values_made_by_the_function_are_constants() -> None:
+    f = mg.compile(lambda x: Value(2.0) * x)
+    assert [f(3.0).data, f(4.0).data] == [6.0, 8.0]
+
+
+def test_a_function_of_captured_values_alone() -> None:
+    w, v = Value(3.0), Value(5.0)
+    square = w * w
+    f = mg.compile(lambda: square * v * 2.0)
+    y = f()
+    y.backward()
+    assert (y.data, square.grad, w.grad, v.grad) == (90.0, 10.0, 60.0, 18.0)
+    with mg.no_grad():
+        assert f().data == 90.0
+    g = mg.compile(lambda x: w * v * x)
+    with mg.no_grad():
+        assert g(2.0).data == 30.0
+    w.data = 4.0
+    with mg.no_grad():
+        assert g(2.0).data == 40.0
 
 
 def test_freezing_is_noticed() -> None:
@@ -538,6 +572,12 @@ def test_threads() -> None:
     assert all(results.values())
 
 
+def test_a_traced_value_may_be_shown() -> None:
+    shown = []
+    mg.compile(lambda x: shown.append(f"{x}") or x)(1.5)
+    assert shown == ["Value(data=1.5, grad=0.0)"]
+
+
 def test_interrupted_tracing_leaves_nothing_behind() -> None:
     def f(x: Any) -> Any:
         raise KeyboardInterrupt
@@ -559,6 +599,9 @@ def test_calls_leave_nothing_for_the_garbage_collector() -> None:
         for _ in range(100):
             f([0.0, 1.0]).backward()
         assert gc.collect() == 0
+        f([0.0, 1])
+        mg.compile(mg.exp)(1.0)
+        assert not gc.isenabled()  # tracing leaves it as it was
     finally:
         gc.enable()
 
@@ -592,6 +635,7 @@ def test_rows_share_what_they_have_in_common(code: Code) -> None:
 
 def test_numbers_are_folded_where_that_is_exact(code: Code) -> None:
     x: Any = code.input("x")
+    assert code.apply(primitives.add, (1, 2.0)) == 3.0
     assert x * 1.0 is x
     assert 1.0 * x is x
     assert x / 1.0 is x

@@ -753,3 +753,13 @@ def test_every_error_is_also_the_one_of_python_that_a_reader_expects() -> None:
     ):
         assert issubclass(error, builtin)
         assert issubclass(error, mg.MicrogradError)
+
+
+def test_select_takes_whole_numbers() -> None:
+    for index in ("1", 1.0, True, None):
+        with pytest.raises(TypeError) as caught:
+            mg.select([1.0, 2.0], index)  # type: ignore[arg-type]
+        assert str(caught.value) == f"select: index must be an int, got {index!r}; pass int(index)"
+    for i in (-1, 2):
+        with pytest.raises(ValueError, match=rf"^select: index must lie in \[0, 2\), got {i}$"):
+            mg.select([1.0, 2.0], i)

@@ -868,3 +868,19 @@ def test_the_hessian_against_differences_of_the_gradient(f: Expression, x: float
 def test_infinite_inputs_pass_where_the_result_is_finite() -> None:
     assert mg.grad(mg.tanh)(inf) == 0.0
     assert mg.hessian(mg.sigmoid)(inf) == 0.0
+
+
+def test_a_module_that_is_part_of_another_twice() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            self.first = nn.Neuron(1)
+            self.second = self.first
+
+        def forward(self, x: Any) -> Any:
+            return self.second([self.first([x])])
+
+    model = Twice()
+    w, b = model.first.w[0].data, model.first.b.data
+    gradient = mg.grad(lambda m: m(3.0))(model)
+    assert gradient.second is gradient.first
+    assert gradient.first.w[0].data == pytest.approx(2.0 * w * 3.0 + b)

@@ -152,10 +152,6 @@ class Value:
                 f"backward: {self!r} is a constant (detached, computed under no_grad(), or from "
                 "constants only); call it on a value computed from leaf Values"
             )
-        if tracing() is not None:
-            raise tracing().error(
-                "backward() writes .grad once, while it is traced; compile grad(f)"
-            )
         gradients: dict[Value, Any]
         if create_graph:
             order, adjoints = sweep((self,))
