@@ -38,6 +38,12 @@ ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
     "softplus": Value.softplus,
 }
 
+_SMOOTH: dict[Callable[[Value], Value], primitives.Primitive] = {
+    Value.sigmoid: primitives.sigmoid,
+    Value.tanh: primitives.tanh,
+}
+"""Those that are one row, defined and selected everywhere."""
+
 
 class Module:
     """Base class of everything with parameters; subclasses define ``forward``.
@@ -301,6 +307,7 @@ def _neurons(
             activation(record(primitives.dot, (bias, *weight, *x)))
             for weight, bias in zip(weights, biases, strict=True)
         ]
+    row = _SMOOTH.get(activation)
     to_weights = (1.0, *data)
     outputs = []
     for weight, bias in zip(weights, biases):  # noqa: B905
@@ -314,7 +321,11 @@ def _neurons(
             neuron = node(primitives.dot, inputs, inputs, y, (*to_weights, *ws))
         else:
             neuron = node(primitives.dot, inputs, (bias, *weight), y, to_weights)
-        outputs.append(activation(neuron))
+        if row is None:
+            outputs.append(activation(neuron))
+        else:  # what the activation does, sooner
+            value, partials = row.value_and_partials(y)
+            outputs.append(node(row, (neuron,), (neuron,), value, partials))
     return outputs
 
 
