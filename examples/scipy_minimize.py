@@ -18,8 +18,7 @@ try:
     from sklearn.datasets import load_diabetes
 except ModuleNotFoundError as error:
     sys.exit(
-        f"scipy_minimize.py: needs {error.name}; install it with: "
-        'pip install "microgradlib[examples]"'
+        f'scipy_minimize.py: needs {error.name}; install it with: pip install "microgradlib[scipy]"'
     )
 
 Function = Callable[[Sequence[Any]], Any]

@@ -696,6 +696,17 @@ def test_the_source_is_a_function_of_numbers() -> None:
     assert f.source.startswith("from math import exp, gamma\n\n\ndef f(x, w):\n")
 
 
+def test_plain_arithmetic_is_written_out() -> None:
+    def source(f: Callable[..., Any]) -> str:
+        compiled = mg.compile(f)
+        compiled([2.0, 3.0], [5.0, 7.0])
+        return compiled.source.partition("return ")[0].partition(":\n")[2].strip()
+
+    assert source(mg.dot) == "t1 = 0.0 + ws0 * xs0 + ws1 * xs1"
+    assert source(lambda x, y: mg.prod(x)) == "t1 = x0 * x1"
+    assert "mse" not in source(mg.mse_loss)
+
+
 def test_the_source_tells_where_it_holds() -> None:
     f = mg.compile(lambda x: mg.softmax([x, 2.0 * x])[0] if x > 1.0 else x)
     f(2.0)

@@ -111,7 +111,8 @@ def test_an_expression_prints_as_the_python_it_is() -> None:
 
 
 def test_expressions_shrink() -> None:
-    f = find(expressions(inputs=2), lambda f: "mg.exp(" in str(f))
+    alone = settings(database=None)  # what an earlier run has stored is not what was drawn
+    f = find(expressions(inputs=2), lambda f: "mg.exp(" in str(f), settings=alone)
     assert f.steps == ("mg.exp(mg.tanh(x1))",)
 
 

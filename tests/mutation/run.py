@@ -77,7 +77,7 @@ TESTS = {
 }
 # Their survivors have not been judged yet: only those who name them run them.
 UNJUDGED = (
-    *("nn", "value", "checking", "trees", "transforms", "extending"),
+    *("primitives", "nn", "value", "checking", "trees", "transforms", "extending"),
     *("compiling", "tracing", "instructions", "testing", "_hypothesis"),
 )
 OPTIONS = ("-x", "--ff", "-q", "-m", "not torch", "--hypothesis-profile=ci", "-o", "addopts=")
