@@ -24,7 +24,6 @@ Tree: TypeAlias = Any
 """Nested lists (or tuples, or dicts) of scalars."""
 
 _NESTS = frozenset((list, tuple))
-_ONLY_FLOATS, _NOT_NEEDED = {float}, [False]
 
 ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
     "linear": Value.__pos__,
@@ -297,10 +296,7 @@ def _neurons(
         raise ShapeError(f"{function}: expected {len(weights[0])} inputs, got {len(x)}: {x!r}")
     # This is record(primitives.dot, (bias, *weight, *x)) for each neuron, with what concerns x done
     # once for all of them: networks spend their time here.
-    data: Sequence[float] = x
-    needed = _NOT_NEEDED
-    if {*map(type, x)} != _ONLY_FLOATS:
-        data, needed = look_at(function, x)
+    data, needed = look_at(function, x)
     mixed = True in needed and False in needed
     if mixed or not recording() or tracing() is not None:
         return [

@@ -167,9 +167,9 @@ class Value:
             refuse_nonfinite("backward", (self,), leaves, order, adjoints)
         if create_graph:
             with set_grad_enabled(True):
-                _write(order, gradients)
+                _write(gradients)
         else:
-            _write(order, gradients)
+            _write(gradients)
 
     _apply: Callable[[Primitive, tuple[Operand, ...]], Value]
     """The hook through which rows of the table reach Values: ``record``."""
@@ -636,13 +636,13 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
             adjoints[x] += adjoint * partial
 
 
-def _write(order: list[Value], gradients: dict[Value, Any]) -> None:
-    """Set the ``grad`` of the nodes in order, and add to that of the leaves."""
-    for node in order:
-        node.grad = gradients.pop(node)
-    for leaf, gradient in gradients.items():
-        if leaf.requires_grad:
-            leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
+def _write(gradients: Mapping[Value, Any]) -> None:
+    """Set the ``grad`` of computed nodes, and add to that of leaves."""
+    for x, gradient in gradients.items():
+        if x._op:
+            x.grad = gradient
+        elif x.requires_grad:
+            x.grad = gradient if x.grad is None else x.grad + gradient
 
 
 def _pull_from(root: Value) -> tuple[list[Value], dict[Value, float]]:
