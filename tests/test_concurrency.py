@@ -381,15 +381,20 @@ def test_an_interrupted_training_loop_goes_on_as_if_nothing_had_happened(make: M
         if i == 3:
             instructions = count[0]
     rng = random.Random(0)
+    caught = 0
     for _ in range(200):
         model, optimizer = fresh()
         for done in range(3):
             assert state_of(optimizer) == states[done]
             epoch(model, optimizer)
-        with pytest.raises(KeyboardInterrupt), interrupted(rng.randint(1, instructions)):
-            epoch(model, optimizer)
+        try:
+            with interrupted(rng.randint(1, instructions)):
+                epoch(model, optimizer)
+        except KeyboardInterrupt:
+            caught += 1  # on CPython 3.13 some nodes take longer, and an epoch may end before
         reached = states.index(state_of(optimizer))
         assert reached in (3, 4)
         for after in range(reached, 7):
             epoch(model, optimizer)
             assert state_of(optimizer) == states[after + 1]
+    assert caught > 150
