@@ -542,7 +542,7 @@ if sys.version_info[:2] == (3, 13):
         __slots__ = ()
 
         def __del__(self) -> None:
-            pending = [*self._inputs]
+            pending = [*getattr(self, "_inputs", ())]  # none if Ctrl-C came while it was made
             self._inputs = self._prev = ()
             while pending:
                 x = pending.pop()
