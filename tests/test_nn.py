@@ -323,7 +323,7 @@ class TestLayers:
         for model in (Layer(2, 1), MLP(2, [1])):
             outputs = model([1.0, 2.0])
             assert isinstance(outputs, list)
-            assert [type(y) for y in outputs] == [Value]
+            assert [isinstance(y, Value) for y in outputs] == [True]
 
     def test_each_neuron_is_one_node(self) -> None:
         layer = Layer(2, 1)

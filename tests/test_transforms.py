@@ -49,7 +49,9 @@ def types(x: Any) -> set[type]:
     """Return the types of the numbers in nested lists, tuples and dicts."""
     if isinstance(x, dict):
         x = list(x.values())
-    return set().union(*map(types, x)) if isinstance(x, list | tuple) else {type(x)}
+    if isinstance(x, list | tuple):
+        return set().union(*map(types, x))
+    return {Value if isinstance(x, Value) else type(x)}  # on CPython 3.13 some are of a subclass
 
 
 class TestArguments:
@@ -516,7 +518,7 @@ class TestNesting:
 
         blocked, *free = asyncio.run(outer())
         assert (type(blocked), blocked) == (float, 8.0)
-        assert [type(x) for x in free] == [Value] * 4
+        assert all(isinstance(x, Value) for x in free)
         assert [x.data for x in free] == [2.0 * n * n for n in range(4)]
 
 
