@@ -724,3 +724,18 @@ def test_a_large_graph() -> None:
         return y
 
     assert bits(mg.compile(mg.value_and_grad(f))(0.3)) == bits(mg.value_and_grad(f)(0.3))
+
+
+def test_many_inputs() -> None:
+    n = 5000
+    square = mg.value_and_grad(lambda xs: mg.dot(xs, xs))
+    xs = [0.5 - i / n for i in range(n)]
+    assert bits(mg.compile(square)(xs)) == bits(square(xs))
+    ws = [Value(x) for x in xs]
+    y = mg.compile(lambda: mg.dot(ws, ws))()
+    y.backward()
+    assert [w.grad for w in ws] == square(xs)[1]
+    slopes = mg.compile(mg.grad(lambda xs: mg.sum([mg.sqrt(x) for x in xs])))
+    slopes([1.0] * 60)
+    with pytest.raises(mg.NonFiniteError):
+        slopes([1.0] * 59 + [0.0])

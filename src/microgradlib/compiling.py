@@ -251,7 +251,10 @@ class _Writer:
         body = self.code.lines(roots, checks, self.taken)
 
         if finite and any(isinstance(self.symbol(x), Symbol) for x in finite):
-            total = " + ".join(dict.fromkeys(text_of(self.symbol(x))[0] for x in finite))
+            numbers = list(dict.fromkeys(text_of(self.symbol(x))[0] for x in finite))
+            total = " + ".join(numbers)
+            if len(numbers) > _LONGEST_SUM:
+                total = f"sum({_row_of(numbers)})"
             body.append(f"if not isfinite({total}): raise UnfiniteError")
         names: dict[Value, str] = {x.traced: x.name for x in inputs} | {
             x: self.unique(f"{name}_leaf") for x, name in self.captured.items()
@@ -362,6 +365,7 @@ class _Writer:
         return Check(Template(tuple(text.split("{}")), gaps, 0), tuple(operands), outcome)
 
 
+_LONGEST_SUM = 50  # written with +, which is faster for few, and nests too deep for many
 _COMPARISONS = {
     operator.lt: "<",
     operator.le: "<=",
