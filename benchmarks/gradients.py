@@ -8,11 +8,11 @@ is one recording of the gradient and n passes through it. ``--quick`` takes unde
 
 import argparse
 import gc
-import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from timing import take_turns
 
 import microgradlib as mg
 
@@ -31,32 +31,6 @@ def chain(x: Sequence[Any]) -> Any:
 
 def inputs(n: int) -> list[float]:
     return [0.1 + (i % 17) / 20.0 for i in range(n)]
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """Return the processor time of a call, which what else runs on the machine hardly changes."""
-    start = time.process_time()
-    run()
-    return time.process_time() - start
-
-
-def take_turns(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the median time of each contestant, over rounds in which they take turns.
-
-    Short calls are repeated until they take about two milliseconds. The first call warms up.
-    """
-    repeats = {}
-    for name, run in contestants.items():
-        repeats[name] = max(1, round(0.002 / max(seconds(run), 1e-7)))
-    times: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(rounds):
-        for name, run in contestants.items():
-            gc.collect()  # of what the one before left behind
-            times[name].append(
-                seconds(lambda run=run, n=repeats[name]: [run() for _ in range(n)])  # type: ignore[misc]
-                / repeats[name]
-            )
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def values_alive() -> int:

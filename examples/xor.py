@@ -29,7 +29,8 @@ REMEDY = 'pip install "microgradlib[examples]"'
 try:
     from tqdm import tqdm
 except ModuleNotFoundError:
-    sys.exit(f"xor.py: the progress bar needs tqdm; install it with: {REMEDY}")
+    program = Path(sys.argv[0]).name  # moons.py, too, takes the options from here
+    sys.exit(f"{program}: the progress bar needs tqdm; install it with: {REMEDY}")
 
 INPUTS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
 TARGETS = [[0.0], [1.0], [1.0], [0.0]]

@@ -238,6 +238,92 @@ def test_hello() -> None:
     assert len(file.read_text("utf-8").splitlines()) < 25
 
 
+class TestMoons:
+    MOONS = (sys.executable, "-W", "error", str(EXAMPLES / "moons.py"))
+
+    def run(self, *options: str) -> subprocess.CompletedProcess[str]:
+        command = [*self.MOONS, *options]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+    def test_learns(self) -> None:
+        done = self.run()
+        assert (done.returncode, done.stderr) == (0, "")
+        ((epochs, loss, share),) = re.findall(
+            r"^(\d+) epochs: loss (\S+), (\S+)% of the training points are right$", done.stdout, re.M
+        )
+        assert int(epochs) == 60
+        assert 0.0 < float(loss) < 0.2
+        assert 97.0 <= float(share) <= 100.0
+
+    def test_eager_evaluation_gives_the_same_output(self) -> None:
+        eager, compiled = self.run("--epochs", "3", "--eager"), self.run("--epochs", "3")
+        assert re.search(r"^3 epochs: loss 0\.\d{10}", eager.stdout, re.MULTILINE)
+        assert compiled.stdout == eager.stdout
+        assert compiled.returncode == eager.returncode
+
+    def test_fails_if_it_has_not_learnt(self) -> None:
+        done = self.run("--epochs", "1")
+        assert (done.returncode, done.stderr) == (1, "")
+        assert done.stdout.endswith("That is less than 97%: not learnt. More epochs may help.\n")
+
+    def test_seed(self) -> None:
+        outputs = {self.run("--epochs", "2", "--seed", seed).stdout for seed in ("1", "2", "2")}
+        assert len(outputs) == 2
+
+    def test_plot(self, tmp_path: Path) -> None:
+        file = tmp_path / "moons.png"
+        done = self.run("--plot", str(file))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert file.read_bytes().startswith(b"\x89PNG\r\n")
+        assert file.stat().st_size > 10_000
+
+    def test_a_plot_that_cannot_be_written(self, tmp_path: Path) -> None:
+        (tmp_path / "moons.png").mkdir()
+        done = self.run("--epochs", "1", "--plot", str(tmp_path / "moons.png"))
+        assert done.returncode == 1
+        assert re.fullmatch(r"moons\.py: cannot write the plot: .*\n", done.stderr)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["--epochs", "0"], "argument --epochs: must be a whole number above 0, got '0'"),
+            (["--seed", str(2**64)], "argument --seed: manual_seed: seed must be in "),
+            (["--plot", "moons.txt"], "argument --plot: must end in .png, .svg or .pdf"),
+        ],
+    )
+    def test_bad_options(self, options: list[str], message: str) -> None:
+        done = self.run(*options)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.splitlines()[-1].startswith(f"moons.py: error: {message}")
+
+    def test_without_tqdm(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-S", str(EXAMPLES / "moons.py")],
+            env=os.environ | {"PYTHONPATH": str(EXAMPLES.parent / "src")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith("moons.py: the progress bar needs tqdm; install it with: pip")
+
+    @needs_posix
+    def test_ctrl_c(self) -> None:
+        with subprocess.Popen(
+            [*self.MOONS, "--epochs", "1000000"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout
+            assert process.stdout.readline() == "MLP(\n"
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (130, "")
+        (epochs,) = re.findall(r"Interrupted after (\S+) of 1,000,000 epochs\.", output)
+        assert f"\n{epochs} epochs: loss " in output
+
+
 class TestDerivatives:
     """The examples that check themselves: they say what they computed, and fail if it is off."""
 

@@ -1,0 +1,36 @@
+"""Times that can be compared: contestants take turns, so that a drift of the machine hits all."""
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Return the processor time of a call, which what else runs on the machine hardly changes."""
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
+def take_turns(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Return the median time of each contestant, over rounds in which they take turns.
+
+    Short calls are repeated until they take about two milliseconds. The first call warms up.
+    """
+    repeats = {}
+    for name, run in contestants.items():
+        run()
+        repeats[name] = max(1, round(0.002 / max(seconds(run), 1e-7)))
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, run in contestants.items():
+            gc.collect()  # of what the one before left behind
+            n = repeats[name]
+            times[name].append(seconds(lambda run=run, n=n: _repeat(run, n)) / n)  # type: ignore[misc]
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def _repeat(run: Callable[[], object], times: int) -> None:
+    for _ in range(times):
+        run()

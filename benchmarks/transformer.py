@@ -1,0 +1,264 @@
+"""A transformer of microgpt's size, one document a step, in several libraries: see compiled.py.
+
+One layer, 16 channels, 4 heads, a vocabulary of 27, RMSNorm, an MLP four times as wide with relu,
+and Adam; the loss is the mean cross-entropy over all positions. All contestants start from the same
+weights, and a call is one step and returns its loss, so that one can see that all compute the same.
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import micrograd.engine
+import torch
+
+import microgradlib as mg
+from microgradlib import optim
+
+CHANNELS, HEADS, VOCABULARY, POSITIONS = 16, 4, 27, 16
+TOKENS = [0, 5, 13, 9, 12, 9, 1, 0]  # 0 begins and ends a document
+RATE, BETAS, EPS = 1e-3, (0.9, 0.999), 1e-8
+SHAPES = {
+    "tokens": (VOCABULARY, CHANNELS),
+    "positions": (POSITIONS, CHANNELS),
+    "query": (CHANNELS, CHANNELS),
+    "key": (CHANNELS, CHANNELS),
+    "value": (CHANNELS, CHANNELS),
+    "out": (CHANNELS, CHANNELS),
+    "up": (4 * CHANNELS, CHANNELS),
+    "down": (CHANNELS, 4 * CHANNELS),
+    "head": (VOCABULARY, CHANNELS),
+}
+Weights = dict[str, list[list[Any]]]
+Step = Callable[[], float]
+
+
+def initial(number: Callable[[float], Any] = float) -> Weights:
+    """Return the first weights, made into numbers of some library."""
+    draw = random.Random(42)
+    return {
+        name: [[number(draw.gauss(0.0, 0.08)) for _ in range(columns)] for _ in range(rows)]
+        for name, (rows, columns) in SHAPES.items()
+    }
+
+
+def flatten(weights: Weights) -> list[Any]:
+    return [w for matrix in weights.values() for row in matrix for w in row]
+
+
+# The model, on numbers of any library.
+
+
+def loss_of(weights: Weights, tokens: Sequence[int], ops: Any) -> Any:
+    """Return the mean cross-entropy of each next token."""
+
+    def linear(name: str, x: list[Any]) -> list[Any]:
+        return [ops.dot(row, x) for row in weights[name]]
+
+    def norm(x: list[Any]) -> list[Any]:
+        scale = (ops.dot(x, x) * (1.0 / CHANNELS) + 1e-5) ** -0.5
+        return [a * scale for a in x]
+
+    def add(x: list[Any], y: list[Any]) -> list[Any]:
+        return [a + b for a, b in zip(x, y, strict=True)]
+
+    width = CHANNELS // HEADS
+    keys: list[list[Any]] = []
+    values: list[list[Any]] = []
+    total: Any = 0.0
+    for position, (token, target) in enumerate(pairwise(tokens)):
+        x = norm(add(weights["tokens"][token], weights["positions"][position]))
+        h = norm(x)
+        query = linear("query", h)
+        keys.append(linear("key", h))
+        values.append(linear("value", h))
+        mixed = []
+        for i in range(0, CHANNELS, width):
+            scores = [ops.dot(query[i : i + width], k[i : i + width]) * width**-0.5 for k in keys]
+            shares = ops.softmax(scores)
+            mixed += [ops.dot(shares, [v[j] for v in values]) for j in range(i, i + width)]
+        x = add(linear("out", mixed), x)
+        x = add(linear("down", [a.relu() for a in linear("up", norm(x))]), x)
+        total = total + ops.cross_entropy(linear("head", x), target)
+    return total * (1.0 / (len(tokens) - 1))
+
+
+class Fused:
+    """Operations of any number of inputs as one node each."""
+
+    dot = staticmethod(mg.dot)
+    softmax = staticmethod(mg.softmax)
+    cross_entropy = staticmethod(mg.cross_entropy)
+
+
+class Single:
+    """The same in operations of one or two inputs, each of which is a node."""
+
+    def __init__(self, exp: Callable[[Any], Any], log: Callable[[Any], Any]) -> None:
+        self.exp, self.log = exp, log
+
+    def dot(self, xs: list[Any], ys: list[Any]) -> Any:
+        total = xs[0] * ys[0]
+        for x, y in zip(xs[1:], ys[1:], strict=True):
+            total = total + x * y
+        return total
+
+    def softmax(self, xs: list[Any]) -> list[Any]:
+        top = max(x.data for x in xs)
+        weights = [self.exp(x - top) for x in xs]
+        total = weights[0]
+        for w in weights[1:]:
+            total = total + w
+        return [w / total for w in weights]
+
+    def cross_entropy(self, xs: list[Any], target: int) -> Any:
+        return -self.log(self.softmax(xs)[target])
+
+
+# Ours.
+
+
+def ours(ops: Any, compiled: bool) -> Step:
+    """Take steps in the usual loop, the loss eager or compiled."""
+    weights = initial(mg.Value)
+    optimizer = optim.Adam(flatten(weights), lr=RATE, betas=BETAS, eps=EPS)
+
+    def document() -> Any:
+        return loss_of(weights, TOKENS, ops)
+
+    loss = mg.compile(document) if compiled else document
+
+    def step() -> float:
+        y: mg.Value = loss()
+        optimizer.zero_grad()
+        y.backward()
+        optimizer.step()
+        return y.data
+
+    return step
+
+
+def ours_gradient() -> Step:
+    """Take steps with the compiled loss and gradient, and Adam on lists of numbers."""
+    names = list(SHAPES)
+
+    def document(flat: list[Any]) -> Any:
+        numbers = iter(flat)
+        return loss_of(shaped(numbers), TOKENS, Fused)
+
+    def shaped(numbers: Iterator[Any]) -> Weights:
+        return {
+            name: [[next(numbers) for _ in range(SHAPES[name][1])] for _ in range(SHAPES[name][0])]
+            for name in names
+        }
+
+    gradient = mg.compile(mg.value_and_grad(document))
+    w = flatten(initial())
+    m, v = [0.0] * len(w), [0.0] * len(w)
+    a, b = BETAS
+    time = 0
+
+    def step() -> float:
+        nonlocal w, m, v, time
+        loss, slopes = gradient(w)
+        time += 1
+        m = [x + (1.0 - a) * (g - x) for x, g in zip(m, slopes)]  # noqa: B905 (timed)
+        v = [b * x + (1.0 - b) * g * g for x, g in zip(v, slopes)]  # noqa: B905
+        rate, root = RATE / (1.0 - a**time), math.sqrt(1.0 - b**time)
+        w = [
+            x - rate * y / (math.sqrt(z) / root + EPS)
+            for x, y, z in zip(w, m, v)  # noqa: B905
+        ]
+        return float(loss)
+
+    return step
+
+
+# Peers.
+
+
+def with_micrograd() -> Step:
+    """Take steps with micrograd's Value; exp and log, which it lacks, as it writes relu."""
+
+    def unary(name: str, f: Callable[[float], float], slope: Callable[[float, float], float]) -> Any:
+        def operation(x: Any) -> Any:
+            out = micrograd.engine.Value(f(x.data), (x,), name)
+
+            def _backward() -> None:
+                x.grad += slope(x.data, out.data) * out.grad
+
+            out._backward = _backward
+            return out
+
+        return operation
+
+    ops = Single(
+        unary("exp", math.exp, lambda x, y: y), unary("log", math.log, lambda x, y: 1.0 / x)
+    )
+    weights = initial(micrograd.engine.Value)
+    parameters = flatten(weights)
+    m, v = [0.0] * len(parameters), [0.0] * len(parameters)
+    a, b = BETAS
+    time = 0
+
+    def step() -> float:
+        nonlocal time
+        loss = loss_of(weights, TOKENS, ops)
+        for p in parameters:
+            p.grad = 0.0
+        loss.backward()
+        time += 1
+        rate, root = RATE / (1.0 - a**time), math.sqrt(1.0 - b**time)
+        for i, p in enumerate(parameters):
+            m[i] += (1.0 - a) * (p.grad - m[i])
+            v[i] = b * v[i] + (1.0 - b) * p.grad * p.grad
+            p.data -= rate * m[i] / (math.sqrt(v[i]) / root + EPS)
+        return float(loss.data)
+
+    return step
+
+
+def with_torch() -> Step:
+    """Take steps with PyTorch in float64, each matrix a tensor."""
+    from torch.nn import functional as F  # noqa: N812
+
+    weights = {
+        name: torch.tensor(matrix, dtype=torch.float64, requires_grad=True)
+        for name, matrix in initial().items()
+    }
+    optimizer = torch.optim.Adam(weights.values(), lr=RATE, betas=BETAS, eps=EPS)
+    inputs, targets = torch.tensor(TOKENS[:-1]), torch.tensor(TOKENS[1:])
+    n = len(inputs)
+
+    def norm(x: torch.Tensor) -> torch.Tensor:
+        return F.rms_norm(x, (CHANNELS,), eps=1e-5)
+
+    def heads(x: torch.Tensor) -> torch.Tensor:
+        return x.view(n, HEADS, CHANNELS // HEADS).transpose(0, 1)
+
+    def step() -> float:
+        x = norm(weights["tokens"][inputs] + weights["positions"][:n])
+        h = norm(x)
+        query, key, value = (heads(F.linear(h, weights[k])) for k in ("query", "key", "value"))
+        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        x = F.linear(mixed.transpose(0, 1).reshape(n, CHANNELS), weights["out"]) + x
+        x = F.linear(F.relu(F.linear(norm(x), weights["up"])), weights["down"]) + x
+        loss = F.cross_entropy(F.linear(x, weights["head"]), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return float(loss.detach())
+
+    return step
+
+
+CONTESTANTS: dict[str, Callable[[], Step]] = {
+    "ours, compiled gradient, Adam on lists": ours_gradient,
+    "ours, compiled loss, optim.Adam": lambda: ours(Fused, compiled=True),
+    "ours, eager, fused nodes": lambda: ours(Fused, compiled=False),
+    "ours, eager, a node an operation": lambda: ours(Single(mg.exp, mg.log), compiled=False),
+    "micrograd, a node an operation": with_micrograd,
+    "torch, float64": with_torch,
+}

@@ -1,0 +1,161 @@
+"""Tell two interleaved half circles apart with a small network: ``python examples/moons.py``.
+
+The network is 2-16-16-1 with relu. Its loss is that of a support vector machine: the margin by
+which each point misses being on the right side, ``max(0, 1 - label * score)``, and a penalty on the
+squared weights. The loss is compiled; ``--eager`` leaves that out, and prints the same numbers.
+"""
+
+import argparse
+import random
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from math import cos, pi, sin
+from pathlib import Path
+from typing import Any
+
+from xor import REMEDY, picture, positive  # which says what to install where tqdm is missing
+
+# isort: split
+from tqdm import tqdm
+
+import microgradlib as mg
+from microgradlib import nn, optim
+
+POINTS, BATCH = 200, 10
+RATE, PENALTY = 0.1, 1e-4
+ENOUGH = 0.97
+
+Points = list[list[float]]
+
+
+def moons(seed: int) -> tuple[Points, list[float]]:
+    """Return points on two half circles, not quite, and their labels: 1 or -1."""
+    noise = random.Random(seed)
+    points, labels = [], []
+    for i in range(POINTS):
+        upper, angle = i % 2 == 0, pi * (i // 2) / (POINTS // 2 - 1)
+        x, y = (cos(angle), sin(angle)) if upper else (1.0 - cos(angle), 0.5 - sin(angle))
+        points.append([x + noise.gauss(0.0, 0.1), y + noise.gauss(0.0, 0.1)])
+        labels.append(1.0 if upper else -1.0)
+    return points, labels
+
+
+def train(
+    model: nn.MLP, points: Points, labels: list[float], epochs: int, seed: int, eager: bool
+) -> Iterator[float]:
+    """Take a step on each batch of the shuffled points; yield the mean loss of every epoch."""
+    parameters = model.parameters()
+    optimizer = optim.SGD(parameters, lr=RATE)
+
+    def batch_loss(xs: Points, ys: list[float]) -> Any:
+        scores = [model(x)[0] for x in xs]
+        misses = [mg.relu(1.0 - y * score) for score, y in zip(scores, ys, strict=True)]
+        return mg.mean(misses) + PENALTY * mg.dot(parameters, parameters)
+
+    loss_of: Callable[[Points, list[float]], mg.Value]
+    loss_of = batch_loss if eager else mg.compile(batch_loss)
+    shuffler, order = random.Random(seed), list(range(POINTS))
+    for epoch in range(epochs):
+        optimizer.lr = RATE * (1.0 - 0.9 * epoch / epochs)
+        shuffler.shuffle(order)
+        total = 0.0
+        for start in range(0, POINTS, BATCH):
+            batch = order[start : start + BATCH]
+            loss = loss_of([points[i] for i in batch], [labels[i] for i in batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.data
+        yield total * BATCH / POINTS
+
+
+def accuracy(model: nn.MLP, points: Points, labels: list[float]) -> float:
+    """Return the share of the points that lie on the right side."""
+    with mg.no_grad():
+        right = [model(x)[0].data * y > 0.0 for x, y in zip(points, labels, strict=True)]
+    return sum(right) / len(right)
+
+
+def plot(model: nn.MLP, points: Points, labels: list[float], file: Path) -> None:
+    """Draw the score over the plane, its zero line, and the points."""
+    from matplotlib.figure import Figure
+
+    across = [-1.6 + 4.2 * i / 70 for i in range(71)]
+    up = [-1.1 + 2.7 * i / 45 for i in range(46)]
+    with mg.no_grad():
+        surface = [[model([x, y])[0].data for x in across] for y in up]
+    figure = Figure(figsize=(8, 5.4), dpi=120, layout="constrained")
+    axes = figure.add_subplot(aspect="equal", xlabel="first input", ylabel="second input")
+    levels = [i / 4 for i in range(-8, 9)]
+    filled = axes.contourf(across, up, surface, levels=levels, cmap="RdBu_r", extend="both")
+    axes.contour(across, up, surface, levels=[0.0], colors="black", linewidths=1)
+    for label, marker, colour in ((1.0, "o", "gold"), (-1.0, "s", "white")):
+        chosen = [x for x, y in zip(points, labels, strict=True) if y == label]
+        axes.scatter(
+            [x for x, _ in chosen],
+            [y for _, y in chosen],
+            s=30,
+            c=colour,
+            marker=marker,
+            edgecolors="black",
+            label=f"label {label:+.0f}",
+            zorder=3,
+        )
+    figure.colorbar(filled, ax=axes, label="score (line: 0)")
+    figure.legend(loc="outside upper center", ncols=2)
+    figure.savefig(file)
+
+
+def main() -> int:
+    """Train, print, plot; return the exit status."""
+    parser = argparse.ArgumentParser(description="Train a network on two interleaved half circles.")
+    parser.add_argument("--epochs", type=positive, default=60, metavar="N", help="epochs")
+    parser.add_argument(
+        "--seed", type=int, default=42, metavar="S", help="seed of the weights and the points"
+    )
+    parser.add_argument("--eager", action="store_true", help="do not compile: the same numbers")
+    parser.add_argument("--plot", type=picture, metavar="FILE", help="a .png, .svg or .pdf file")
+    options = parser.parse_args()
+    if options.plot and find_spec("matplotlib") is None:
+        parser.error(f"--plot needs matplotlib; install it with: {REMEDY}")
+    try:
+        mg.manual_seed(options.seed)
+    except ValueError as error:
+        parser.error(f"argument --seed: {error}")
+
+    # Ctrl-C lets the epoch end, so that no update is left half done.
+    interrupts: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
+
+    points, labels = moons(options.seed)
+    model = nn.MLP(2, [16, 16, 1], "relu", output_activation="linear")
+    print(f"{model}\n{len(model.parameters())} parameters, {POINTS} points", flush=True)
+    training = train(model, points, labels, options.epochs, options.seed, options.eager)
+    epochs = 0
+    with tqdm(training, "moons", options.epochs, disable=None) as bar:
+        for loss in bar:
+            epochs += 1
+            bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+            if interrupts:
+                break
+    if interrupts:
+        print(f"Interrupted after {epochs:,} of {options.epochs:,} epochs.")
+    reached = accuracy(model, points, labels)
+    print(f"{epochs:,} epochs: loss {loss!r}, {reached:.1%} of the training points are right")
+    if interrupts:
+        return 128 + signal.SIGINT
+    if options.plot:
+        try:
+            plot(model, points, labels, options.plot)
+        except OSError as error:
+            sys.exit(f"moons.py: cannot write the plot: {error}")
+    if reached < ENOUGH:
+        print(f"That is less than {ENOUGH:.0%}: not learnt. More epochs may help.")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
