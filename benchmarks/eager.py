@@ -33,7 +33,9 @@ def xor(rounds: int) -> None:
     print("XOR, SGD with batch size 1, microseconds a step")
     for name, value in times.items():
         ratio = value / times["microgradlib"]
-        print(f"  {name:14}{value / xor_steps.STEPS * 1e6:8.1f}   {ratio:5.1f} x microgradlib's time")
+        print(
+            f"  {name:14}{value / xor_steps.STEPS * 1e6:8.1f}   {ratio:5.1f} x microgradlib's time"
+        )
 
 
 def graph(rounds: int, size: int = 60_000) -> None:

@@ -7,7 +7,7 @@ weights, and a call is one step and returns its loss, so that one can see that a
 
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -140,40 +140,63 @@ def ours(ops: Any, compiled: bool) -> Step:
     return step
 
 
-def ours_gradient() -> Step:
-    """Take steps with the compiled loss and gradient, and Adam on lists of numbers."""
-    names = list(SHAPES)
+def document(flat: list[Any]) -> Any:
+    """Return the loss as a function of one list of all weights."""
+    numbers = iter(flat)
+    weights = {
+        name: [[next(numbers) for _ in range(columns)] for _ in range(rows)]
+        for name, (rows, columns) in SHAPES.items()
+    }
+    return loss_of(weights, TOKENS, Fused)
 
-    def document(flat: list[Any]) -> Any:
-        numbers = iter(flat)
-        return loss_of(shaped(numbers), TOKENS, Fused)
 
-    def shaped(numbers: Iterator[Any]) -> Weights:
-        return {
-            name: [[next(numbers) for _ in range(SHAPES[name][1])] for _ in range(SHAPES[name][0])]
-            for name in names
-        }
+def adam(
+    w: list[Any], m: list[Any], v: list[Any], slopes: list[Any], rate: Any, root: Any, sqrt: Any
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """Return the weights and moments after a step, as ``optim.Adam`` computes them."""
+    a, b = BETAS
+    m = [x + (1.0 - a) * (g - x) for x, g in zip(m, slopes, strict=True)]
+    v = [b * x + (1.0 - b) * g * g for x, g in zip(v, slopes, strict=True)]
+    w = [x - rate * y / (sqrt(z) / root + EPS) for x, y, z in zip(w, m, v, strict=True)]
+    return w, m, v
 
-    gradient = mg.compile(mg.value_and_grad(document))
+
+def on_lists(take: Callable[..., Any]) -> Step:
+    """Take steps on lists of numbers."""
     w = flatten(initial())
     m, v = [0.0] * len(w), [0.0] * len(w)
-    a, b = BETAS
     time = 0
 
     def step() -> float:
         nonlocal w, m, v, time
-        loss, slopes = gradient(w)
         time += 1
-        m = [x + (1.0 - a) * (g - x) for x, g in zip(m, slopes)]  # noqa: B905 (timed)
-        v = [b * x + (1.0 - b) * g * g for x, g in zip(v, slopes)]  # noqa: B905
-        rate, root = RATE / (1.0 - a**time), math.sqrt(1.0 - b**time)
-        w = [
-            x - rate * y / (math.sqrt(z) / root + EPS)
-            for x, y, z in zip(w, m, v)  # noqa: B905
-        ]
+        rate, root = RATE / (1.0 - BETAS[0] ** time), math.sqrt(1.0 - BETAS[1] ** time)
+        loss, w, m, v = take(w, m, v, rate, root)
         return float(loss)
 
     return step
+
+
+def ours_gradient() -> Step:
+    """Compile loss and gradient."""
+    gradient = mg.compile(mg.value_and_grad(document))
+
+    def take(w: Any, m: Any, v: Any, rate: float, root: float) -> Any:
+        loss, slopes = gradient(w)
+        return loss, *adam(w, m, v, slopes, rate, root, math.sqrt)
+
+    return on_lists(take)
+
+
+def ours_step() -> Step:
+    """Compile loss, gradient and Adam as one function."""
+    gradient = mg.value_and_grad(document)
+
+    def take(w: Any, m: Any, v: Any, rate: Any, root: Any) -> Any:
+        loss, slopes = gradient(w)
+        return loss, *adam(w, m, v, slopes, rate, root, mg.sqrt)
+
+    return on_lists(mg.compile(take))
 
 
 # Peers.
@@ -182,7 +205,9 @@ def ours_gradient() -> Step:
 def with_micrograd() -> Step:
     """Take steps with micrograd's Value; exp and log, which it lacks, as it writes relu."""
 
-    def unary(name: str, f: Callable[[float], float], slope: Callable[[float, float], float]) -> Any:
+    def unary(
+        name: str, f: Callable[[float], float], slope: Callable[[float, float], float]
+    ) -> Any:
         def operation(x: Any) -> Any:
             out = micrograd.engine.Value(f(x.data), (x,), name)
 
@@ -256,6 +281,7 @@ def with_torch() -> Step:
 
 CONTESTANTS: dict[str, Callable[[], Step]] = {
     "ours, compiled gradient, Adam on lists": ours_gradient,
+    "ours, compiled gradient and Adam": ours_step,
     "ours, compiled loss, optim.Adam": lambda: ours(Fused, compiled=True),
     "ours, eager, fused nodes": lambda: ours(Fused, compiled=False),
     "ours, eager, a node an operation": lambda: ours(Single(mg.exp, mg.log), compiled=False),

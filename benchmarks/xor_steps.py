@@ -1,4 +1,4 @@
-"""Contestants of the XOR benchmarks: one SGD step after each pattern, with the library of each name.
+"""Contestants of the XOR benchmarks: an SGD step after each pattern, in several libraries.
 
 All start from the same weights. A call of a training runs ``EPOCHS`` epochs and returns the loss of
 the last step, so that one can see that all compute the same.
@@ -32,10 +32,7 @@ def network() -> nn.MLP:
 def flat() -> list[float]:
     """Return its weights as one list: fc1.weight, fc1.bias, fc2.weight, fc2.bias."""
     return [
-        p.data
-        for layer in (network().fc1, network().fc2)
-        for row in (*layer.weight, layer.bias)
-        for p in row
+        p.data for layer in network().layers for row in (*layer.weight, layer.bias) for p in row
     ]
 
 
@@ -80,18 +77,39 @@ def formula(w: Any, x: Any, y: Any, sigmoid: Callable[[Any], Any] = mg.sigmoid) 
 
 def compiled_gradient() -> Training:
     """Train with the compiled loss and gradient, and update a list of numbers."""
-    step = mg.compile(mg.value_and_grad(formula))
-    return updates(step, flat())
+    gradient = mg.compile(mg.value_and_grad(formula))
+    weights = flat()
 
-
-def updates(step: Callable[..., Any], weights: list[float]) -> Training:
     def train() -> float:
         nonlocal weights
         w = weights
         for _ in range(EPOCHS):
             for x, y in zip(INPUTS, TARGETS, strict=True):
-                loss, slopes = step(w, x, y)
+                loss, slopes = gradient(w, x, y)
                 w = [p - LR * slope for p, slope in zip(w, slopes)]  # noqa: B905 (timed)
+        weights = w
+        return float(loss)
+
+    return train
+
+
+def compiled_step() -> Training:
+    """Train with loss, gradient and update compiled as one function."""
+    gradient = mg.value_and_grad(formula)
+
+    def step(w: list[Any], x: Any, y: Any) -> Any:
+        loss, slopes = gradient(w, x, y)
+        return loss, [p - LR * slope for p, slope in zip(w, slopes, strict=True)]
+
+    compiled = mg.compile(step)
+    weights = flat()
+
+    def train() -> float:
+        nonlocal weights
+        w = weights
+        for _ in range(EPOCHS):
+            for x, y in zip(INPUTS, TARGETS, strict=True):
+                loss, w = compiled(w, x, y)
         weights = w
         return float(loss)
 
@@ -151,7 +169,7 @@ class SigmoidNeuron(micrograd.nn.Neuron):  # type: ignore[misc]
 def with_micrograd() -> Training:
     """Train as micrograd's demo notebook does."""
     model = micrograd.nn.MLP(2, [2, 1])
-    for layer, ours in zip(model.layers, (network().fc1, network().fc2), strict=True):
+    for layer, ours in zip(model.layers, network().layers, strict=True):
         layer.neurons = [SigmoidNeuron(2) for _ in layer.neurons]
         for neuron, weight, bias in zip(layer.neurons, ours.weight, ours.bias, strict=True):
             for p, x in zip(neuron.parameters(), (*weight, bias), strict=True):
@@ -292,9 +310,9 @@ def with_casadi_buffers() -> Training:
     weights, x, y = np.array(flat()), np.zeros(2), np.zeros(1)
     loss, slopes = np.zeros(1), np.zeros(9)
     for i, array in enumerate((weights, x, y)):
-        buffer.set_arg(i, memoryview(array))
+        buffer.set_arg(i, array.data)
     for i, array in enumerate((loss, slopes)):
-        buffer.set_res(i, memoryview(array))
+        buffer.set_res(i, array.data)
 
     def train(alive: Any = (step, buffer)) -> float:  # which the call itself does not keep alive
         nonlocal weights
@@ -311,6 +329,7 @@ CONTESTANTS: dict[str, Callable[[], Training]] = {
     "ours, eager": eager,
     "ours, compiled loss": compiled_loss,
     "ours, compiled gradient": compiled_gradient,
+    "ours, compiled step": compiled_step,
     "written by hand": by_hand,
     "torch, rows": lambda: with_torch(with_loader=False),
     "torch, loader": lambda: with_torch(with_loader=True),

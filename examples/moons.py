@@ -74,8 +74,10 @@ def train(
 def accuracy(model: nn.MLP, points: Points, labels: list[float]) -> float:
     """Return the share of the points that lie on the right side."""
     with mg.no_grad():
-        right = [model(x)[0].data * y > 0.0 for x, y in zip(points, labels, strict=True)]
-    return sum(right) / len(right)
+        right: list[bool] = [
+            model(x)[0].data * y > 0.0 for x, y in zip(points, labels, strict=True)
+        ]
+    return sum(right) / POINTS
 
 
 def plot(model: nn.MLP, points: Points, labels: list[float], file: Path) -> None:

@@ -249,7 +249,9 @@ class TestMoons:
         done = self.run()
         assert (done.returncode, done.stderr) == (0, "")
         ((epochs, loss, share),) = re.findall(
-            r"^(\d+) epochs: loss (\S+), (\S+)% of the training points are right$", done.stdout, re.M
+            r"^(\d+) epochs: loss (\S+), (\S+)% of the training points are right$",
+            done.stdout,
+            re.M,
         )
         assert int(epochs) == 60
         assert 0.0 < float(loss) < 0.2

@@ -118,8 +118,10 @@ class Optimizer:
         raise NotImplementedError
 
     def _data_and_grads(self) -> tuple[list[float], list[float]]:
-        # None counts as a zero gradient.
-        return [p.data for p in self.params], _numbers([p.grad or 0.0 for p in self.params])
+        grads = [p.grad or 0.0 for p in self.params]  # None counts as a zero gradient
+        if isinstance(sum(grads), Value):  # of at least one Value
+            grads = _numbers(grads)
+        return [p.data for p in self.params], grads
 
     def _keep_frozen(self, data: list[float]) -> list[float]:
         """Return the new data, with the old for parameters that need no gradient."""
