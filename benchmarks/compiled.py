@@ -194,12 +194,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller graphs")
     options = parser.parse_args()
     rounds = 2 if options.quick else options.rounds
-    torch.set_num_threads(1)
     packages = ("microgradlib", "micrograd", "torch", "jax", "autograd", "casadi")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     print(f"CPython {sys.version.split()[0]}, {versions}; {rounds} rounds", flush=True)
 
     def tables() -> None:
+        torch.set_num_threads(1)  # of the thread that calls it
         xor(rounds)
         moons(rounds)
         documents(rounds)

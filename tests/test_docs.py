@@ -1,16 +1,19 @@
-"""The figures of docs/accuracy.md: of all primitives, within what is promised, and of one piece."""
+"""What docs/accuracy.md and docs/performance.md show, apart from their doctests."""
 
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from truths.measure import promised_ulps
 
+import microgradlib as mg
 from microgradlib.primitives import PRIMITIVES
 
 ROOT = Path(__file__).parent.parent
 ACCURACY = (ROOT / "docs" / "accuracy.md").read_text("utf-8")
+PERFORMANCE = (ROOT / "docs" / "performance.md").read_text("utf-8")
 LIBRARIES = ["microgradlib", "PyTorch", "JAX", "autograd"]
 # Of each primitive: an error for each library, the number of hard points, how many of them fail.
 TABLE = {
@@ -43,12 +46,44 @@ def test_the_totals_are_those_of_the_table(i: int, library: str) -> None:
     )
 
 
-def test_versions_are_those_of_the_extras() -> None:
+@pytest.mark.parametrize(
+    ("text", "packages"),
+    [
+        (ACCURACY, ("torch", "jax", "autograd", "mpmath")),
+        (PERFORMANCE, ("micrograd", "torch", "jax", "autograd", "casadi")),
+    ],
+)
+def test_versions_are_those_of_the_extras(text: str, packages: tuple[str, ...]) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     pinned = (
         extras["optional-dependencies"]["benchmarks"] + extras["optional-dependencies"]["peers"]
     )
-    (line,) = re.findall(r"^CPython .*;$", ACCURACY, re.MULTILINE)
-    for package in ("torch", "jax", "autograd", "mpmath"):
-        (version,) = re.findall(rf" {package} ([\d.]+)", line)
-        assert f"{package}=={version}" in pinned
+    (line,) = re.findall(r"^CPython (?:.|\n\S)*;", text, re.MULTILINE)
+    for package in packages:
+        (version,) = re.findall(rf"\s{package} ([\d.]+)", line)
+        assert f"{package}=={version.rstrip('.')}" in pinned
+
+
+@pytest.mark.torch
+def test_a_model_goes_to_torch_and_back() -> None:
+    torch = pytest.importorskip("torch")
+    (block,) = re.findall(
+        r"^<!-- to PyTorch and back -->\n```python\n(.*?)^```$",
+        PERFORMANCE,
+        re.DOTALL | re.MULTILINE,
+    )
+    there, comment, back = block.partition("# ...")
+    names: dict[str, Any] = {"model": mg.nn.MLP(2, [2, 1])}
+    exec(there, names)
+    model, net = names["model"], names["net"]
+    x = [0.5, -2.0]
+    assert float(net(torch.tensor(x).double())[0].detach()) == pytest.approx(
+        model(x)[0].data, rel=1e-12
+    )
+    with torch.no_grad():
+        net.fc1.weight += 1.0
+    exec(comment + back, names)
+    assert model.state_dict()["fc1.weight"] == net.fc1.weight.tolist()
+    assert float(net(torch.tensor(x).double())[0].detach()) == pytest.approx(
+        model(x)[0].data, rel=1e-12
+    )
