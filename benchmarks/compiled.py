@@ -8,16 +8,17 @@ contestants of a table must agree on the loss. PyTorch runs on one thread, which
 """
 
 import argparse
-import builtins
+import json
 import math
 import operator
+import subprocess
 import sys
 import threading
-import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import autograd  # noqa: F401 (so that contestants do not count the time of importing it)
 import casadi  # noqa: F401
@@ -26,10 +27,8 @@ import moons_steps
 import torch
 import transformer
 import xor_steps
-from growth import expression
+from graphs import Graph
 from timing import seconds, take_turns
-
-import microgradlib as mg
 
 Contestant = Callable[[], float]
 
@@ -117,54 +116,6 @@ def documents(rounds: int) -> None:
 # Graphs of single operations.
 
 
-class Graph(NamedTuple):
-    """Seconds for an operation, and bytes for an operation, of one graph."""
-
-    size: int
-    compiling: float
-    byte_compiling: float
-    compiled: float
-    eager: float
-    peak: float
-
-
-def graph(size: int, rounds: int) -> Graph:
-    """Measure one graph: the time of compiling it, of calls, and, once more, the peak of memory."""
-    start: list[float] = []
-    expression(lambda x: start.append(x) or mg.Value(x), 0)  # type: ignore[func-returns-value]
-
-    def f(xs: list[Any]) -> Any:
-        inputs: Iterator[Any] = iter(xs)
-        return expression(lambda _: next(inputs), size)
-
-    def eager() -> Any:
-        leaves = [mg.Value(x) for x in start]
-        f(leaves).backward()
-        return [x.grad for x in leaves]
-
-    gradient = mg.compile(mg.value_and_grad(f))
-    first = seconds(lambda: gradient(start))
-    if gradient(start)[1] != eager():
-        raise RuntimeError(f"the gradients of the graph of {size} operations differ")
-    times = take_turns({"compiled": lambda: gradient(start), "eager": eager}, rounds)
-    code = gradient.source
-    byte_compiling = seconds(lambda: builtins.compile(code, "<graph>", "exec"))
-    compiling = first - times["compiled"]
-    gradient.clear_cache()
-    tracemalloc.start()
-    gradient(start)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return Graph(
-        size,
-        compiling / size,
-        byte_compiling / size,
-        times["compiled"] / size,
-        times["eager"] / size,
-        peak / size,
-    )
-
-
 def graphs(sizes: list[int], rounds: int) -> None:
     print("\nGraphs of single operations, loss and gradient: an operation")
     print(
@@ -172,9 +123,11 @@ def graphs(sizes: list[int], rounds: int) -> None:
         f"{'eager/compiled':>16}{'peak':>12}"
     )
     rows: list[Graph] = []
+    script = Path(__file__).with_name("graphs.py")
     for size in sizes:
-        row = graph(size, rounds)
-        rows.append(row)
+        command = [sys.executable, str(script), str(size), str(rounds)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        rows.append(row := Graph(**json.loads(done.stdout)))
         compiling, bytecode, compiled, eager = (1e6 * t for t in row[1:5])
         print(
             f"  {size:12,}{compiling:11.2f} us{bytecode:11.2f} us{compiled:9.3f} us{eager:9.3f} us"
