@@ -320,7 +320,10 @@ class TestMoons:
             assert process.stdout
             assert process.stdout.readline() == "MLP(\n"
             process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=60)
+            try:
+                output, errors = process.communicate(timeout=60)
+            finally:
+                process.kill()  # or leaving the block would wait for it
         assert (process.returncode, errors) == (130, "")
         (epochs,) = re.findall(r"Interrupted after (\S+) of 1,000,000 epochs\.", output)
         assert f"\n{epochs} epochs: loss " in output
