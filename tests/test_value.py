@@ -206,14 +206,17 @@ def test_leaves_accumulate_values_and_floats() -> None:
     x = Value(3.0)
     (x * x).backward(create_graph=True)
     (x * x).backward(create_graph=True)
-    assert (type(x.grad), x.grad.data) == (Value, 12.0)
+    assert isinstance(x.grad, Value)
+    assert x.grad.data == 12.0
     (x * x).backward()
-    assert (type(x.grad), x.grad.data) == (Value, 18.0)
+    assert isinstance(x.grad, Value)
+    assert x.grad.data == 18.0
     total, x.grad = x.grad, None
     total.backward()
     assert x.grad == 4.0
     (x * x).backward(create_graph=True)
-    assert (type(x.grad), x.grad.data) == (Value, 10.0)
+    assert isinstance(x.grad, Value)
+    assert x.grad.data == 10.0
     # A gradient that is 0 but a Value still has a slope.
     y = Value(0.0)
     (y * y).backward(create_graph=True)
