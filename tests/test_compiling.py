@@ -57,6 +57,22 @@ def by_backward(f: Callable[..., Any]) -> Callable[..., Any]:
     return g
 
 
+def on_leaves(compiled: bool, f: Callable[..., Any], grad: float | None) -> Callable[..., Any]:
+    """Return the same for a function that finds its numbers in leaves outside of it."""
+    leaves = [Value(0.0), Value(0.0)]
+    y_of = mg.compile(lambda: f(*leaves)) if compiled else lambda: f(*leaves)
+
+    def g(*xs: float) -> Any:
+        for leaf, x in zip(leaves, xs, strict=True):
+            leaf.data, leaf.grad = x, grad
+        y = y_of()
+        if isinstance(y, Value) and y.requires_grad:
+            y.backward()
+        return y, [leaf.grad for leaf in leaves]
+
+    return g
+
+
 def as_function(f: Expression) -> Callable[..., Any]:
     return lambda x, y: f(x, y)
 
@@ -72,6 +88,14 @@ def test_values_and_gradients_of_random_expressions(f: Expression, xs: list[Any]
     for x in xs:
         assert outcome(compiled, *x) == outcome(eager, *x)
         assert outcome(by_backward(compiled), *x) == outcome(by_backward(eager), *x)
+
+
+@many
+@given(expressions(inputs=2), points, st.sampled_from([None, 0.0, -0.0, 1.5]))
+def test_gradients_of_captured_leaves(f: Expression, xs: list[Any], grad: float | None) -> None:
+    compiled, eager = (on_leaves(way, as_function(f), grad) for way in (True, False))
+    for x in xs:
+        assert outcome(compiled, *x) == outcome(eager, *x)
 
 
 @many
@@ -375,6 +399,14 @@ def test_a_function_of_captured_values_alone() -> None:
     w.data = 4.0
     with mg.no_grad():
         assert g(2.0).data == 40.0
+
+
+def test_what_is_frozen_after_the_forward_pass_keeps_its_gradient() -> None:
+    a, b = Value(2.0), Value(3.0)
+    y = mg.compile(lambda: a * b)()
+    a.requires_grad = False
+    y.backward()
+    assert (a.grad, b.grad, y.grad) == (0.0, 2.0, 1.0)
 
 
 def test_freezing_is_noticed() -> None:

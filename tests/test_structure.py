@@ -121,7 +121,7 @@ ARROWS = {
     "functions": {"errors", "primitives", "value"},
     "instructions": {"primitives"},
     "math": {"errors", "functions", "primitives", "value"},
-    "nn": {"errors", "functions", "primitives", "random", "reductions", "value"},
+    "nn": {"errors", "functions", "primitives", "random", "value"},
     "optim": {"errors", "value"},
 }
 

@@ -243,9 +243,9 @@ class _Writer:
         for y in values:
             if y.requires_grad and y not in gradients:
                 adjoints = self.gradient(y)
-                reached = {x: adjoints[x] for x in wanted if x in adjoints}
-                if reached:
-                    gradients[y] = reached
+                found = {x: adjoints[x] for x in wanted if x in adjoints}
+                if found:
+                    gradients[y] = found
         roots = [self.symbol(y) for y in outputs] + [self.symbol(x) for x in finite]
         roots += [d for found in gradients.values() for d in found.values()]
         body = self.code.lines(roots, checks, self.taken)
@@ -272,7 +272,9 @@ class _Writer:
         if flags[False]:
             head.append(f"if {' or '.join(flags[False])}: raise RetraceError")
 
-        operation = self._constant(_operation(self.name)) if gradients else ""
+        reached = {x for found in gradients.values() for x in found}
+        leaves_only = all(x in self.captured and not x._op for x in reached)
+        operation = self._constant(_operation(self.name, leaves_only)) if gradients else ""
         texts, plain = [], []
         for output in outputs:
             text = text_of(self.symbol(output))[0]
@@ -406,7 +408,7 @@ def _row_of(texts: Iterable[str]) -> str:
     return f"({', '.join(listed)}{',' * (len(listed) == 1)})"
 
 
-def _operation(name: str) -> Primitive:
+def _operation(name: str, flat: bool) -> Primitive:
     """Return the operation of the nodes that a compiled function returns."""
 
     def refuse(*inputs: float) -> Any:
@@ -415,7 +417,9 @@ def _operation(name: str) -> Primitive:
             f"derivative instead, as in compile(grad({name}))"
         )
 
-    return Primitive(name, refuse, refuse, fused=refuse, listed=False)
+    operation = Primitive(name, refuse, refuse, fused=refuse, listed=False)
+    operation.flat = flat
+    return operation
 
 
 # What users call.

@@ -195,6 +195,10 @@ class Code:
                 return y
         elif row is primitives.identity or (row is primitives.divide and numbers[1] == 1.0):
             return numbers[0]
+        elif row is primitives.power_c and numbers[1] in _WHOLE:  # the same bits, sooner
+            return self.instruction(_statements("x ** y", 2)[0], numbers)
+        elif row is primitives.power_c_slope and numbers[1:] == [2.0, 1.0]:
+            return self.apply(primitives.multiply, (2.0, numbers[0]))
         source = row.source
         if not source:
             return self.instruction(_call(self.function(row), len(numbers)), numbers)
@@ -294,6 +298,7 @@ class Check(NamedTuple):
         return f"if {text} != {self.outcome}: raise RetraceError"
 
 
+_WHOLE = frozenset(map(float, range(1, 10)))  # exponents whose powers never turn complex
 _LONGEST = 100  # characters of an expression that is written in the place where it is used
 
 

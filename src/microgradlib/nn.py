@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import sqrt
 from typing import Any, TypeAlias
 
-from microgradlib import functions, primitives, random, reductions
+from microgradlib import functions, primitives, random
 from microgradlib.errors import ShapeError, StateDictError
 from microgradlib.primitives import to_float
 from microgradlib.value import (
@@ -310,18 +310,21 @@ def _neurons(
         if not bias.requires_grad:  # frozen
             outputs.append(activation(record(primitives.dot, (bias, *weight, *x))))
             continue
-        ws = [w.data for w in weight]
-        y = reductions.affine(bias.data, ws, data)
+        y = bias.data  # what reductions.dot does, sooner
+        for w, v in zip(weight, data):  # noqa: B905
+            y += w.data * v
         inputs = (bias, *weight, *x)
         if needed[0]:
-            neuron = node(primitives.dot, inputs, inputs, y, (*to_weights, *ws))
+            to_x = [w.data for w in weight]
+            neuron = node(primitives.dot, inputs, inputs, y, (*to_weights, *to_x))
         else:
             neuron = node(primitives.dot, inputs, (bias, *weight), y, to_weights)
         if row is None:
             outputs.append(activation(neuron))
         else:  # what the activation does, sooner
             value, partials = row.value_and_partials(y)
-            outputs.append(node(row, (neuron,), (neuron,), value, partials))
+            prev = (neuron,)
+            outputs.append(node(row, prev, prev, value, partials))
     return outputs
 
 
@@ -577,19 +580,17 @@ def _flatten(
     function: str, outputs: Tree, targets: Tree
 ) -> tuple[Sequence[Operand], Sequence[Operand]]:
     """Return the scalars of two equally nested lists, in the same order."""
-    if type(outputs) not in _NESTS and type(targets) not in _NESTS:
-        return (outputs,), (targets,)
-    if not (
-        type(outputs) in _NESTS and type(targets) in _NESTS and 0 < len(outputs) == len(targets)
-    ):
+    if type(outputs) in _NESTS and type(targets) in _NESTS and 0 < len(outputs) == len(targets):
+        if type(outputs[0]) not in _NESTS and type(targets[0]) not in _NESTS:
+            return outputs, targets
+        pairs = [_flatten(function, x, y) for x, y in zip(outputs, targets, strict=True)]
+        return [x for xs, _ in pairs for x in xs], [y for _, ys in pairs for y in ys]
+    if type(outputs) in _NESTS or type(targets) in _NESTS:
         raise ShapeError(
             f"{function}: outputs and targets must have the same shape and not be empty, got "
             f"{outputs!r} and {targets!r}"
         )
-    if type(outputs[0]) not in _NESTS and type(targets[0]) not in _NESTS:
-        return outputs, targets
-    pairs = [_flatten(function, x, y) for x, y in zip(outputs, targets, strict=True)]
-    return [x for xs, _ in pairs for x in xs], [y for _, ys in pairs for y in ys]
+    return (outputs,), (targets,)
 
 
 class MSELoss(Module):

@@ -69,6 +69,7 @@ class Primitive(str):
         "arities",
         "domain",
         "entries",
+        "flat",
         "forward",
         "helper",
         "name",
@@ -95,6 +96,7 @@ class Primitive(str):
     source: str
     entries: Callable[..., list[float]] | None
     owner: Callable[..., Any] | None  # the function of a user's own primitive
+    flat: bool  # whether the inputs are distinct leaves: the partials are the gradient
 
     def __new__(
         cls,
@@ -130,6 +132,7 @@ class Primitive(str):
         self.entries = entries
         self.value_and_partials = fused or _fuse(forward, _on_floats(partials), self.arities)
         self.owner = None
+        self.flat = False
         if listed:
             PRIMITIVES[name] = self
         return self

@@ -23,17 +23,15 @@ def mean(*xs: float) -> float:
     return total(*xs) / len(xs)
 
 
-def affine(bias: float, ws: Sequence[float], xs: Sequence[float]) -> float:
-    """Return bias + ws[0] * xs[0] + ws[1] * xs[1] + ..., added from left to right."""
-    for w, x in zip(ws, xs):  # noqa: B905 (layers spend their time here)
+def dot(bias: float, *factors: float) -> float:
+    """Return the bias plus the products of the first half of the factors and the second.
+
+    Added from left to right, as a layer does it: bias + ws[0] * xs[0] + ws[1] * xs[1] + ...
+    """
+    n = len(factors) // 2
+    for w, x in zip(factors[:n], factors[n:], strict=True):
         bias += w * x
     return bias
-
-
-def dot(bias: float, *factors: float) -> float:
-    """Return ``affine`` of the bias, the first half of the factors and the second."""
-    n = len(factors) // 2
-    return affine(bias, factors[:n], factors[n:])
 
 
 def product(*xs: float) -> float:
@@ -58,12 +56,13 @@ def mse_and_partials(*values: float) -> tuple[float, tuple[float, ...]]:
     """Return ``mse`` and its partials."""
     n = len(values) // 2
     total, scale = 0.0, 2.0 / n
-    slopes = []
-    for output, target in zip(values, values[n:]):  # noqa: B905 (hot; and so are the slices)
-        difference = output - target
+    slopes = [*values]
+    for i in range(n):
+        difference = values[i] - values[n + i]
         total += difference * difference
-        slopes.append(scale * difference)
-    return total / n, (*slopes, *map(operator.neg, slopes))
+        slopes[i] = slope = scale * difference
+        slopes[n + i] = -slope
+    return total / n, (*slopes,)
 
 
 # With weights exp(x - max(xs)) none of these overflows.

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import compress, count, cycle
+from itertools import chain, compress, count, cycle
 from math import isfinite
 from numbers import Real
 from operator import attrgetter
@@ -152,15 +152,22 @@ class Value:
                 f"backward: {self!r} is a constant (detached, computed under no_grad(), or from "
                 "constants only); call it on a value computed from leaf Values"
             )
-        gradients: dict[Value, Any]
+        flat = isinstance(self._op, Primitive) and self._op.flat and not create_graph
+        if flat and isfinite(sum(self._partials, self.data)):  # of a compiled function
+            self.grad = 1.0
+            for x, slope in zip(self._prev, self._partials, strict=True):
+                if x.requires_grad:
+                    x.grad = (0.0 if x.grad is None else x.grad) + (0.0 + slope)
+            return
+        order, adjoints = sweep((self,))
+        gradients: dict[Value, Any] = adjoints
         if create_graph:
-            order, adjoints = sweep((self,))
             found = pull_values(order, {self: 1.0}, adjoints)
             gradients = {x: as_value(found.get(x, 0.0)) for x in adjoints}
             adjoints = {x: gradient.data for x, gradient in gradients.items()}
         else:
-            order, adjoints = _pull_from(self)
-            gradients = adjoints
+            adjoints[self] = 1.0
+            pull(order, adjoints)
         # A finite sum means that every term is finite; the rare other case is looked at closely.
         if not isfinite(sum(adjoints.values(), self.data)):
             leaves = [x for x in adjoints if not x._op and x.requires_grad]
@@ -434,7 +441,11 @@ def record(primitive: Primitive, inputs: tuple[Operand, ...]) -> Value:
         needed = [need and p != 0.0 for need, p in zip(needed, partials, strict=False)]
     prev: Any = inputs
     if primitive.static or False in needed:
-        prev, partials = tuple(compress(inputs, needed)), tuple(compress(partials, needed))
+        n = needed.count(True)
+        if True in needed[n:]:  # not the first n
+            prev, partials = tuple(compress(inputs, needed)), tuple(compress(partials, needed))
+        else:
+            prev, partials = inputs[:n], partials[:n]
     return node(primitive, inputs, prev, y, partials)
 
 
@@ -609,23 +620,20 @@ def sweep(
     adjoints: dict[Value, float] = dict.fromkeys(inputs, 0.0)
     oldest = min([x._serial for x in adjoints]) if adjoints else 0
     order: list[Value] = []
-    stack: list[Iterable[Value]] = [roots]
-    pop, push, add = stack.pop, stack.append, order.append
-    while stack:
-        for x in pop():
+    for xs in chain((roots,), map(_inputs_of, order)):  # order grows on the way
+        for x in xs:
             if not x._op:
                 adjoints[x] = 0.0
             elif x not in adjoints:
                 adjoints[x] = 0.0
                 if x._serial >= oldest:
-                    add(x)
-                    push(x._prev)
+                    order.append(x)
     order.sort(key=by_serial)
     return order, adjoints
 
 
 by_serial = attrgetter("_serial")
-_operation = attrgetter("_op")
+_inputs_of: Callable[[Value], tuple[Value, ...]] = attrgetter("_prev")
 
 
 def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
@@ -643,20 +651,6 @@ def _write(gradients: Mapping[Value, Any]) -> None:
             x.grad = gradient
         elif x.requires_grad:
             x.grad = gradient if x.grad is None else x.grad + gradient
-
-
-def _pull_from(root: Value) -> tuple[list[Value], dict[Value, float]]:
-    """Return the computed nodes, inputs first, and the adjoints of all nodes."""
-    # A node on distinct leaves, which is what a compiled function returns, holds its gradient.
-    if root._op and not any(map(_operation, root._prev)):
-        adjoints = dict(zip(root._prev, root._partials, strict=True))
-        if len(adjoints) == len(root._prev):
-            adjoints[root] = 1.0
-            return [root], adjoints
-    order, adjoints = sweep((root,))
-    adjoints[root] = 1.0
-    pull(order, adjoints)
-    return order, adjoints
 
 
 def pull_values(
