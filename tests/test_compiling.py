@@ -68,7 +68,7 @@ def on_leaves(compiled: bool, f: Callable[..., Any], grad: float | None) -> Call
         y = y_of()
         if isinstance(y, Value) and y.requires_grad:
             y.backward()
-        return y, [leaf.grad for leaf in leaves]
+        return y, [0.0 if leaf.grad is None else leaf.grad for leaf in leaves]
 
     return g
 
