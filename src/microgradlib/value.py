@@ -157,7 +157,7 @@ class Value:
             self.grad = 1.0
             for x, slope in zip(self._prev, self._partials, strict=True):
                 if x.requires_grad:
-                    x.grad = (0.0 if x.grad is None else x.grad) + (0.0 + slope)
+                    x.grad = (0.0 if x.grad is None else x.grad) + slope
             return
         order, adjoints = sweep((self,))
         gradients: dict[Value, Any] = adjoints
