@@ -183,29 +183,36 @@ class _Writer:
 
     def read(self, roots: list[Value]) -> None:
         """Give every Value that roots are computed from its symbol."""
-        seen = set(self.symbols)
+        symbols, plain, start = self.symbols, self.plain, self.trace.start
+        seen = set(symbols)
         found: list[Value] = []
-        stack = list(roots)
+        stack: list[Any] = [*roots]
         while stack:
             x = stack.pop()
-            if x not in seen:
+            if isinstance(x, Value) and x not in seen:
                 seen.add(x)
                 found.append(x)
-                if x._serial > self.trace.start:
-                    stack += [y for y in x._inputs if isinstance(y, Value)]
+                if x._serial > start:
+                    stack += x._inputs
         found.sort(key=by_serial)
         for x in found:
-            if x._serial < self.trace.start:
+            if x._serial < start:
                 name = self.unique(x.label or f"p{len(self.captured)}")
                 self.captured[x] = name
-                self.symbols[x] = self.code.input(name)
+                symbols[x] = self.code.input(name)
             elif not x._op:
-                self.symbols[x] = x.data  # a leaf made by the function itself
+                symbols[x] = x.data  # a leaf made by the function itself
             else:
-                self.symbols[x] = self.code.apply(x._op, [*map(self.symbol, x._inputs)])  # type: ignore[arg-type]
-                inputs = [y for y in x._inputs if isinstance(y, Value)]
-                if x.label == PLAIN or (inputs and self.plain.issuperset(inputs)):
-                    self.plain.add(x)
+                operands, varying = [], 0
+                for y in x._inputs:
+                    if isinstance(y, Value):
+                        operands.append(symbols[y])
+                        varying += y not in plain
+                    else:
+                        operands.append(float(y))
+                symbols[x] = self.code.apply(x._op, operands)  # type: ignore[arg-type]
+                if x.label == PLAIN or not varying:
+                    plain.add(x)
 
     def gradient(self, y: Value) -> dict[Value, Any]:
         """Return the adjoints of the inputs of the trace: those of y's graph, in symbols."""
@@ -228,8 +235,8 @@ class _Writer:
 
     # The function.
 
-    def write(self, result: Any) -> tuple[Callable[..., Any], str]:
-        """Return the function that computes the result of the trace, and its source."""
+    def write(self, result: Any) -> tuple[Callable[..., Any], Callable[[], str]]:
+        """Return the function that computes the result of the trace, and what tells its source."""
         outputs: list[Operand] = []
         shape = self._shape(result, outputs)
         values = [y for y in outputs if isinstance(y, Value)]
@@ -296,29 +303,11 @@ class _Writer:
         lines = [f"def {self.name}({', '.join(self.parameters)}):", *head, *body]
         source = "\n    ".join([*lines, f"return {shape(iter(texts))}"])
         exec(builtins.compile(source, f"<compiled {self.name}>", "exec"), namespace)
-        return namespace[self.name], self._standalone(body, f"return {shape(iter(plain))}")
-
-    def _standalone(self, body: list[str], result: str) -> str:
-        """Return the source as a function of all numbers that it reads, to be read and run."""
-        lines = [f"def {self.name}({', '.join(x.text for x in self.code.inputs)}):"]
-        for line in body:
-            condition, _, raised = line.removeprefix("if ").partition(": raise ")
-            if raised == "RetraceError":
-                lines.append("# traced where " + condition.removeprefix("not "))
-            elif not raised:
-                lines.append(line)
-        text = "\n    ".join([*lines, result])
-        used = set(re.findall(r"\b[a-z_]\w*\b", text))
-        functions = {n: f for n, f in (_MATH | self.code.functions).items() if n in used}
-        plain = sorted(n for n, f in functions.items() if getattr(math, n, None) is f)
-        header = [f"from math import {', '.join(plain)}"] if plain else []
-        others = [n for n in functions if n not in plain]
-        if others:
-            header.append("from microgradlib.primitives import PRIMITIVES")
-        for n in sorted(others):
-            row, entries, _ = n.partition("_entries")
-            header.append(f"{n} = PRIMITIVES[{row!r}].{'entries' if entries else 'forward'}")
-        return "\n".join([*header, "", "", text, ""] if header else [text, ""])
+        read = [x.text for x in self.code.inputs]
+        result = f"return {shape(iter(plain))}"
+        return namespace[self.name], functools.partial(
+            _standalone, self.name, read, self.code.functions, body, result
+        )
 
     def _shape(self, tree: Any, outputs: list[Operand]) -> Callable[[Iterator[str]], str]:
         """Collect the numbers of the result; return what writes it around the texts of them."""
@@ -408,6 +397,31 @@ def _row_of(texts: Iterable[str]) -> str:
     return f"({', '.join(listed)}{',' * (len(listed) == 1)})"
 
 
+def _standalone(
+    name: str, inputs: list[str], functions: dict[str, Any], body: list[str], result: str
+) -> str:
+    """Return the source as a function of all numbers that it reads, to be read and run."""
+    lines = [f"def {name}({', '.join(inputs)}):"]
+    for line in body:
+        condition, _, raised = line.removeprefix("if ").partition(": raise ")
+        if raised == "RetraceError":
+            lines.append("# traced where " + condition.removeprefix("not "))
+        elif not raised:
+            lines.append(line)
+    text = "\n    ".join([*lines, result])
+    used = set(re.findall(r"\b[a-z_]\w*\b", text))
+    functions = {n: f for n, f in (_MATH | functions).items() if n in used}
+    plain = sorted(n for n, f in functions.items() if getattr(math, n, None) is f)
+    header = [f"from math import {', '.join(plain)}"] if plain else []
+    others = [n for n in functions if n not in plain]
+    if others:
+        header.append("from microgradlib.primitives import PRIMITIVES")
+    for n in sorted(others):
+        row, entries, _ = n.partition("_entries")
+        header.append(f"{n} = PRIMITIVES[{row!r}].{'entries' if entries else 'forward'}")
+    return "\n".join([*header, "", "", text, ""] if header else [text, ""])
+
+
 def _operation(name: str, flat: bool) -> Primitive:
     """Return the operation of the nodes that a compiled function returns."""
 
@@ -466,7 +480,7 @@ class Compiled:
         """The latest trace as Python: a function of all numbers that it reads."""
         if not self._sources:
             raise CompileError(f"compile: {self.__name__} has no source before its first call")
-        return self._sources[self._latest]
+        return self._sources[self._latest]()
 
     def cache_info(self) -> CacheInfo:
         """Return the number of traces."""
@@ -476,7 +490,7 @@ class Compiled:
         """Forget all traces."""
         self._made = 0
         self._latest: Callable[..., Any] = _nothing
-        self._sources: dict[Callable[..., Any], str] = {}
+        self._sources: dict[Callable[..., Any], Callable[[], str]] = {}
         self._traces: dict[Any, list[Callable[..., Any]]] = {}
 
     def __reduce__(self) -> Any:
