@@ -17,6 +17,7 @@ import operator
 import re
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from math import inf, isfinite, nan
@@ -261,7 +262,7 @@ class _Writer:
             numbers = list(dict.fromkeys(text_of(self.symbol(x))[0] for x in finite))
             total = " + ".join(numbers)
             if len(numbers) > _LONGEST_SUM:
-                total = f"sum({_row_of(numbers)})"
+                total = f"added({_row_of(numbers)})"
             body.append(f"if not isfinite({total}): raise UnfiniteError")
         names: dict[Value, str] = {x.traced: x.name for x in inputs} | {
             x: self.unique(f"{name}_leaf") for x, name in self.captured.items()
@@ -372,6 +373,7 @@ _NAMES: dict[str, Any] = {
     "RetraceError": RetraceError,
     "UnfiniteError": UnfiniteError,
     "Value": Value,
+    "added": sum,  # "sum" is a row of the table
     "constant": constant,
     "isfinite": isfinite,
     "node": node,
@@ -543,8 +545,17 @@ class Compiled:
             self._latest = trace
         try:
             return trace(*args, *kwargs.values())
-        except _MISFITS:
+        except (RetraceError, UnfiniteError):
             return self._f(*args, **kwargs)
+        except _MISFITS as error:
+            result = self._f(*args, **kwargs)  # which should raise the same
+            warnings.warn(
+                f"compile: the source of {self.__name__} fails where the function does not, so "
+                f"that every call will trace it anew; please report this ({error!r})",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+            return result
 
 
 @contextmanager
