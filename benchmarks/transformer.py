@@ -155,9 +155,11 @@ def adam(
 ) -> tuple[list[Any], list[Any], list[Any]]:
     """Return the weights and moments after a step, as ``optim.Adam`` computes them."""
     a, b = BETAS
-    m = [x + (1.0 - a) * (g - x) for x, g in zip(m, slopes, strict=True)]
-    v = [b * x + (1.0 - b) * g * g for x, g in zip(v, slopes, strict=True)]
-    w = [x - rate * y / (sqrt(z) / root + EPS) for x, y, z in zip(w, m, v, strict=True)]
+    new_a, new_b = 1.0 - a, 1.0 - b
+    m = [x + new_a * (g - x) for x, g in zip(m, slopes, strict=True)]
+    v = [b * x + new_b * g * g for x, g in zip(v, slopes, strict=True)]
+    triples = zip(w, m, map(sqrt, v), strict=True)
+    w = [x - rate * y / (z / root + EPS) for x, y, z in triples]
     return w, m, v
 
 

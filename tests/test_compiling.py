@@ -665,6 +665,24 @@ def test_rows_share_what_they_have_in_common(code: Code) -> None:
     assert sum(line.count("exp(") for line in code.lines(roots, [], set())) == 1
 
 
+def test_long_code_uses_names_again(code: Code) -> None:
+    x: Any = code.input("x")
+    first = y = primitives.sin(x)
+    for _ in range(1000):
+        y = y * y + x  # each square has a name
+    lines = code.lines([y + first], [], set())
+    names = {line.split()[0] for line in lines}
+    assert len(lines) > 1000
+    assert len(names) < 5
+    namespace = {"x": 0.2, "sin": math.sin}
+    exec("\n".join(lines), namespace)
+    expected = math.sin(0.2)
+    for _ in range(1000):
+        expected = expected * expected + 0.2
+    assert namespace[lines[-1].split()[0]] == expected + math.sin(0.2)
+    assert expected < 0.5
+
+
 def test_numbers_are_folded_where_that_is_exact(code: Code) -> None:
     x: Any = code.input("x")
     assert code.apply(primitives.add, (1, 2.0)) == 3.0

@@ -122,7 +122,9 @@ def _entry(position: int) -> Template:
 class Symbol:
     """A number that generated code computes: an instruction, or an input."""
 
-    __slots__ = ("binding", "code", "hint", "operands", "serial", "template", "text", "uses")
+    __slots__ = (
+        *("binding", "code", "hint", "named", "operands", "serial", "template", "text", "uses"),
+    )
 
     def __init__(
         self, code: "Code", template: Template, operands: tuple[Any, ...], hint: str
@@ -134,6 +136,7 @@ class Symbol:
         self.hint = hint  # for a name, if it gets one
         self.uses = 0
         self.text, self.binding = "", _ATOM
+        self.named: Sequence[Symbol] = ()  # those that the text reads, and that have a name
         self.serial = len(code.instructions)
 
     @staticmethod
@@ -265,19 +268,29 @@ class Code:
                     if type(operand) is Symbol:
                         operand.uses += 1
         names: dict[str, int] = {}
+        free: list[str] = []
         result = [check.line() for serial in sorted(due) if serial < 0 for check in due[serial]]
         for symbol in self.instructions:
             if not symbol.uses:
                 continue
             text = _fill(symbol.template, symbol.operands)
+            named = [x for y in symbol.operands if type(y) is Symbol for x in y.named]
             if symbol.uses == 1 and len(text) <= _LONGEST:
-                symbol.text, symbol.binding = text, symbol.template.binding
+                symbol.text, symbol.binding, symbol.named = text, symbol.template.binding, named
             else:
-                number = names.get(symbol.hint, 0) + 1
-                while f"{symbol.hint}{number}" in taken:
-                    number += 1
-                names[symbol.hint] = number
-                symbol.text = f"{symbol.hint}{number}"
+                for x in named:
+                    x.uses -= 1
+                    if not x.uses:
+                        free.append(x.text)
+                if free and len(self.instructions) > _MANY:
+                    symbol.text = free.pop()
+                else:
+                    number = names.get(symbol.hint, 0) + 1
+                    while f"{symbol.hint}{number}" in taken:
+                        number += 1
+                    names[symbol.hint] = number
+                    symbol.text = f"{symbol.hint}{number}"
+                symbol.named = [symbol]
                 result.append(f"{symbol.text} = {text}")
             result += [check.line() for check in due.get(symbol.serial, ())]
         return result
@@ -299,6 +312,7 @@ class Check(NamedTuple):
 
 
 _WHOLE = frozenset(map(float, range(1, 10)))  # exponents whose powers never turn complex
+_MANY = 500  # instructions from which on names are used again: numbers are freed, memory is reused
 _LONGEST = 100  # characters of an expression that is written in the place where it is used
 
 

@@ -272,8 +272,9 @@ class Adam(Optimizer):
         step = self._state.get("step", 0) + 1
         m = self._state.get("exp_avg", zeros)
         v = self._state.get("exp_avg_sq", zeros)
-        m = [a + (1.0 - beta1) * (g - a) for a, g in zip(m, grads, strict=True)]
-        v = [beta2 * a + (1.0 - beta2) * g * g for a, g in zip(v, grads, strict=True)]
+        new1, new2 = 1.0 - beta1, 1.0 - beta2
+        m = [a + new1 * (g - a) for a, g in zip(m, grads, strict=True)]
+        v = [beta2 * a + new2 * g * g for a, g in zip(v, grads, strict=True)]
         if not isfinite(sum(v)):
             raise NonFiniteError(
                 f"{type(self).__name__}.step: the square of a gradient overflows, the largest is "
@@ -286,7 +287,8 @@ class Adam(Optimizer):
         rate = self.lr / (1.0 - beta1**step)
         root = sqrt(1.0 - beta2**step)
         eps = self.eps
-        new = [x - rate * a / (sqrt(b) / root + eps) for x, a, b in zip(data, m, v, strict=True)]
+        triples = zip(data, m, map(sqrt, v), strict=True)
+        new = [x - rate * a / (b / root + eps) for x, a, b in triples]
         return self._keep_frozen(new), state
 
     def _decay(
