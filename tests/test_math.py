@@ -1,5 +1,6 @@
 """The drop-in for ``math``: the same on plain numbers, differentiable on Values."""
 
+import contextlib
 import inspect
 import math
 from collections.abc import Callable
@@ -250,6 +251,16 @@ class TestValues:
 def test_documentation() -> None:
     for name in mg_math.__all__:
         assert getattr(mg_math, name).__doc__ == getattr(math, name).__doc__
+
+
+def test_signatures() -> None:
+    known = 0
+    for f, standard in [(getattr(mg_math, x), getattr(math, x)) for x in mg_math.__all__]:
+        with contextlib.suppress(TypeError, ValueError):  # a constant, or log, hypot, gcd, ...
+            expected = inspect.signature(standard)
+            assert [*inspect.signature(f).parameters] == [*expected.parameters]
+            known += 1
+    assert known > 40
 
 
 def test_ldexp_over_the_whole_range() -> None:

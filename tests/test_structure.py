@@ -8,11 +8,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import microgradlib as mg
-from microgradlib import Value, nn, optim
+from microgradlib import Value, nn, optim, random, testing
 
 DEEP = 1_000_000
 SOURCE = Path(mg.__file__).parent
@@ -164,3 +165,13 @@ def test_all_names_what_is_public() -> None:
     modules = {path.stem for path in SOURCE.glob("*.py")} - {"nn", "optim"}
     public = {name for name in vars(mg) if not name.startswith("_")} - modules
     assert set(mg.__all__) == public
+
+
+@pytest.mark.parametrize("module", [nn, optim, random, testing], ids=lambda m: m.__name__)
+def test_modules_name_what_is_public(module: ModuleType) -> None:
+    public = {
+        name
+        for name, x in vars(module).items()
+        if not name.startswith("_") and getattr(x, "__module__", "") == module.__name__
+    }
+    assert set(module.__all__) == public

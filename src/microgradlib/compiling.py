@@ -479,7 +479,7 @@ class Compiled:
 
     @property
     def source(self) -> str:
-        """The latest trace as Python: a function of all numbers that it reads."""
+        """The latest trace as Python, a function of all numbers that it reads."""
         if not self._sources:
             raise CompileError(f"compile: {self.__name__} has no source before its first call")
         return self._sources[self._latest]()
@@ -583,6 +583,16 @@ def compile(f: F | None = None, *, maxsize: int = 128) -> Any:
     ...     return mg.tanh(w[0] * x + w[1]) ** 2
     >>> loss([0.5, 0.0], 2.0) == math.tanh(1.0) ** 2
     True
+
+    Args:
+        f: the function. Without it the result is a decorator: ``@compile(maxsize=8)``.
+        maxsize: how many traces to keep, >= 1; beyond that the oldest goes.
+
+    Raises:
+        TypeError: if ``f`` is not a function.
+        ValueError: if ``maxsize`` is not a whole number >= 1.
+        CompileError: at a call, if f does what would freeze a number, or takes an argument that
+            cannot be part of a trace.
     """
     if f is None:
         return functools.partial(compile, maxsize=maxsize)

@@ -52,6 +52,7 @@ def _lift(on_values: _F) -> _F:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = standard.__doc__
+    function.__wrapped__ = standard  # type: ignore[attr-defined]  # for its signature
     return function  # type: ignore[return-value]
 
 

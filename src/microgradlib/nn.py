@@ -20,6 +20,21 @@ from microgradlib.value import (
     tracing,
 )
 
+__all__ = [
+    "MLP",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "Layer",
+    "MSELoss",
+    "Module",
+    "Neuron",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "mse_loss",
+]
+
 Tree: TypeAlias = Any
 """Nested lists (or tuples, or dicts) of scalars."""
 

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 from microgradlib.errors import NonFiniteError, StateDictError
 from microgradlib.value import Value, set_data
 
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
+
 State: TypeAlias = dict[str, Any]
 
 

@@ -24,6 +24,8 @@ import microgradlib.math  # so that expressions can say mg.math
 from microgradlib.primitives import PRIMITIVES, REAL, Interval, Primitive
 from microgradlib.value import Value
 
+__all__ = ["Expression", "expressions", "floats", "values"]
+
 
 def floats(
     primitive: str, *, magnitude: float = 1e3, margin: float = 0.01
@@ -90,11 +92,11 @@ class Expression:
     steps: tuple[str, ...]
 
     def __call__(self, *xs: Any) -> Any:
-        """Return f(*xs), for floats or Values."""
+        """Return ``f(*xs)``, for floats or Values."""
         return self.evaluate(microgradlib, *xs)
 
     def evaluate(self, mg: Any, *xs: Any) -> Any:
-        """Return f(*xs) with the functions of another namespace, such as one made of torch's."""
+        """Return ``f(*xs)`` with functions of another namespace, such as one made of torch's."""
         names: dict[str, Any] = {"mg": mg}
         exec(self._code, names)  # what this module wrote itself
         return names["f"](*xs)
