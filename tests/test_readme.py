@@ -3,6 +3,7 @@
 Its quick start is a doctest that pytest collects; ``.ci/run`` extracts its commands and runs them.
 """
 
+import builtins
 import contextlib
 import doctest
 import io
@@ -12,6 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import test_examples
+from truths.measure import promised_ulps
+
+import microgradlib as mg
+import microgradlib.math
+import microgradlib.testing
+from microgradlib import nn, optim
+from microgradlib.primitives import PRIMITIVES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -62,14 +71,13 @@ def test_the_quick_start_is_collected(pytestconfig: pytest.Config) -> None:
 
 def test_predictions_of_the_xor_example() -> None:
     rows = re.findall(r"^\| ([^|]*(?:before|after)) \| (.*) \|$", README, re.MULTILINE)
-    assert [(kind.rpartition(", ")[2], row.replace(" |", "")) for kind, row in rows] == [
-        ("before", "0.6653 0.6683 0.6511 0.6557"),
-        ("after", "0.0483 0.9567 0.9425 0.0434"),
-        ("before", "0.5916 0.6037 0.5989 0.6101"),
-        ("after", "0.0157 0.4996 0.9828 0.5006"),
-        ("before", "0.3454 0.3412 0.3613 0.3574"),
-        ("after", "0.0171 0.9819 0.9819 0.0223"),
+    shown = [(kind.rpartition(", ")[2], [float(x) for x in row.split(" | ")]) for kind, row in rows]
+    computed = [
+        (when, numbers[name])
+        for name in test_examples.BEFORE  # which are compared with what the example prints
+        for when, numbers in (("before", test_examples.BEFORE), ("after", test_examples.AFTER))
     ]
+    assert shown == computed
 
 
 class TestSideBySide:
@@ -107,5 +115,29 @@ class TestSideBySide:
 
 
 def test_files_that_it_names_exist() -> None:
-    for path in re.findall(r"`((?:src|examples)/[\w/.]+)`|\]\((\w+(?:\.md)?)\)", README):
-        assert (ROOT / "".join(path)).is_file()
+    paths = re.findall(r"(?:src|examples|docs|benchmarks)/[\w/.-]+\w", README)
+    paths += [link for link in re.findall(r"\]\(([^)]*)\)", README) if "//" not in link]
+    assert {"examples/xor.py", "docs/performance.md", "LICENSE"} <= set(paths)
+    for path in paths:
+        assert (ROOT / path).is_file(), path
+
+
+def test_names_that_it_lists_exist() -> None:
+    listed = README.partition("## What is in it")[2].partition("What it is not")[0]
+    names = re.findall(r"`([A-Za-z_][\w.]*)", listed)
+    assert len(names) > 30
+    known = {**vars(builtins), **vars(mg.Value), **vars(nn), **vars(optim), **vars(mg)}
+    for name in names:
+        eval(name, known | {"mg": mg, "microgradlib": mg})
+
+
+def test_figures_of_the_table_of_primitives() -> None:
+    public = [row for row in PRIMITIVES.values() if not row.helper]
+    (rounded,) = re.findall(r"About (\d+) primitives", README)
+    assert round(len(public), -1) == int(rounded)
+    ((ulps, exception, its_ulps),) = re.findall(
+        r"within (\d+) units in the last place\s+\((\w+): (\d+)\)", README
+    )
+    promised = {row.name: promised_ulps(row) for row in public}
+    assert promised.pop(exception) == int(its_ulps)
+    assert set(promised.values()) == {int(ulps)}
