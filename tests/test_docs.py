@@ -1,14 +1,13 @@
-"""What docs/accuracy.md and docs/performance.md show, apart from their doctests."""
+"""What the pages in docs show, apart from the doctests that pytest collects."""
 
+import doctest
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from truths.measure import promised_ulps
 
-import microgradlib as mg
 from microgradlib.primitives import PRIMITIVES
 
 ROOT = Path(__file__).parent.parent
@@ -64,26 +63,13 @@ def test_versions_are_those_of_the_extras(text: str, packages: tuple[str, ...]) 
         assert f"{package}=={version.rstrip('.')}" in pinned
 
 
-@pytest.mark.torch
-def test_a_model_goes_to_torch_and_back() -> None:
-    torch = pytest.importorskip("torch")
-    (block,) = re.findall(
-        r"^<!-- to PyTorch and back -->\n```python\n(.*?)^```$",
-        PERFORMANCE,
-        re.DOTALL | re.MULTILINE,
-    )
-    there, comment, back = block.partition("# ...")
-    names: dict[str, Any] = {"model": mg.nn.MLP(2, [2, 1])}
-    exec(there, names)
-    model, net = names["model"], names["net"]
-    x = [0.5, -2.0]
-    assert float(net(torch.tensor(x).double())[0].detach()) == pytest.approx(
-        model(x)[0].data, rel=1e-12
-    )
-    with torch.no_grad():
-        net.fc1.weight += 1.0
-    exec(comment + back, names)
-    assert model.state_dict()["fc1.weight"] == net.fc1.weight.tolist()
-    assert float(net(torch.tensor(x).double())[0].detach()) == pytest.approx(
-        model(x)[0].data, rel=1e-12
-    )
+@pytest.mark.parametrize(
+    ("page", "package"),
+    [pytest.param("pytorch", "torch", marks=pytest.mark.torch), ("scipy", "scipy")],
+)
+def test_pages_that_need_more_than_the_test_extra(page: str, package: str) -> None:
+    pytest.importorskip(package)
+    file = ROOT / "docs" / f"{page}.md"
+    failed, attempted = doctest.testfile(str(file), module_relative=False, encoding="utf-8")
+    assert failed == 0
+    assert attempted > 15
