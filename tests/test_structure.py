@@ -104,6 +104,7 @@ def test_reference_counting_frees_a_graph() -> None:
 
 ARROWS = {
     "errors": set(),
+    "layout": set(),
     "piecewise": set(),
     "reductions": set(),
     "special": set(),
@@ -120,10 +121,12 @@ ARROWS = {
     "compiling": {"errors", "instructions", "primitives", "tracing", "trees", "value"},
     "extending": {"checking", "primitives"},
     "functions": {"errors", "primitives", "value"},
+    "graph": {"errors", "layout", "rendering", "serialization", "value"},
     "instructions": {"primitives"},
     "math": {"errors", "functions", "primitives", "value"},
     "nn": {"errors", "functions", "primitives", "random", "value"},
     "optim": {"errors", "value"},
+    "rendering": {"layout"},
 }
 
 

@@ -70,6 +70,7 @@ from microgradlib.functions import (
     tanh,
     where,
 )
+from microgradlib.graph import draw
 from microgradlib.nn import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -109,6 +110,7 @@ __all__ = [
     "cosh",
     "cross_entropy",
     "dot",
+    "draw",
     "elu",
     "erf",
     "erfc",

@@ -25,9 +25,33 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
         TypeError: if ``state`` holds anything else; the old file is then untouched.
         OSError: if the file cannot be written.
     """
-    path = _path("save", path)
+    path = checked_path("save", path)
     _check("state", state)
-    text = json.dumps(state, indent=1) + "\n"
+    write_text(path, json.dumps(state, indent=1) + "\n")
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Return what ``save`` wrote.
+
+    Args:
+        path: the file to read.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file does not hold JSON.
+    """
+    path = checked_path("load", path)
+    with open(path, encoding="utf-8") as file:
+        try:
+            return json.load(file)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(
+                f"load: {os.fspath(path)!r} is not a file that save wrote: {error}"
+            ) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, or leave the old one as it was."""
     # Write next to the file, so that the rename at the end is one step of the file system.
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
@@ -42,27 +66,8 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def load(path: str | os.PathLike[str]) -> Any:
-    """Return what ``save`` wrote.
-
-    Args:
-        path: the file to read.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if the file does not hold JSON.
-    """
-    path = _path("load", path)
-    with open(path, encoding="utf-8") as file:
-        try:
-            return json.load(file)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(
-                f"load: {os.fspath(path)!r} is not a file that save wrote: {error}"
-            ) from None
-
-
-def _path(function: str, path: object) -> Path:
+def checked_path(function: str, path: object) -> Path:
+    """Return a path, or raise an error that says how to call the function."""
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         order = "state, path" if function == "save" else "path"
         raise TypeError(

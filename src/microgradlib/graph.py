@@ -1,0 +1,382 @@
+"""Drawings of the graph that a Value was computed by."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from math import isfinite
+from typing import Any, TypeAlias
+
+from microgradlib import rendering
+from microgradlib.errors import CompileError
+from microgradlib.layout import UNGROUPED
+from microgradlib.rendering import Box, Edge, Picture, clean
+from microgradlib.serialization import checked_path, write_text
+from microgradlib.value import Operand, Value, by_serial, sweep
+
+ENGINES = (None, "dot", "builtin")
+_LONGEST = 28  # characters of a title
+_MOST_BOXES = 60  # of a summary by operation
+_RANGES = 8  # of a summary by depth
+
+
+class Drawing:
+    """A drawing of a graph: Jupyter shows it, ``save`` writes it to a file.
+
+    ``draw`` makes it. It holds the numbers as they were then, and not the graph.
+
+    Attributes:
+        boxes: what stands for nodes, inputs first: named tuples with a ``title`` and ``lines``.
+        edges: named tuples of ``source``, ``target`` (numbers of boxes) and ``text``.
+    """
+
+    def __init__(self, picture: Picture, engine: str | None) -> None:
+        """Keep what ``draw`` found."""
+        self._picture = picture
+        self._engine = engine
+        self.boxes = picture.boxes
+        self.edges = picture.edges
+
+    def __repr__(self) -> str:
+        what = self._picture.caption or f"{len(self.boxes)} nodes"
+        return f"Drawing({what}, {len(self.edges)} edges)"
+
+    def _repr_svg_(self) -> str:
+        """Return what Jupyter shows."""
+        return self.to_svg()
+
+    def to_svg(self) -> str:
+        """Return the drawing as SVG, arranged by the engine that ``draw`` was told.
+
+        Raises:
+            RuntimeError: if that is "dot", and Graphviz is not installed or fails.
+        """
+        if self._engine != "builtin":
+            try:
+                return rendering.graphviz(self.to_dot())
+            except RuntimeError as error:
+                if self._engine == "dot":
+                    raise RuntimeError(
+                        f'draw: {error}; install Graphviz, or use engine="builtin"'
+                    ) from None
+        return rendering.svg(self._picture)
+
+    def to_dot(self) -> str:
+        """Return the drawing in the language of Graphviz."""
+        return rendering.dot(self._picture)
+
+    def to_mermaid(self) -> str:
+        """Return the drawing in the language of Mermaid, which many sites show in Markdown.
+
+        >>> print(draw(Value(3.0, label="x").exp()).to_mermaid(), end="")
+        flowchart LR
+          n0(["x<br>data 3<br>grad 0"]):::leaf
+          n1["exp#40;x#41;<br>data 20.09<br>grad 0"]:::result
+          n0 -->|"20.09"| n1
+          classDef leaf fill:#d9ecf8,stroke:#0072b2,color:#111111
+          classDef result fill:#d6efe6,stroke:#00775a,color:#111111
+        """
+        return rendering.mermaid(self._picture)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the drawing to a file; a crash in the middle leaves an old file as it was.
+
+        The suffix tells the format: .svg; .dot or .gv; .mmd or .mermaid.
+
+        Raises:
+            TypeError: if ``path`` is not a file name.
+            ValueError: if the suffix is none of these.
+            OSError: if the file cannot be written.
+            RuntimeError: as ``to_svg``.
+        """
+        path = checked_path("Drawing.save", path)
+        if path.suffix.lower() not in _FORMATS:
+            raise ValueError(
+                f"Drawing.save: no format for the suffix of {os.fspath(path)!r}; use one of "
+                f"{', '.join(_FORMATS)}, and convert an SVG to other formats"
+            )
+        write_text(path, _FORMATS[path.suffix.lower()](self))
+
+
+_FORMATS: dict[str, Callable[[Drawing], str]] = {
+    ".svg": Drawing.to_svg,
+    ".dot": Drawing.to_dot,
+    ".gv": Drawing.to_dot,
+    ".mmd": Drawing.to_mermaid,
+    ".mermaid": Drawing.to_mermaid,
+}
+
+
+def draw(
+    v: Value | Sequence[Value],
+    *,
+    model: Any = None,
+    max_nodes: int = 300,
+    engine: str | None = None,
+) -> Drawing:
+    """Draw the graph that a Value was computed by; a notebook shows it.
+
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> c = a * b + a
+    >>> c.backward()
+    >>> drawing = draw(c)
+    >>> drawing
+    Drawing(4 nodes, 4 edges)
+    >>> for source, target, derivative in drawing.edges:
+    ...     print(drawing.boxes[source].title, "->", drawing.boxes[target].title, derivative)
+    a -> a * b -3
+    b -> a * b 2
+    a * b -> · + a 1
+    a -> · + a 1
+
+    A box shows the label, the operation, ``data`` and ``grad`` of a node; an edge shows the
+    derivative of a node with respect to an input. ``a + a`` has two edges. A pointer over a box
+    shows its numbers in full.
+
+    A graph of more than ``max_nodes`` nodes is summarised. One box stands for all nodes of the same
+    operation, layer and depth (the longest path from a leaf), or for the parameters of one name;
+    where these are too many as well, for all nodes of a range of depths.
+
+    Args:
+        v: the result, or a list of several.
+        model: the module that took part. What it computed from its parameters is drawn in a frame
+            for each layer, and parameters without a label have their name in the model.
+        max_nodes: how many nodes, and four times as many edges, are drawn one by one; at least 1.
+        engine: what arranges an SVG. "dot" is Graphviz's program of that name. "builtin" is part of
+            this library, and gives the same drawing everywhere. None takes Graphviz where it is
+            installed and works.
+
+    Raises:
+        TypeError: if ``v`` is neither a Value nor a list of them, or ``model`` is not a module.
+        ValueError: if ``v`` is empty, ``max_nodes`` < 1, or there is no such engine.
+        CompileError: in a function that is being compiled.
+    """
+    roots = _check(v, model, max_nodes, engine)
+    order, adjoints = sweep(roots)
+    nodes = sorted(adjoints, key=by_serial)
+    names: dict[Value, str] = {}
+    parts: dict[Value, str] = {}
+    if model is not None:
+        names = {p: name for name, p in model.named_parameters()}
+        parts = _parts(model, nodes)
+    if len(nodes) <= max_nodes and sum(len(node._prev) for node in order) <= 4 * max_nodes:
+        sets = [("", [node]) for node in nodes]
+        caption = ""
+    else:
+        sets, way = _summary(nodes, names, parts)
+        caption = f"{len(nodes):,} nodes, summarised by {way}"
+    return Drawing(_picture(sets, caption, roots, names, parts), engine)
+
+
+def _check(v: Any, model: Any, max_nodes: Any, engine: Any) -> list[Value]:
+    roots = [v] if isinstance(v, Value) else v
+    if not isinstance(roots, list | tuple) or not all(isinstance(x, Value) for x in roots):
+        raise TypeError(f"draw: expected a Value or a list of Values, got {v!r}; call draw(loss)")
+    if not roots:
+        raise ValueError("draw: expected a Value or a list of Values, got an empty one")
+    if model is not None and not callable(getattr(model, "named_parameters", None)):
+        raise TypeError(f"draw: model must be a Module, got {model!r}")
+    if isinstance(max_nodes, bool) or not isinstance(max_nodes, int):
+        raise TypeError(f"draw: max_nodes must be an int, got {max_nodes!r}")
+    if max_nodes < 1:
+        raise ValueError(f"draw: max_nodes must be at least 1, got {max_nodes}")
+    if engine not in ENGINES:
+        known = ", ".join(map(repr, ENGINES))
+        raise ValueError(f"draw: unknown engine {engine!r}; choose one of {known}")
+    if any(len(x._partials) < len(x._prev) for x in roots):
+        raise CompileError(
+            "draw: a function that is compiled has no numbers yet; draw what a call of it returns"
+        )
+    return list(roots)
+
+
+_Sets: TypeAlias = list[tuple[str, list[Value]]]
+"""What each box stands for: a title, and nodes."""
+
+
+def _summary(
+    nodes: list[Value], names: Mapping[Value, str], parts: Mapping[Value, str]
+) -> tuple[_Sets, str]:
+    """Return few sets of nodes, inputs first, and a word for how they were formed."""
+    depths: dict[Value, int] = {}
+    for node in nodes:
+        depths[node] = 1 + max([depths[x] for x in node._prev], default=-1)
+    nodes = sorted(nodes, key=depths.__getitem__)  # stable
+    tables = {x: re.sub(r"(\.\d+)+$", "", names[x]) for x in nodes if x in names}
+    sets: dict[Hashable, tuple[str, list[Value]]] = {}
+    for node in nodes:
+        title = str(node._op) if node._op else tables.get(node, "leaves")
+        sets.setdefault((depths[node], parts.get(node), title), (title, []))[1].append(node)
+    if len(sets) <= _MOST_BOXES:
+        return [*sets.values()], "operation and depth"
+    deepest = depths[nodes[-1]]
+    sets = {}
+    for node in nodes:
+        depth = depths[node]
+        if depth:
+            i = (depth - 1) * _RANGES // deepest
+            first, last = (-(-k * deepest // _RANGES) for k in (i, i + 1))
+            title = f"depth {first + 1:,} to {last:,}"
+        else:
+            title = "parameters" if node in names else "leaves"
+        sets.setdefault(title, (title, []))[1].append(node)
+    return [*sets.values()], "depth"
+
+
+def _picture(
+    sets: _Sets,
+    caption: str,
+    roots: Iterable[Value],
+    names: Mapping[Value, str],
+    parts: Mapping[Value, str],
+) -> Picture:
+    numbers = {node: i for i, (_, nodes) in enumerate(sets) for node in nodes}
+    partials: dict[tuple[int, int], list[float]] = {}
+    for node, i in numbers.items():
+        for x, partial in zip(node._prev, node._partials, strict=True):
+            partials.setdefault((numbers[x], i), []).append(partial)
+    edges = []
+    for (source, target), slopes in partials.items():
+        one_by_one = len(sets[source][1]) == len(sets[target][1]) == 1
+        if one_by_one or len(slopes) == 1:
+            edges += [Edge(source, target, _number(slope)) for slope in slopes]
+        elif source != target:
+            edges.append(Edge(source, target, f"× {len(slopes):,}"))
+    groups: dict[str, int] = {}
+    boxes = []
+    for title, nodes in sets:
+        shared = {parts.get(node, "") for node in nodes}
+        part = shared.pop() if len(shared) == 1 else ""
+        group = groups.setdefault(part, len(groups)) if part else UNGROUPED
+        if len(nodes) > 1:
+            boxes.append(_many(title, nodes, group))
+        else:
+            boxes.append(_one(nodes[0], roots, names, group))
+    return Picture(tuple(boxes), tuple(edges), tuple(groups), caption)
+
+
+def _one(node: Value, roots: Iterable[Value], names: Mapping[Value, str], group: int) -> Box:
+    """Return the box of a node."""
+    name = node.label or names.get(node, "")
+    if node._op:
+        kind, title = "operation", _expression(node, names)
+    else:
+        kind, title = "parameter" if node in names else "leaf", ""
+        if not name:
+            title = "leaf" if node.requires_grad else "constant"
+    title = " = ".join([text for text in (name, title) if text])
+    if node._op and any(node is root for root in roots):
+        kind = "result"
+    grad = node.grad.data if isinstance(node.grad, Value) else node.grad
+    lines = f"data {_number(node.data)}", f"grad {_number(grad)}"
+    note = f"{clean(name)} {node._op}".strip() + f"\ndata {node.data!r}\ngrad {grad!r}"
+    alarming = not (isfinite(node.data) and isfinite(grad or 0.0))
+    return Box(kind, clean(title, _LONGEST), lines, note, alarming, group)
+
+
+def _many(title: str, nodes: Sequence[Value], group: int) -> Box:
+    """Return the box of many nodes."""
+    lines = []
+    if nodes[0]._op and title != nodes[0]._op:  # a range of depths
+        counts = Counter(str(node._op) for node in nodes).most_common()
+        lines = [f"{clean(op, _LONGEST)} × {n:,}" for op, n in counts[:4]]
+        if len(counts) > 4:
+            lines.append(f"and {len(counts) - 4} more operations")
+    else:
+        title = f"{clean(title, _LONGEST)} × {len(nodes):,}"
+    grads = [x.grad.data if isinstance(x.grad, Value) else x.grad or 0.0 for x in nodes]
+    for name, numbers in (("data", [x.data for x in nodes]), ("grad", grads)):
+        finite = [*filter(isfinite, numbers)]
+        if finite:
+            lines.append(f"{name} {_number(min(finite))} to {_number(max(finite))}")
+        if len(finite) < len(numbers):
+            lines.append(f"{name} not finite: {len(numbers) - len(finite):,}")
+    alarming = any("not finite" in line for line in lines)
+    return Box("summary", title, tuple(lines), "\n".join([title, *lines]), alarming, group)
+
+
+def _number(x: float | None) -> str:
+    return "none" if x is None else f"{x:.4g}"
+
+
+def _expression(node: Value, names: Mapping[Value, str]) -> str:
+    """Return the operation, with its operands if they are few and one of them has a name."""
+    primitive: Any = node._op
+    words = [_word(x, node._prev, names) for x in node._inputs]
+    readable = primitive.isidentifier() or len(words) == 2
+    if readable and len(words) <= 3 and set(words) != {"·"}:
+        text = primitive.show(*words)
+        if len(text) <= _LONGEST:
+            return str(text)
+    return str(primitive)
+
+
+def _word(x: Operand, prev: Sequence[Value], names: Mapping[Value, str]) -> str:
+    if not isinstance(x, Value):
+        return _number(x)
+    if x.label or x in names:
+        return x.label or names[x]
+    return "·" if x.requires_grad else _number(x.data)
+
+
+def _parts(model: Any, nodes: Sequence[Value]) -> dict[Value, str]:
+    """Return the part of the model that nodes belong to.
+
+    A part has parameters, and what is computed from them; what is computed from that alone by its
+    own activation; and what lies between two such nodes, as the sums of a neuron may.
+    """
+    parts, activations = _inside(model)
+    own = set(parts)
+    between: dict[Value, str] = {}
+    for node in nodes:
+        if node._op:
+            direct = [parts[x] for x in node._prev if x in own]
+            near = {parts.get(x) or between.get(x) for x in node._prev}
+            part = near.pop()
+            if direct:
+                parts[node] = direct[0]
+            elif not near and part:
+                if (
+                    len(node._prev) == 1
+                    and node._op == activations[part]
+                    and node._prev[0] in parts
+                ):
+                    parts[node] = part
+                else:
+                    between[node] = part
+    users: dict[Value, set[str | None]] = {}
+    for node in reversed(nodes):
+        if node in between and users.get(node) == {between[node]}:
+            parts[node] = between[node]
+        for x in node._prev:
+            users.setdefault(x, set()).add(parts.get(node))
+    return parts
+
+
+def _inside(model: Any) -> tuple[dict[Value, str], dict[str, Any]]:
+    """Return the innermost module around each parameter, and the activation of each module."""
+    parts: dict[Value, str] = {}
+    activations: dict[str, Any] = {}
+    seen: set[int] = set()
+    pending: list[tuple[str, Any, str]] = [("", model, "")]
+    while pending:
+        name, x, part = pending.pop()
+        if isinstance(x, Value):
+            parts.setdefault(x, part)
+            continue
+        children: Iterable[tuple[Any, Any]] = ()
+        if callable(getattr(x, "named_parameters", None)):
+            part = ": ".join([text for text in (name, type(x).__name__) if text])
+            activations[part] = getattr(x, "activation", None)
+            children = vars(x).items()
+        elif isinstance(x, dict):
+            children = x.items()
+        elif isinstance(x, list | tuple):
+            children = enumerate(x)
+        if id(x) not in seen:
+            seen.add(id(x))
+            path = f"{name}." if name else ""
+            pending += reversed([(f"{path}{key}", child, part) for key, child in children])
+    return parts, activations
