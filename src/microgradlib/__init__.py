@@ -20,6 +20,7 @@ from microgradlib.errors import (
     ShapeError,
     StateDictError,
 )
+from microgradlib.explaining import detect_anomaly, explain
 from microgradlib.extending import primitive
 from microgradlib.functions import (
     acos,
@@ -109,6 +110,7 @@ __all__ = [
     "cos",
     "cosh",
     "cross_entropy",
+    "detect_anomaly",
     "dot",
     "draw",
     "elu",
@@ -116,6 +118,7 @@ __all__ = [
     "erfc",
     "exp",
     "exp2",
+    "explain",
     "expm1",
     "gamma",
     "gelu",

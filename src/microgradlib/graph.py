@@ -14,7 +14,7 @@ from microgradlib.errors import CompileError
 from microgradlib.layout import UNGROUPED
 from microgradlib.rendering import Box, Edge, Picture, clean
 from microgradlib.serialization import checked_path, write_text
-from microgradlib.value import Operand, Value, by_serial, sweep
+from microgradlib.value import Operand, Value, by_serial
 
 ENGINES = (None, "dot", "builtin")
 _LONGEST = 28  # characters of a title
@@ -29,7 +29,7 @@ class Drawing:
 
     Attributes:
         boxes: what stands for nodes, inputs first: named tuples with a ``title`` and ``lines``.
-        edges: named tuples of ``source``, ``target`` (numbers of boxes) and ``text``.
+        edges: named tuples of ``source``, ``target`` (numbers of boxes), ``text`` and ``flows``.
     """
 
     def __init__(self, picture: Picture, engine: str | None) -> None:
@@ -124,16 +124,17 @@ def draw(
     >>> drawing = draw(c)
     >>> drawing
     Drawing(4 nodes, 4 edges)
-    >>> for source, target, derivative in drawing.edges:
-    ...     print(drawing.boxes[source].title, "->", drawing.boxes[target].title, derivative)
+    >>> titles = [box.title for box in drawing.boxes]
+    >>> for edge in drawing.edges:
+    ...     print(titles[edge.source], "->", titles[edge.target], edge.text)
     a -> a * b -3
     b -> a * b 2
     a * b -> · + a 1
     a -> · + a 1
 
     A box shows the label, the operation, ``data`` and ``grad`` of a node; an edge shows the
-    derivative of a node with respect to an input. ``a + a`` has two edges. A pointer over a box
-    shows its numbers in full.
+    derivative of a node with respect to an input, and is dashed where the input was not selected,
+    as by ``relu`` below 0. ``a + a`` has two edges. A pointer over a box shows its numbers in full.
 
     A graph of more than ``max_nodes`` nodes is summarised. One box stands for all nodes of the same
     operation, layer and depth (the longest path from a leaf), or for the parameters of one name;
@@ -153,31 +154,34 @@ def draw(
         ValueError: if ``v`` is empty, ``max_nodes`` < 1, or there is no such engine.
         CompileError: in a function that is being compiled.
     """
-    roots = _check(v, model, max_nodes, engine)
-    order, adjoints = sweep(roots)
-    nodes = sorted(adjoints, key=by_serial)
-    names: dict[Value, str] = {}
-    parts: dict[Value, str] = {}
-    if model is not None:
-        names = {p: name for name, p in model.named_parameters()}
-        parts = _parts(model, nodes)
-    if len(nodes) <= max_nodes and sum(len(node._prev) for node in order) <= 4 * max_nodes:
-        sets = [("", [node]) for node in nodes]
+    roots = _check(v, max_nodes, engine)
+    inputs = traced(roots)
+    names = parameter_names("draw", model)
+    parts = {} if model is None else _parts(model, inputs)
+    if len(inputs) <= max_nodes and sum(map(len, inputs.values())) <= 4 * max_nodes:
+        sets = [("", [node]) for node in inputs]
         caption = ""
     else:
-        sets, way = _summary(nodes, names, parts)
-        caption = f"{len(nodes):,} nodes, summarised by {way}"
-    return Drawing(_picture(sets, caption, roots, names, parts), engine)
+        sets, way = _summary(inputs, names, parts)
+        caption = f"{len(inputs):,} nodes, summarised by {way}"
+    return Drawing(_picture(inputs, sets, caption, roots, names, parts), engine)
 
 
-def _check(v: Any, model: Any, max_nodes: Any, engine: Any) -> list[Value]:
+def parameter_names(function: str, model: Any) -> dict[Value, str]:
+    """Return the names of the parameters of a module, or none."""
+    if model is None:
+        return {}
+    if not callable(getattr(model, "named_parameters", None)):
+        raise TypeError(f"{function}: model must be a Module, got {model!r}")
+    return {p: name for name, p in model.named_parameters()}
+
+
+def _check(v: Any, max_nodes: Any, engine: Any) -> list[Value]:
     roots = [v] if isinstance(v, Value) else v
     if not isinstance(roots, list | tuple) or not all(isinstance(x, Value) for x in roots):
         raise TypeError(f"draw: expected a Value or a list of Values, got {v!r}; call draw(loss)")
     if not roots:
         raise ValueError("draw: expected a Value or a list of Values, got an empty one")
-    if model is not None and not callable(getattr(model, "named_parameters", None)):
-        raise TypeError(f"draw: model must be a Module, got {model!r}")
     if isinstance(max_nodes, bool) or not isinstance(max_nodes, int):
         raise TypeError(f"draw: max_nodes must be an int, got {max_nodes!r}")
     if max_nodes < 1:
@@ -192,18 +196,46 @@ def _check(v: Any, model: Any, max_nodes: Any, engine: Any) -> list[Value]:
     return list(roots)
 
 
+Inputs: TypeAlias = dict[Value, list[tuple[Value, float | None]]]
+"""For each node, inputs first, its differentiable inputs with the derivative."""
+
+
+def traced(roots: Iterable[Value]) -> Inputs:
+    """Return the nodes that roots were computed from, each with its inputs.
+
+    An input that was not selected, such as the lower of two in ``maximum``, has no edge in the
+    graph. It is shown nevertheless, with None as derivative.
+    """
+    inputs: Inputs = {}
+    pending = [*roots]
+    while pending:
+        node = pending.pop()
+        if node not in inputs:
+            inputs[node] = found = []
+            kept = zip(node._prev, node._partials, strict=True)
+            x, partial = next(kept, (None, None))
+            for other in node._inputs:
+                if other is x:
+                    found.append((other, partial))
+                    x, partial = next(kept, (None, None))
+                elif isinstance(other, Value) and other.requires_grad:
+                    found.append((other, None))
+            pending += [other for other, _ in found]
+    return {node: inputs[node] for node in sorted(inputs, key=by_serial)}
+
+
 _Sets: TypeAlias = list[tuple[str, list[Value]]]
 """What each box stands for: a title, and nodes."""
 
 
 def _summary(
-    nodes: list[Value], names: Mapping[Value, str], parts: Mapping[Value, str]
+    inputs: Inputs, names: Mapping[Value, str], parts: Mapping[Value, str]
 ) -> tuple[_Sets, str]:
     """Return few sets of nodes, inputs first, and a word for how they were formed."""
     depths: dict[Value, int] = {}
-    for node in nodes:
-        depths[node] = 1 + max([depths[x] for x in node._prev], default=-1)
-    nodes = sorted(nodes, key=depths.__getitem__)  # stable
+    for node, edges in inputs.items():
+        depths[node] = 1 + max([depths[x] for x, _ in edges], default=-1)
+    nodes = sorted(inputs, key=depths.__getitem__)  # stable
     tables = {x: re.sub(r"(\.\d+)+$", "", names[x]) for x in nodes if x in names}
     sets: dict[Hashable, tuple[str, list[Value]]] = {}
     for node in nodes:
@@ -226,6 +258,7 @@ def _summary(
 
 
 def _picture(
+    inputs: Inputs,
     sets: _Sets,
     caption: str,
     roots: Iterable[Value],
@@ -233,17 +266,18 @@ def _picture(
     parts: Mapping[Value, str],
 ) -> Picture:
     numbers = {node: i for i, (_, nodes) in enumerate(sets) for node in nodes}
-    partials: dict[tuple[int, int], list[float]] = {}
+    slopes: dict[tuple[int, int], list[float | None]] = {}
     for node, i in numbers.items():
-        for x, partial in zip(node._prev, node._partials, strict=True):
-            partials.setdefault((numbers[x], i), []).append(partial)
+        for x, partial in inputs[node]:
+            slopes.setdefault((numbers[x], i), []).append(partial)
     edges = []
-    for (source, target), slopes in partials.items():
+    for (source, target), between in slopes.items():
         one_by_one = len(sets[source][1]) == len(sets[target][1]) == 1
-        if one_by_one or len(slopes) == 1:
-            edges += [Edge(source, target, _number(slope)) for slope in slopes]
+        if one_by_one or len(between) == 1:
+            edges += [Edge(source, target, show_number(p or 0.0), p is not None) for p in between]
         elif source != target:
-            edges.append(Edge(source, target, f"× {len(slopes):,}"))
+            flows = any(p is not None for p in between)
+            edges.append(Edge(source, target, f"× {len(between):,}", flows))
     groups: dict[str, int] = {}
     boxes = []
     for title, nodes in sets:
@@ -261,7 +295,7 @@ def _one(node: Value, roots: Iterable[Value], names: Mapping[Value, str], group:
     """Return the box of a node."""
     name = node.label or names.get(node, "")
     if node._op:
-        kind, title = "operation", _expression(node, names)
+        kind, title = "operation", expression(node, names)
     else:
         kind, title = "parameter" if node in names else "leaf", ""
         if not name:
@@ -270,7 +304,7 @@ def _one(node: Value, roots: Iterable[Value], names: Mapping[Value, str], group:
     if node._op and any(node is root for root in roots):
         kind = "result"
     grad = node.grad.data if isinstance(node.grad, Value) else node.grad
-    lines = f"data {_number(node.data)}", f"grad {_number(grad)}"
+    lines = f"data {show_number(node.data)}", f"grad {show_number(grad)}"
     note = f"{clean(name)} {node._op}".strip() + f"\ndata {node.data!r}\ngrad {grad!r}"
     alarming = not (isfinite(node.data) and isfinite(grad or 0.0))
     return Box(kind, clean(title, _LONGEST), lines, note, alarming, group)
@@ -290,21 +324,22 @@ def _many(title: str, nodes: Sequence[Value], group: int) -> Box:
     for name, numbers in (("data", [x.data for x in nodes]), ("grad", grads)):
         finite = [*filter(isfinite, numbers)]
         if finite:
-            lines.append(f"{name} {_number(min(finite))} to {_number(max(finite))}")
+            lines.append(f"{name} {show_number(min(finite))} to {show_number(max(finite))}")
         if len(finite) < len(numbers):
             lines.append(f"{name} not finite: {len(numbers) - len(finite):,}")
     alarming = any("not finite" in line for line in lines)
     return Box("summary", title, tuple(lines), "\n".join([title, *lines]), alarming, group)
 
 
-def _number(x: float | None) -> str:
-    return "none" if x is None else f"{x:.4g}"
+def show_number(x: float | None) -> str:
+    """Return a number in four digits, without the sign of a zero."""
+    return "none" if x is None else f"{x + 0.0:.4g}"
 
 
-def _expression(node: Value, names: Mapping[Value, str]) -> str:
+def expression(node: Value, names: Mapping[Value, str]) -> str:
     """Return the operation, with its operands if they are few and one of them has a name."""
     primitive: Any = node._op
-    words = [_word(x, node._prev, names) for x in node._inputs]
+    words = [_word(x, names) for x in node._inputs]
     readable = primitive.isidentifier() or len(words) == 2
     if readable and len(words) <= 3 and set(words) != {"·"}:
         text = primitive.show(*words)
@@ -313,44 +348,36 @@ def _expression(node: Value, names: Mapping[Value, str]) -> str:
     return str(primitive)
 
 
-def _word(x: Operand, prev: Sequence[Value], names: Mapping[Value, str]) -> str:
+def _word(x: Operand, names: Mapping[Value, str]) -> str:
     if not isinstance(x, Value):
-        return _number(x)
+        return show_number(x)
     if x.label or x in names:
         return x.label or names[x]
-    return "·" if x.requires_grad else _number(x.data)
+    return "·" if x.requires_grad else show_number(x.data)
 
 
-def _parts(model: Any, nodes: Sequence[Value]) -> dict[Value, str]:
+def _parts(model: Any, inputs: Inputs) -> dict[Value, str]:
     """Return the part of the model that nodes belong to.
 
-    A part has parameters, and what is computed from them; what is computed from that alone by its
-    own activation; and what lies between two such nodes, as the sums of a neuron may.
+    A part has parameters, what is computed from them, what its own activation makes of that alone,
+    and what lies between two such nodes, as the sums of a neuron may.
     """
     parts, activations = _inside(model)
     own = set(parts)
     between: dict[Value, str] = {}
-    for node in nodes:
-        if node._op:
-            direct = [parts[x] for x in node._prev if x in own]
-            near = {parts.get(x) or between.get(x) for x in node._prev}
-            part = near.pop()
-            if direct:
-                parts[node] = direct[0]
-            elif not near and part:
-                if (
-                    len(node._prev) == 1
-                    and node._op == activations[part]
-                    and node._prev[0] in parts
-                ):
-                    parts[node] = part
-                else:
-                    between[node] = part
+    for node, edges in inputs.items():
+        near = {parts.get(x) or between.get(x) for x, _ in edges}
+        direct = [parts[x] for x, _ in edges if x in own]
+        part = direct[0] if direct else near.pop() if len(near) == 1 else None
+        if part and (direct or (node._op == activations[part] and edges[0][0] in parts)):
+            parts[node] = part
+        elif part:
+            between[node] = part
     users: dict[Value, set[str | None]] = {}
-    for node in reversed(nodes):
-        if node in between and users.get(node) == {between[node]}:
+    for node in reversed(inputs):
+        if users.get(node) == {between.get(node, "")}:
             parts[node] = between[node]
-        for x in node._prev:
+        for x, _ in inputs[node]:
             users.setdefault(x, set()).add(parts.get(node))
     return parts
 

@@ -31,11 +31,15 @@ class Box(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """An arrow between two boxes, by their numbers; the source has the lower one."""
+    """An arrow between two boxes, by their numbers; the source has the lower one.
+
+    It is dashed if no gradient flows back along it.
+    """
 
     source: int
     target: int
     text: str
+    flows: bool = True
 
 
 class Picture(NamedTuple):
@@ -85,7 +89,7 @@ def svg(picture: Picture) -> str:
         )
         for box in boxes
     ]
-    edges = [layout.Edge(s, t, 14.0 + _width(text, _LABEL)) for s, t, text in picture.edges]
+    edges = [layout.Edge(s, t, 14.0 + _width(text, _LABEL)) for s, t, text, _ in picture.edges]
     plan = layout.arrange(sizes, edges, [box.group for box in boxes])
     head = 24.0 if picture.caption else 0.0
     width = max(plan.width, 24.0 + _width(picture.caption, _TITLE) if head else 0.0)
@@ -109,9 +113,10 @@ def svg(picture: Picture) -> str:
     lines.append("</g>")
     for edge, end in zip(picture.edges, plan.ends, strict=True):
         x, y = end.end
+        dashes = "" if edge.flows else ' stroke-dasharray="3 3"'
         lines += [
             f'<g class="edge" data-source="{edge.source}" data-target="{edge.target}">'
-            f'<path d="{_path(end)}" fill="none" stroke="{_LINE}"/>'
+            f'<path d="{_path(end)}" fill="none" stroke="{_LINE}"{dashes}/>'
             f'<path d="M{x:.1f} {y:.1f}l-7 -3.5v7z" fill="{_LINE}"/>'
             + _text(x - 8.0, y - 3.0, edge.text, _LABEL, _INK, ' text-anchor="end"')
             + "</g>"
@@ -184,7 +189,8 @@ def dot(picture: Picture) -> str:
         if group != UNGROUPED:
             lines.append("  }")
     for edge in picture.edges:
-        lines.append(f"  n{edge.source} -> n{edge.target} [label={_quoted(edge.text)}]")
+        style = "" if edge.flows else ", style=dashed"
+        lines.append(f"  n{edge.source} -> n{edge.target} [label={_quoted(edge.text)}{style}]")
     return "\n".join([*lines, "}\n"])
 
 
@@ -217,8 +223,8 @@ def mermaid(picture: Picture) -> str:
         if group != UNGROUPED:
             lines.append("  end")
     for edge in picture.edges:
-        label = f'|"{_coded(edge.text)}"|' if edge.text else ""
-        lines.append(f"  n{edge.source} -->{label} n{edge.target}")
+        arrow = "-->" if edge.flows else "-.->"
+        lines.append(f'  n{edge.source} {arrow}|"{_coded(edge.text)}"| n{edge.target}')
     for kind in sorted({box.kind for box in picture.boxes}):
         fill, border = COLOURS[kind]
         lines.append(f"  classDef {kind} fill:{fill},stroke:{border},color:{_INK}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import linecache
 import operator
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -757,14 +758,32 @@ def _nonfinite(order: list[Value], adjoints: Mapping[Value, float]) -> Iterator[
     for node in [*leaves, *order]:  # values and partials in the order of their making
         if not isfinite(node.data):
             leaf = f"the leaf {node.label!r}" if node.label else "a leaf"
-            yield f"the value of {_describe(node) if node._op else leaf} is {node.data}"
+            which = f"{_describe(node) if node._op else leaf} is {node.data}"
+            yield f"the value of {which}{origin(node)}"
         for x, partial in zip(node._prev, node._partials, strict=False):
             if not isfinite(partial):
                 by = x.label or x.data
-                yield f"the derivative of {_describe(node)} with respect to {by} is {partial}"
+                which = f"{_describe(node)} with respect to {by}"
+                yield f"the derivative of {which} is {partial}{origin(node)}"
     for node in [*reversed(order), *leaves]:  # then adjoints, in the order of the backward pass
         if not isfinite(adjoints[node]):
-            yield f"the gradient with respect to {_describe(node)} is {adjoints[node]}"
+            which = f"{_describe(node)} is {adjoints[node]}"
+            yield f"the gradient with respect to {which}{origin(node)}"
+
+
+def origin(node: Value) -> str:
+    """Return the line of source that made a node, if ``detect_anomaly()`` was on."""
+    if not isinstance(node._serial, Located):
+        return ""
+    file, line = node._serial.place
+    code = linecache.getline(file, line).strip()
+    return f" ({file}, line {line}{': ' if code else ''}{code})"
+
+
+class Located(int):
+    """The serial number of a Value that was made under ``detect_anomaly()``."""
+
+    place: tuple[str, int]
 
 
 def _describe(node: Value) -> str:
