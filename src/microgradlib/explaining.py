@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from microgradlib import value
 from microgradlib.errors import CompileError, GradientError
-from microgradlib.graph import Inputs, expression, parameter_names, show_number, traced
+from microgradlib.graph import Inputs, derivatives, expression, parameter_names, show_number, traced
 from microgradlib.rendering import clean
 from microgradlib.value import Located, Value, origin, pull, sweep
 
@@ -163,9 +163,9 @@ class Explanation(tuple[Step, ...]):
     def _uses(self) -> _Uses:
         """Return for each node where it is used."""
         uses: _Uses = {}
-        for node, edges in self._inputs.items():
+        for node, xs in self._inputs.items():
             adjoint = self.adjoints.get(node, 0.0)
-            for x, partial in edges:
+            for x, partial in zip(xs, derivatives(node, xs), strict=True):
                 uses.setdefault(x, []).append(_Use(node, x, partial, adjoint))
         return uses
 

@@ -196,32 +196,39 @@ def _check(v: Any, max_nodes: Any, engine: Any) -> list[Value]:
     return list(roots)
 
 
-Inputs: TypeAlias = dict[Value, list[tuple[Value, float | None]]]
-"""For each node, inputs first, its differentiable inputs with the derivative."""
+Inputs: TypeAlias = dict[Value, tuple[Value, ...]]
+"""For each node, inputs first, its differentiable inputs."""
 
 
 def traced(roots: Iterable[Value]) -> Inputs:
     """Return the nodes that roots were computed from, each with its inputs.
 
-    An input that was not selected, such as the lower of two in ``maximum``, has no edge in the
-    graph. It is shown nevertheless, with None as derivative.
+    An input that was not selected, such as that of ``relu`` below 0, is none of ``_prev``. Here it
+    is one, for a reader wants to know where the path ends.
     """
     inputs: Inputs = {}
     pending = [*roots]
     while pending:
         node = pending.pop()
         if node not in inputs:
-            inputs[node] = found = []
-            kept = zip(node._prev, node._partials, strict=True)
-            x, partial = next(kept, (None, None))
-            for other in node._inputs:
-                if other is x:
-                    found.append((other, partial))
-                    x, partial = next(kept, (None, None))
-                elif isinstance(other, Value) and other.requires_grad:
-                    found.append((other, None))
-            pending += [other for other, _ in found]
+            inputs[node] = node._prev
+            if getattr(node._op, "selects", False):
+                inputs[node] = tuple(
+                    [x for x in node._inputs if isinstance(x, Value) and x.requires_grad]
+                )
+            pending += [x for x in inputs[node] if x not in inputs]
     return {node: inputs[node] for node in sorted(inputs, key=by_serial)}
+
+
+def derivatives(node: Value, inputs: tuple[Value, ...]) -> Sequence[float | None]:
+    """Return the derivative with respect to each input, None for those that were not selected."""
+    if inputs is node._prev:
+        return node._partials
+    found: list[float | None] = []
+    kept = [*zip(node._prev, node._partials, strict=True)]
+    for x in inputs:
+        found.append(kept.pop(0)[1] if kept and kept[0][0] is x else None)
+    return found
 
 
 _Sets: TypeAlias = list[tuple[str, list[Value]]]
@@ -233,8 +240,8 @@ def _summary(
 ) -> tuple[_Sets, str]:
     """Return few sets of nodes, inputs first, and a word for how they were formed."""
     depths: dict[Value, int] = {}
-    for node, edges in inputs.items():
-        depths[node] = 1 + max([depths[x] for x, _ in edges], default=-1)
+    for node, xs in inputs.items():
+        depths[node] = 1 + max(map(depths.__getitem__, xs), default=-1)
     nodes = sorted(inputs, key=depths.__getitem__)  # stable
     tables = {x: re.sub(r"(\.\d+)+$", "", names[x]) for x in nodes if x in names}
     sets: dict[Hashable, tuple[str, list[Value]]] = {}
@@ -266,18 +273,23 @@ def _picture(
     parts: Mapping[Value, str],
 ) -> Picture:
     numbers = {node: i for i, (_, nodes) in enumerate(sets) for node in nodes}
-    slopes: dict[tuple[int, int], list[float | None]] = {}
+    single = [len(nodes) == 1 for _, nodes in sets]
+    edges: list[Edge] = []
+    counts: Counter[tuple[int, int]] = Counter()
+    flowing: set[tuple[int, int]] = set()
     for node, i in numbers.items():
-        for x, partial in inputs[node]:
-            slopes.setdefault((numbers[x], i), []).append(partial)
-    edges = []
-    for (source, target), between in slopes.items():
-        one_by_one = len(sets[source][1]) == len(sets[target][1]) == 1
-        if one_by_one or len(between) == 1:
-            edges += [Edge(source, target, show_number(p or 0.0), p is not None) for p in between]
-        elif source != target:
-            flows = any(p is not None for p in between)
-            edges.append(Edge(source, target, f"× {len(between):,}", flows))
+        partials = derivatives(node, inputs[node])
+        if single[i]:
+            for x, partial in zip(inputs[node], partials, strict=True):
+                if single[numbers[x]]:
+                    text, flows = show_number(partial or 0.0), partial is not None
+                    edges.append(Edge(numbers[x], i, text, flows))
+        for source, n in Counter(map(numbers.__getitem__, inputs[node])).items():
+            counts[source, i] += n
+        flowing |= {(numbers[x], i) for x in {*node._prev}}
+    for (source, target), n in counts.items():
+        if source != target and not (single[source] and single[target]):
+            edges.append(Edge(source, target, f"× {n:,}", (source, target) in flowing))
     groups: dict[str, int] = {}
     boxes = []
     for title, nodes in sets:
@@ -362,23 +374,25 @@ def _parts(model: Any, inputs: Inputs) -> dict[Value, str]:
     A part has parameters, what is computed from them, what its own activation makes of that alone,
     and what lies between two such nodes, as the sums of a neuron may.
     """
-    parts, activations = _inside(model)
-    own = set(parts)
-    between: dict[Value, str] = {}
-    for node, edges in inputs.items():
-        near = {parts.get(x) or between.get(x) for x, _ in edges}
-        direct = [parts[x] for x, _ in edges if x in own]
-        part = direct[0] if direct else near.pop() if len(near) == 1 else None
-        if part and (direct or (node._op == activations[part] and edges[0][0] in parts)):
+    own, activations = _inside(model)
+    parts, near = own.copy(), own.copy()
+    for node, xs in inputs.items():
+        part = next((own[x] for x in xs if x in own), "")
+        if part:
             parts[node] = part
-        elif part:
-            between[node] = part
-    users: dict[Value, set[str | None]] = {}
+        elif xs and len(found := {*map(near.get, xs)}) == 1:
+            part = found.pop() or ""
+            if part and node._op == activations[part] and xs[0] in parts:
+                parts[node] = part
+        if part:
+            near[node] = part
+    between = near.keys() - parts.keys()
+    users: dict[Value, set[str]] = {}
     for node in reversed(inputs):
-        if users.get(node) == {between.get(node, "")}:
-            parts[node] = between[node]
-        for x, _ in inputs[node]:
-            users.setdefault(x, set()).add(parts.get(node))
+        if users.get(node) == {near.get(node)}:
+            parts[node] = near[node]
+        for x in between.intersection(inputs[node]):
+            users.setdefault(x, set()).add(parts.get(node, ""))
     return parts
 
 

@@ -26,7 +26,7 @@ PADDING = 12.0  # around everything, and between a frame and what is in it
 TITLE = 16.0  # for the title of a frame
 _STIFFNESS = 8.0  # the weight of a dummy; that of a box is 1
 _PULLS = (1.0, 0.2, 8.0)  # between neighbours of which none, one or both are dummies
-_EFFORT = 40_000  # how many boxes and dummies sweeps may visit
+_EFFORT = 20_000  # how many boxes and dummies sweeps may visit
 
 Block: TypeAlias = tuple[int, int]
 """A level, and a group of it; dummies of a box that only pass by are a group of their own."""
