@@ -307,19 +307,18 @@ def _one(node: Value, roots: Iterable[Value], names: Mapping[Value, str], group:
     """Return the box of a node."""
     name = node.label or names.get(node, "")
     if node._op:
-        kind, title = "operation", expression(node, names)
+        kind = "result" if any(node is root for root in roots) else "operation"
+        title = expression(node, names)
+        if name:
+            title = title if len(name) + len(title) < _LONGEST else str(node._op)
+            title = f"{clean(name, max(8, _LONGEST - len(title)))} = {title}"
     else:
-        kind, title = "parameter" if node in names else "leaf", ""
-        if not name:
-            title = "leaf" if node.requires_grad else "constant"
-    title = " = ".join([text for text in (name, title) if text])
-    if node._op and any(node is root for root in roots):
-        kind = "result"
+        kind = "parameter" if node in names else "leaf"
+        title = name or ("leaf" if node.requires_grad else "constant")
     grad = node.grad.data if isinstance(node.grad, Value) else node.grad
     lines = f"data {show_number(node.data)}", f"grad {show_number(grad)}"
     note = f"{clean(name)} {node._op}".strip() + f"\ndata {node.data!r}\ngrad {grad!r}"
-    alarming = not (isfinite(node.data) and isfinite(grad or 0.0))
-    return Box(kind, clean(title, _LONGEST), lines, note, alarming, group)
+    return Box(kind, clean(title, _LONGEST + 3), lines, note, group)
 
 
 def _many(title: str, nodes: Sequence[Value], group: int) -> Box:
@@ -339,8 +338,7 @@ def _many(title: str, nodes: Sequence[Value], group: int) -> Box:
             lines.append(f"{name} {show_number(min(finite))} to {show_number(max(finite))}")
         if len(finite) < len(numbers):
             lines.append(f"{name} not finite: {len(numbers) - len(finite):,}")
-    alarming = any("not finite" in line for line in lines)
-    return Box("summary", title, tuple(lines), "\n".join([title, *lines]), alarming, group)
+    return Box("summary", title, tuple(lines), "\n".join([title, *lines]), group)
 
 
 def show_number(x: float | None) -> str:

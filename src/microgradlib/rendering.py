@@ -18,7 +18,6 @@ class Box(NamedTuple):
         title: one line.
         lines: more lines.
         note: what a pointer over the box shows.
-        alarming: whether it holds an infinity or NaN.
         group: the number of its group, or ``UNGROUPED``.
     """
 
@@ -26,7 +25,6 @@ class Box(NamedTuple):
     title: str
     lines: tuple[str, ...]
     note: str
-    alarming: bool = False
     group: int = UNGROUPED
 
 
@@ -135,7 +133,7 @@ def svg(picture: Picture) -> str:
         lines.append(_text(x + 8.0, baseline, box.title, _TITLE, _INK, bold))
         for line in box.lines:
             baseline += 15.0
-            ink = _ALARM if box.alarming else _INK
+            ink = _ALARM if re.search(r"\b(inf|nan|not finite)\b", line) else _INK
             lines.append(_text(x + 8.0, baseline, line, _TEXT, ink))
         lines.append("</g>")
     return "\n".join([*lines, "</g>", "</svg>\n"])
