@@ -250,7 +250,7 @@ class Explanation(tuple[Step, ...]):
 
 
 def _listed(reasons: list[str]) -> str:
-    more = f"; and {len(reasons) - 3} more such" if len(reasons) > 3 else ""
+    more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
     return "; ".join(reasons[:3]) + more
 
 
@@ -296,7 +296,8 @@ def explain(v: Value, *, model: Any = None) -> Explanation:
         )
     if len(v._partials) < len(v._prev):
         raise CompileError(
-            "explain: a function that is compiled has no numbers yet; explain what a call returns"
+            "explain: a function that is compiled has no numbers yet; explain what a call of it "
+            "returns"
         )
     names = parameter_names("explain", model)
     order, adjoints = sweep((v,))
@@ -331,7 +332,7 @@ def explain(v: Value, *, model: Any = None) -> Explanation:
 # Where nodes are made. While some context is active, the counter of serial numbers is one that
 # records the line; the counter is looked up anyway, so that this costs nothing at other times.
 
-_PACKAGE = os.path.dirname(__file__) + os.sep
+_OURS = (os.path.dirname(__file__) + os.sep, "<compiled ")  # the names of files
 _plain_serial = value.next_serial
 _locating: ContextVar[bool] = ContextVar("locating", default=False)
 _lock = Lock()
@@ -342,7 +343,7 @@ def _located_serial() -> int:
     if not _locating.get():
         return _plain_serial()
     frame = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back and frame.f_code.co_filename.startswith(_OURS):
         frame = frame.f_back
     serial = Located(_plain_serial())
     serial.place = frame.f_code.co_filename, frame.f_lineno

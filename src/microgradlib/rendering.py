@@ -256,4 +256,7 @@ def graphviz(source: str, timeout: float = 20.0) -> str:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise RuntimeError(f"Graphviz failed: {error}") from None
-    return result.stdout[result.stdout.index(b"<svg") :].decode()
+    _, start, rest = result.stdout.partition(b"<svg")  # before it, what only files need
+    if not start:
+        raise RuntimeError("Graphviz failed: it printed no SVG")
+    return (start + rest).decode()

@@ -1,0 +1,453 @@
+"""Explanations: the steps are those of backward(), and the reasons name who is responsible."""
+
+import asyncio
+import gc
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import microgradlib as mg
+from microgradlib import Value, nn, value
+from microgradlib.errors import CompileError, NonFiniteError
+from microgradlib.explaining import detect_anomaly, explain
+from microgradlib.testing import Expression, expressions
+from microgradlib.value import Located, origin
+
+HERE = __file__
+
+
+def leaf(data: float = 1.0) -> Value:
+    return Value(data, label="x")
+
+
+class TestSteps:
+    @given(expressions(max_steps=30, shape="shared") | expressions(), st.floats(-3, 3))
+    def test_the_numbers_are_those_of_backward(self, f: Expression, x: float) -> None:
+        a, b = Value(x), Value(0.5)
+        y = f(a, b)
+        if not y.requires_grad:
+            return
+        explanation = explain(y)
+        assert a.grad == b.grad == y.grad == 0.0
+        str(explanation)
+        y.backward()
+        totals: dict[Value, float] = {y: 1.0}
+        for step in explanation:
+            assert step.adjoint == totals[step.node] == step.node.grad
+            pairs = zip(step.node._prev, step.node._partials, strict=True)
+            assert [(r.node, r.partial) for r in step.received] == [*pairs]
+            for node, partial, amount, total in step.received:
+                assert amount == step.adjoint * partial
+                assert total == totals.get(node, 0.0) + amount
+                totals[node] = total
+        assert all(node.grad == total for node, total in totals.items())
+        assert dict(explanation.adjoints) == totals | {
+            node: 0.0 for node in explanation.adjoints if node not in totals
+        }
+
+    def test_a_table_with_names(self) -> None:
+        a, b = Value(2.0, label="a"), Value(-3.0)
+        c = a * b
+        d = (c + a).tanh()
+        d.label = "d"
+        assert str(explain(d)).splitlines() == [
+            "backward from d: its gradient is 1, all others start at 0",
+            "",
+            "step  node             data  gradient  input  derivative    product     so far",
+            "   1  d = tanh(t2)  -0.9993         1  t2       0.001341   0.001341   0.001341",
+            "   2  t2 = t1 + a        -4  0.001341  t1              1   0.001341   0.001341",
+            "                                       a               1   0.001341   0.001341",
+            "   3  t1 = a * x2        -6  0.001341  a              -3  -0.004023  -0.002682",
+            "                                       x2              2   0.002682   0.002682",
+            "",
+            "gradients of the leaves: a -0.002682, x2 0.002682",
+        ]
+
+    def test_names_of_a_model(self) -> None:
+        model = nn.Neuron(1)
+        explanation = explain(model([2.0]), model=model)
+        assert "t1 = dot(b, w.0, 2)" in str(explanation)
+        assert str(explanation).endswith("gradients of the leaves: w.0 2, b 1")
+
+    def test_labels_cannot_break_the_table(self) -> None:
+        x = Value(1.0, label="a\nb" + 100 * "c")
+        assert len(str(explain(x * x)).splitlines()) == 7
+        assert max(map(len, str(explain(x * x)).splitlines())) < 150
+
+    def test_long_tables_are_shortened(self) -> None:
+        def lines(steps: int) -> list[str]:
+            y = leaf()
+            for _ in range(steps):
+                y = y * 1.0
+            return str(explain(y)).splitlines()
+
+        assert len(lines(60)) == 60 + 5
+        assert not any("..." in line for line in lines(60))
+        assert len(lines(61)) == 30 + 1 + 10 + 5
+        assert [line.split()[0] for line in lines(500)[32:36]] == ["30", "...", "491", "492"]
+
+    def test_a_leaf(self) -> None:
+        explanation = explain(leaf())
+        assert len(explanation) == 0
+        assert str(explanation).endswith("gradients of the leaves: x 1")
+        assert repr(explanation) == str(explanation)
+
+
+def ending(y: Value, x: Value) -> str:
+    return explain(y).why(x).removeprefix("The gradient with respect to x is ")
+
+
+class TestWhy:
+    def test_ordinary(self) -> None:
+        x = leaf(3.0)
+        assert ending(x * 2.0 + x * 5.0, x) == "7, most of it along x -> t2 -> t3: 5 * 1."
+        y = x
+        for _ in range(20):
+            y = y * 1.0
+        assert ending(y, x) == (
+            "1, most of it along x -> t1 -> t2 -> t3 -> ... -> t17 -> t18 -> t19 -> t20: "
+            "1 * 1 * 1 * 1 * ... * 1 * 1 * 1 * 1."
+        )
+
+    def test_the_result(self) -> None:
+        x = leaf()
+        y = x * 2.0
+        y.label = "x"
+        assert ending(y, y) == "1: that is the result itself."
+
+    @pytest.mark.parametrize(
+        ("make", "reason"),
+        [
+            (lambda x: x * 0.0, "t1 = x * 0 has derivative 0 with respect to x, which is -1"),
+            (lambda x: x.relu() * 3.0, "t1 = relu(x) did not select x, which is -1"),
+            (
+                lambda x: mg.maximum((x * 2.0).tanh(), 5.0),
+                "t3 = maximum(t2, 5) did not select t2, which is -0.964",
+            ),
+            (
+                lambda x: x * 0.0 + x.relu() + mg.maximum(x, 0.0) + mg.maximum(x, 1.0),
+                (
+                    "t1 = x * 0 has derivative 0 with respect to x, which is -1; t2 = relu(x) did "
+                    "not select x, which is -1; t4 = maximum(x, 0) did not select x, which is -1; "
+                    "and 1 more"
+                ),
+            ),
+            (
+                lambda x: (x * 2.0) * 1e-200 * 1e-200,
+                "1e-200 * 1e-200 at t2 = t1 * 1e-200 is too small for a float",
+            ),
+            (
+                lambda x: x * 3.0 - 3.0 * x,
+                "what x receives cancels, 3 from t1 = x * 3; -3 from t2 = 3 * x",
+            ),
+            (
+                lambda x: (x * 2.0) * 0.0 + (x * 2.0) * 0.0,
+                (
+                    "t2 = t1 * 0 has derivative 0 with respect to t1, which is -2; t4 = t3 * 0 has "
+                    "derivative 0 with respect to t3, which is -2"
+                ),
+            ),
+            (
+                lambda x: (lambda y: (y.tanh() + y.sin()) * 0.0)(x * 2.0),
+                "t5 = t4 * 0 has derivative 0 with respect to t4, which is -1.873",
+            ),
+        ],
+    )
+    def test_zero(self, make: Callable[[Value], Value], reason: str) -> None:
+        x = leaf(-1.0)
+        y = make(x)
+        y.backward()
+        assert x.grad == 0.0
+        listed = ending(y, x).removeprefix("0: ").removesuffix(".").split("; ")
+        assert sorted(listed) == sorted(reason.split("; "))
+
+    @pytest.mark.parametrize(
+        ("make", "data", "reason"),
+        [
+            (
+                lambda x: x.sqrt() * 2.0,
+                0.0,
+                "inf: t1 = sqrt(x) has derivative inf with respect to x, which is 0.",
+            ),
+            (
+                lambda x: (x * 1.0).sqrt() * x,
+                0.0,
+                "nan: t2 = sqrt(t1) has derivative inf with respect to t1, which is 0.",
+            ),
+            (
+                lambda x: (x * 1e200) * 1e200,
+                1.0,
+                "inf: 1e+200 * 1e+200 at t1 = x * 1e+200 is too large for a float.",
+            ),
+            (
+                lambda x: x * 1e308 + x * 1e308,
+                1.0,
+                "inf: the sum of what x receives is too large for a float.",
+            ),
+            (
+                lambda x: Value(1.0) * 1e300 * 1e10 * x,
+                1.0,
+                (
+                    "inf: t3 = t2 * x has derivative inf with respect to x, which is 1; the first "
+                    "value that is not finite is t2 = t1 * 1e+10."
+                ),
+            ),
+            (
+                lambda x: x * Value(float("inf"), label="c"),
+                1.0,
+                (
+                    "inf: t1 = x * c has derivative inf with respect to x, which is 1; the first "
+                    "value that is not finite is c."
+                ),
+            ),
+        ],
+    )
+    def test_not_finite(self, make: Callable[[Value], Value], data: float, reason: str) -> None:
+        x = leaf(data)
+        assert ending(make(x), x) == reason
+
+    def test_vanishing(self) -> None:
+        y = x = leaf(0.0)
+        for _ in range(12):
+            y = y.sigmoid() * 1.0
+        text = ending(y, x)
+        assert text == (
+            "1.957e-08, vanishing: on the path of 24 steps that most of it comes along, sigmoid "
+            "(12 times) multiplies it by 10**-7.7; t23 = sigmoid(t22) has derivative 0.2247 with "
+            "respect to t22, which is 0.659."
+        )
+
+    def test_exploding(self) -> None:
+        y = x = leaf(1.5)
+        for _ in range(6):
+            y = (y * y).tanh() + y * y
+        assert ", exploding: on the path of 12 steps" in ending(y, x)
+        assert "* (6 times) multiplies it by 10**" in ending(y, x)
+
+    def test_exploding_by_many_paths(self) -> None:
+        y = x = leaf()
+        for _ in range(30):
+            y = y + y
+        assert ending(y, x) == (
+            "1.074e+09, exploding: no single path is large, but very many of them add up."
+        )
+
+    @pytest.mark.parametrize("label", ["z", ""])
+    def test_what_the_result_does_not_depend_on(self, label: str) -> None:
+        x, z = leaf(), Value(2.5, label=label)
+        for y in (x * 2.0, x * z.detach(), x * z.data):
+            text = explain(y).why(z)
+            name = label or "the Value 2.5"
+            assert text.startswith(f"There is no gradient with respect to {name}: t1 was not")
+
+    @given(expressions(max_steps=30, shape="shared") | expressions(), st.floats(-3, 3))
+    def test_there_is_a_reason_for_every_node(self, f: Expression, x: float) -> None:
+        y = f(Value(x), Value(0.5)) * 1e-3
+        explanation = explain(y)
+        for node in explanation.adjoints:
+            assert explanation.why(node).startswith("The gradient with respect to ")
+
+    def test_the_line_is_named_if_it_was_recorded(self) -> None:
+        x = leaf(0.0)
+        with detect_anomaly():
+            y = x.sqrt() + x * 0.0
+        assert f"{HERE}, line {line_of('y = x.sqrt() + x')}: y = x.sqrt()" in explain(y).why(x)
+
+
+def line_of(text: str) -> int:
+    """Return the number of the first line of this file with a text."""
+    with open(HERE, encoding="utf-8") as file:
+        return next(i for i, line in enumerate(file, 1) if text in line and "line_of" not in line)
+
+
+class TestDetectAnomaly:
+    @pytest.fixture(autouse=True)
+    def nothing_is_left(self) -> Iterator[None]:
+        before = value.next_serial
+        yield
+        assert value.next_serial is before
+        assert not origin(Value(1.0) * 2.0)
+
+    def test_backward_names_the_line(self) -> None:
+        x = leaf(0.0)
+        with detect_anomaly():
+            y = x.sqrt()  # the culprit
+        for z in (y, y * 2.0):
+            with pytest.raises(NonFiniteError) as caught:
+                z.backward()
+            place = f"({HERE}, line {line_of('# the culprit')}: y = x.sqrt()  # the culprit)"
+            assert str(caught.value) == (
+                f"backward: the derivative of sqrt(x) with respect to x is inf {place}; "
+                "use allow_nonfinite() to accept such results"
+            )
+
+    def test_values_and_gradients_that_are_not_finite(self) -> None:
+        with detect_anomaly():
+            x = leaf(1e300)
+            y = x * 1e300
+            z = leaf(1.0) * 1e200 * 1e200 * 0.0
+        with pytest.raises(
+            NonFiniteError, match=r"the value of x \* 1e\+300 is inf \(.*, line \d+"
+        ):
+            y.backward()
+        with pytest.raises(NonFiniteError, match=r"the value of .* is inf \(.*: z = leaf"):
+            z.backward()
+        with detect_anomaly():
+            big = (leaf(0.0) * 1e200) * 1e200  # overflows on the way back
+        with pytest.raises(NonFiniteError, match=r"the gradient with respect to x? ?.*is inf \("):
+            big.backward()
+
+    def test_everything_that_makes_nodes(self) -> None:
+        with detect_anomaly():
+            model = nn.MLP(2, [2, 1], "tanh")
+            f = mg.compile(lambda x, y: x * y)
+            results = [
+                model([1.0, 2.0])[0],
+                f(leaf(), leaf()),
+                mg.sum([leaf(), 2.0]),
+                mg.mse_loss(model([Value(1.0), 2.0]), [1.0]),
+                mg.math.exp(leaf()),
+                leaf().detach(),
+                -leaf(),
+            ]
+        numbers = [int(origin(y).split(", line ")[1].split(":")[0]) for y in results]
+        first = line_of("            results = [") + 1
+        assert numbers == [*range(first, first + 7)]
+        assert all(type(y) in (Value, *Value.__subclasses__()) for y in results)
+        results[3].backward()
+        assert all(f"{HERE}, line" in origin(p) for p in model.parameters())
+
+    def test_serial_numbers_stay_in_order(self) -> None:
+        x = leaf()
+        with detect_anomaly():
+            y = x * 2.0
+        z = y * 3.0
+        assert x._serial < y._serial < z._serial
+        assert isinstance(y._serial, Located)
+        assert type(z._serial) is int
+        z.backward()
+        assert x.grad == 6.0
+        assert mg.grad(lambda x: x * y.data)(1.0) == 2.0
+
+    def test_nested_and_with_errors(self) -> None:
+        with detect_anomaly():
+            with pytest.raises(ZeroDivisionError), detect_anomaly():
+                leaf() / 0.0
+            assert origin(leaf())
+            with detect_anomaly():
+                pass
+            assert origin(leaf())
+
+    def test_as_a_decorator(self) -> None:
+        @detect_anomaly()
+        def f(x: Value) -> Value:
+            return x * 2.0
+
+        assert "return x * 2.0" in origin(f(leaf()))
+        assert "return x * 2.0" in origin(f(leaf()))
+
+    def test_source_that_is_gone(self) -> None:
+        names: dict[str, Any] = {"x": leaf(0.0)}
+        with detect_anomaly():
+            exec(compile("y = x.sqrt()", "<gone>", "exec"), names)
+        assert origin(names["y"]) == " (<gone>, line 1)"
+
+    def test_this_thread_only(self) -> None:
+        inside, outside = threading.Event(), threading.Event()
+        found: list[str] = []
+
+        def other() -> None:
+            inside.wait()
+            found.append(origin(leaf() * 2.0))
+            with detect_anomaly():
+                outside.set()
+                found.append(origin(leaf() * 2.0))
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        with detect_anomaly():
+            inside.set()
+            outside.wait()
+            found.append(origin(leaf() * 2.0))
+        thread.join()
+        assert found[0] == ""
+        assert all(HERE in line for line in found[1:])
+
+    def test_this_task_only(self) -> None:
+        async def located(wait: bool) -> str:
+            if wait:
+                await asyncio.sleep(0)
+                return origin(leaf())
+            with detect_anomaly():
+                await asyncio.sleep(0)
+                return origin(leaf())
+
+        async def both() -> list[str]:
+            return list(await asyncio.gather(located(False), located(True)))
+
+        first, second = asyncio.run(both())
+        assert HERE in first
+        assert second == ""
+
+    def test_many_threads_at_once(self) -> None:
+        def work() -> None:
+            for _ in range(200):
+                with detect_anomaly():
+                    assert origin(leaf() * 2.0)
+                assert not origin(leaf() * 2.0)
+
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)
+        failures: list[object] = []
+        hook, threading.excepthook = threading.excepthook, failures.append
+        try:
+            threads = [threading.Thread(target=work) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            sys.setswitchinterval(interval)
+            threading.excepthook = hook
+        assert not failures
+
+    def test_deep_graphs_are_freed(self) -> None:
+        def make() -> None:
+            with detect_anomaly():
+                y = x = leaf(0.5)
+                for _ in range(100_000):
+                    y = y * 0.5 + x
+            y.backward()
+            before = len(gc.get_objects())
+            del y
+            assert before - len(gc.get_objects()) > 150_000
+
+        gc.collect()
+        gc.disable()
+        old = threading.stack_size(256 * 1024)
+        failures: list[object] = []
+        hook, threading.excepthook = threading.excepthook, failures.append
+        try:
+            thread = threading.Thread(target=make)
+            thread.start()
+            thread.join()
+        finally:
+            threading.excepthook = hook
+            threading.stack_size(old)
+            gc.enable()
+        assert not failures
+
+
+def test_traced_values_have_no_numbers() -> None:
+    def f(x: Value) -> Value:
+        y = x * x
+        explain(y)
+        return y
+
+    with pytest.raises(CompileError, match="explain what a call of it returns"):
+        mg.compile(f)(Value(2.0))
