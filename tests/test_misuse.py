@@ -672,7 +672,63 @@ FILES: list[Row] = [
     ),
 ]
 
-ROWS = VALUES + FUNCTIONS + MODELS + OPTIMIZERS + FILES
+DRAWN = "expected a Value or a list of Values, got"
+DRAWINGS: list[Row] = [
+    (lambda: any_mg.draw("x"), TypeError, f"draw: {DRAWN} 'x'; call draw(loss)"),
+    (lambda: any_mg.draw(3.0), TypeError, f"draw: {DRAWN} 3.0; call draw(loss)"),
+    (lambda: any_mg.draw([y, 3.0]), TypeError, f"draw: {DRAWN} [{y!r}, 3.0]; call draw(loss)"),
+    (lambda: any_mg.draw(layer), TypeError, f"draw: {DRAWN} {layer!r}; call draw(loss)"),
+    (lambda: mg.draw([]), ValueError, f"draw: {DRAWN} an empty one"),
+    (lambda: mg.draw(y, model=3), TypeError, "draw: model must be a Module, got 3"),
+    (lambda: mg.draw(y, model=nn.Layer), TypeError, f"draw: model must be a Module, got {Layer!r}"),
+    (
+        lambda: mg.draw(y, engine="neato"),
+        ValueError,
+        "draw: unknown engine 'neato'; choose one of None, 'dot', 'builtin'",
+    ),
+    (lambda: any_mg.draw(y, max_nodes=9.0), TypeError, "draw: max_nodes must be an int, got 9.0"),
+    (lambda: mg.draw(y, max_nodes=True), TypeError, "draw: max_nodes must be an int, got True"),
+    (lambda: mg.draw(y, max_nodes=0), ValueError, "draw: max_nodes must be at least 1, got 0"),
+    (
+        lambda: mg.draw(y).save("graph.png"),
+        ValueError,
+        (
+            "Drawing.save: no format for the suffix of 'graph.png'; use one of .svg, .dot, .gv, "
+            ".mmd, .mermaid, and convert an SVG to other formats"
+        ),
+    ),
+    (
+        lambda: any_mg.draw(y).save(3),
+        TypeError,
+        "Drawing.save: path must be a file name, got 3; call Drawing.save(path)",
+    ),
+    (
+        lambda: mg.draw(y).save("no/such/place.dot"),
+        FileNotFoundError,
+        "[Errno 2] No such file or directory: 'no/such/place.dot'",
+    ),
+    (
+        lambda: any_mg.explain(3.0),
+        TypeError,
+        "explain: expected a Value, got 3.0; call explain(loss)",
+    ),
+    (
+        lambda: mg.explain(unrecorded),
+        GradientError,
+        (
+            f"explain: {unrecorded!r} is a constant and has no gradient; explain a value computed "
+            "from leaf Values"
+        ),
+    ),
+    (lambda: mg.explain(y, model=3), TypeError, "explain: model must be a Module, got 3"),
+    (
+        lambda: any_mg.explain(y).why("x"),
+        TypeError,
+        "why: expected a Value, got 'x'; pass one that the result comes from",
+    ),
+]
+
+ROWS = VALUES + FUNCTIONS + MODELS + OPTIMIZERS + FILES + DRAWINGS
 
 
 def everything() -> object:

@@ -171,7 +171,7 @@ def parameter_names(function: str, model: Any) -> dict[Value, str]:
     """Return the names of the parameters of a module, or none."""
     if model is None:
         return {}
-    if not callable(getattr(model, "named_parameters", None)):
+    if isinstance(model, type) or not callable(getattr(model, "named_parameters", None)):
         raise TypeError(f"{function}: model must be a Module, got {model!r}")
     return {p: name for name, p in model.named_parameters()}
 

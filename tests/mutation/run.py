@@ -72,6 +72,10 @@ TESTS = {
     "compiling": ("compiling",),
     "tracing": ("compiling",),
     "instructions": ("compiling",),
+    "layout": ("layout", "rendering", "graph"),
+    "rendering": ("rendering", "graph"),
+    "graph": ("graph", "misuse", "explaining"),
+    "explaining": ("explaining", "misuse"),
     "testing": ("testing",),
     "_hypothesis": ("testing",),
 }
@@ -79,6 +83,7 @@ TESTS = {
 UNJUDGED = (
     *("primitives", "nn", "value", "checking", "trees", "transforms", "extending"),
     *("compiling", "tracing", "instructions", "testing", "_hypothesis"),
+    *("layout", "rendering", "graph", "explaining"),
 )
 OPTIONS = ("-x", "--ff", "-q", "-m", "not torch", "--hypothesis-profile=ci", "-o", "addopts=")
 OPTIONS += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # of what is loaded once for all
