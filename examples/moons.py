@@ -11,14 +11,11 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from math import cos, pi, sin
+from math import cos, hypot, pi, sin
 from pathlib import Path
 from typing import Any
 
-from xor import REMEDY, picture, positive  # which says what to install where tqdm is missing
-
-# isort: split
-from tqdm import tqdm
+from xor import REMEDY, LiveView, picture, positive
 
 import microgradlib as mg
 from microgradlib import nn, optim
@@ -71,12 +68,12 @@ def train(
         yield total * BATCH / POINTS
 
 
-def accuracy(model: nn.MLP, points: Points, labels: list[float]) -> float:
+def accuracy(
+    score: Callable[[list[float]], mg.Value], points: Points, labels: list[float]
+) -> float:
     """Return the share of the points that lie on the right side."""
     with mg.no_grad():
-        right: list[bool] = [
-            model(x)[0].data * y > 0.0 for x, y in zip(points, labels, strict=True)
-        ]
+        right = [score(x).data * y > 0.0 for x, y in zip(points, labels, strict=True)]
     return sum(right) / POINTS
 
 
@@ -135,16 +132,22 @@ def main() -> int:
     model = nn.MLP(2, [16, 16, 1], "relu", output_activation="linear")
     print(f"{model}\n{len(model.parameters())} parameters, {POINTS} points", flush=True)
     training = train(model, points, labels, options.epochs, options.seed, options.eager)
-    epochs = 0
-    with tqdm(training, "moons", options.epochs, disable=None) as bar:
-        for loss in bar:
-            epochs += 1
-            bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+    score = mg.compile(lambda x: model(x)[0])  # of a point, and often asked for
+
+    def figures() -> list[str]:
+        norm = hypot(*[p.grad for p in model.parameters()])  # of the last batch
+        return [f"accuracy {accuracy(score, points, labels):6.1%}", f"|gradient| {norm:.4f}"]
+
+    losses: list[float] = []
+    with LiveView(training, "moons", options.epochs, losses, figures) as view:
+        for loss in view:
+            losses.append(loss)
             if interrupts:
                 break
+    epochs = len(losses)
     if interrupts:
         print(f"Interrupted after {epochs:,} of {options.epochs:,} epochs.")
-    reached = accuracy(model, points, labels)
+    reached = accuracy(score, points, labels)
     print(f"{epochs:,} epochs: loss {loss!r}, {reached:.1%} of the training points are right")
     if interrupts:
         return 128 + signal.SIGINT

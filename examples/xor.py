@@ -7,7 +7,7 @@ The three trainings are those of the workshop's PyTorch notebook, and seed 42 gi
 3. the same without optimizer and loss class: the loss and the update written out.
 
 Training is a loop over epochs. Each ``train_...`` function yields the loss of every epoch, which
-drives the progress bar; apart from that ``yield`` its body is the loop of the notebook.
+drives the live view; apart from that ``yield`` its body is the loop of the notebook.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,63 @@ TRAININGS: list[tuple[str, str, Callable[[nn.MLP, int, Wrapper], Iterator[float]
 ]
 
 
+# What is shown during a training; moons.py shows the same.
+
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def curve(losses: list[float], epochs: int, width: int, levels: str = BLOCKS) -> str:
+    """Draw the losses so far, from 0 up, in their share of a width that stands for all epochs."""
+    columns = range(1, len(losses) * width // epochs + 1)
+    shown = [losses[-(-i * epochs // width) - 1] for i in columns]  # the loss where a column ends
+    top = max(shown, default=0.0) or 1.0
+    n = len(levels)
+    return "".join(levels[min(n - 1, int(n * loss / top))] for loss in shown).ljust(width)
+
+
+class LiveView(tqdm):  # type: ignore[type-arg]
+    """A progress bar that is the curve of the loss; nothing at all where stderr is no terminal.
+
+    The loop appends the losses. ``figures`` says what else to show; it is called only when the line
+    is drawn, every 0.4 seconds, so that a training takes no longer for it.
+    """
+
+    def __init__(
+        self,
+        training: Iterator[float],
+        name: str,
+        epochs: int,
+        losses: list[float],
+        figures: Callable[[], list[str]],
+    ) -> None:
+        self.epochs, self.losses, self.figures = epochs, losses, figures
+        super().__init__(
+            training,
+            name,
+            epochs,
+            disable=None,
+            dynamic_ncols=True,
+            mininterval=0.4,
+            miniters=1,  # or tqdm's monitor may draw it from a thread, in the middle of a step
+        )
+
+    def __str__(self) -> str:
+        """Return the line: what does not fit whole is left out, the count first, then the last."""
+        width = (self.format_dict["ncols"] or 80) - 1
+        done, epochs = len(self.losses), self.epochs
+        start = f"{self.desc}: {done / epochs:4.0%}"
+        if not done:
+            return start[:width]
+        count = f"{done:{len(str(epochs))}}/{epochs}"
+        parts = [count, f"loss {self.losses[-1]:.4f}", *self.figures()]
+        while (room := width - len(" ".join([start, "", *parts]))) < 10 and parts:
+            parts.pop(0 if parts[0] is count else -1)
+        levels = ".:-=+*%#" if self.ascii else BLOCKS
+        bar = curve(self.losses, epochs, max(0, min(room, 40)), levels)
+        return " ".join([start, bar, *parts])[:width]
+
+
 # What is measured and said.
 
 
@@ -139,6 +197,11 @@ def measure(model: nn.MLP) -> Snapshot:
     gradient = math.hypot(*[p.grad or 0.0 for p in model.parameters()])
     model.zero_grad()
     return Snapshot([y[0].data for y in outputs], loss.data, gradient)
+
+
+def gradient_norm(model: nn.MLP) -> list[str]:
+    """Return what the live view shows beside the loss."""
+    return [f"|gradient| {measure(model).gradient:.5f}"]
 
 
 def decimals(nest: Any) -> str:
@@ -273,10 +336,11 @@ def main() -> int:
         start = measure(model)
         run = Run(name, method, model, before=start, after=start)
         runs.append(run)
-        with tqdm(train(model, options.epochs, wrap), name, options.epochs, disable=None) as bar:
-            for loss in bar:
+        training = train(model, options.epochs, wrap)
+        figures = partial(gradient_norm, model)
+        with LiveView(training, name, options.epochs, run.losses, figures) as view:
+            for loss in view:
                 run.losses.append(loss)
-                bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
                 if interrupts:
                     break
         run.after = measure(model)

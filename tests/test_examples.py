@@ -1,11 +1,15 @@
 """The examples, run as a user runs them."""
 
+import io
 import math
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
+import threading
+import time
 from functools import cache
 from pathlib import Path
 
@@ -44,8 +48,36 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
 def full_run() -> str:
     """Return the output of the example without options."""
     done = run()
-    assert (done.returncode, done.stderr) == (0, "")  # no progress bar where nobody looks
+    assert (done.returncode, done.stderr) == (0, "")  # no live view where nobody looks
+    assert re.fullmatch(r"[\n -~]*", done.stdout)  # and no control characters
     return done.stdout
+
+
+def on_a_terminal(
+    command: list[str], columns: int, stdout: Path = Path(os.devnull), encoding: str = "utf-8"
+) -> str:
+    """Return what a command writes to a terminal of so many columns; stdout goes to a file."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    with (
+        stdout.open("w") as file,
+        subprocess.Popen(command, stdout=file, stderr=theirs, env=environment),
+    ):
+        os.close(theirs)
+        shown = b""
+        try:
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+        except OSError:  # how Linux says that the other side was closed
+            pass
+    os.close(ours)
+    return shown.decode(encoding)
 
 
 def numbers(text: str) -> list[float]:
@@ -165,7 +197,7 @@ class TestOptions:
     @pytest.mark.parametrize("missing", ["tqdm", "matplotlib"])
     def test_a_missing_package(self, tmp_path: Path, missing: str) -> None:
         if missing != "tqdm":
-            (tmp_path / "tqdm.py").write_text("tqdm = None")
+            (tmp_path / "tqdm.py").write_text("tqdm = object")
         # Without site-packages (-S) there is only what the path names.
         path = os.pathsep.join([str(EXAMPLES.parent / "src"), str(tmp_path)])
         done = subprocess.run(
@@ -202,25 +234,60 @@ class TestTerminal:
         assert f"Interrupted after {epochs} of 1,000,000 epochs." in output
         assert list(verdicts(output)) == ["1st model"]
 
-    def test_progress_bar_on_a_terminal(self) -> None:
-        import fcntl
-        import pty
-        import struct
-        import termios
-
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-        with subprocess.Popen([*XOR, "--epochs", "50"], stdout=subprocess.DEVNULL, stderr=theirs):
-            os.close(theirs)
-            shown = b""
-            try:
-                while chunk := os.read(ours, 4096):
-                    shown += chunk
-            except OSError:  # how Linux says that the other side was closed
-                pass
-        os.close(ours)
+    @pytest.mark.parametrize("columns", [20, 40, 80, 120])
+    def test_live_view(self, columns: int) -> None:
+        shown = on_a_terminal([*XOR, "--epochs", "50"], columns)
+        assert "\x1b" not in shown  # no colours, no moves of the cursor but back to the left
+        assert max(len(line) for line in re.split(r"[\r\n]+", shown)) < columns
         for name in BEFORE:
-            assert re.search(rf"{name}: 100%.* 50/50 .*loss 0\.\d{{4}}", shown.decode())
+            gradient = r" \|gradient\| 0\.\d{5}" if columns >= 80 else ""
+            count, loss = (" 50/50" if columns >= 80 else ""), r" loss 0\.\d{4}"
+            figures = f"{count}{loss}{gradient}" if columns >= 40 else ""
+            assert re.search(rf"\r{name}: 100%( [▁-█]+)?{figures} *\r\n", shown), shown
+
+    def test_live_view_leaves_the_training_alone(self, tmp_path: Path) -> None:
+        file = tmp_path / "output"
+        shown = on_a_terminal(XOR, 80, file)
+        assert shown.count("\r") > 9
+        assert file.read_text() == full_run()
+
+    def test_live_view_without_unicode(self) -> None:
+        shown = on_a_terminal([*XOR, "--epochs", "50"], 80, encoding="ascii")
+        assert re.search(r"\r1st model: 100% [.:=+*%#-]{10,40} 50/50 loss", shown)
+
+
+def test_live_view_is_drawn_between_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not by tqdm's monitor, another thread, which redraws a line that has not moved for long.
+    view_class = runpy.run_path(str(EXAMPLES / "xor.py"))["LiveView"]
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(view_class, "monitor_interval", 0.01)
+    threads: set[str] = set()
+
+    def figures() -> list[str]:
+        threads.add(threading.current_thread().name)
+        return []
+
+    losses: list[float] = []
+    with view_class(iter([0.5] * 20_000), "name", 20_000, losses, figures) as view:
+        view.mininterval, view.maxinterval = 0.001, 0.05
+        for loss in view:
+            losses.append(loss)
+            if len(losses) == 19_000:
+                time.sleep(0.3)
+    view_class.monitor.exit()
+    assert threads == {threading.current_thread().name}
+
+
+def test_curve() -> None:
+    curve = runpy.run_path(str(EXAMPLES / "xor.py"))["curve"]
+    assert curve([8.0, 4.0, 2.0, 1.0], 8, 8) == "█▅▃▂    "
+    assert curve([8.0, 4.0, 2.0, 0.0], 4, 8) == "██▅▅▃▃▁▁"  # fewer epochs than columns
+    assert curve([float(i) for i in range(800)], 800, 8) == "▁▂▃▄▅▆▇█"
+    assert curve([1.0], 800, 8) == " " * 8
+    assert curve([0.0, 0.0], 2, 2) == "▁▁"
+    assert curve([1.0], 1, 0) == ""
 
 
 def test_hello() -> None:
@@ -255,6 +322,13 @@ class TestMoons:
         )
         assert int(epochs) == 60
         assert 0.0 < float(loss) < 0.2
+        assert 97.0 <= float(share) <= 100.0
+
+    @needs_posix
+    def test_live_view(self) -> None:
+        shown = on_a_terminal([*self.MOONS, "--epochs", "60"], 80)
+        end = r"loss 0\.\d{4} accuracy (.*)% \|gradient\| \d+\.\d{4} *\r\n"
+        (share,) = re.findall(rf"\rmoons: 100% [▁-█]+ 60/60 {end}", shown)
         assert 97.0 <= float(share) <= 100.0
 
     def test_eager_evaluation_gives_the_same_output(self) -> None:
