@@ -7,7 +7,13 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
-collect_ignore = ["truths/generate.py", "mutation/run.py", "breaks.py", "repeat.py"]  # scripts
+collect_ignore = [  # scripts
+    "truths/generate.py",
+    "mutation/run.py",
+    "breaks.py",
+    "notebooks.py",
+    "repeat.py",
+]
 SKIPS: list[str] = []
 
 
