@@ -76,6 +76,12 @@ class TestNodesAndEdges:
         assert draw(y).to_dot().count("style=dashed") == 2
         assert draw(y).to_mermaid().count("-.->") == 2
 
+    def test_freezing_an_input_later_changes_nothing(self) -> None:
+        a, b = Value(1.0, label="a"), Value(2.0, label="b")
+        c = mg.maximum(a, b)
+        b.requires_grad = False
+        assert arrows(draw(c)) == [("a", "maximum(a, b)", "0"), ("b", "maximum(a, b)", "1")]
+
     @pytest.mark.parametrize(
         ("make", "title"),
         [

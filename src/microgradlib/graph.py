@@ -70,6 +70,8 @@ class Drawing:
     def to_mermaid(self) -> str:
         """Return the drawing in the language of Mermaid, which many sites show in Markdown.
 
+        Mermaid's own limit is 500 edges, unless the site has set another.
+
         >>> print(draw(Value(3.0, label="x").exp()).to_mermaid(), end="")
         flowchart LR
           n0(["x<br>data 3<br>grad 0"]):::leaf
@@ -213,9 +215,9 @@ def traced(roots: Iterable[Value]) -> Inputs:
         if node not in inputs:
             inputs[node] = node._prev
             if getattr(node._op, "selects", False):
-                inputs[node] = tuple(
-                    [x for x in node._inputs if isinstance(x, Value) and x.requires_grad]
-                )
+                values = [x for x in node._inputs if isinstance(x, Value)]
+                kept = {*node._prev}
+                inputs[node] = tuple([x for x in values if x.requires_grad or x in kept])
             pending += [x for x in inputs[node] if x not in inputs]
     return {node: inputs[node] for node in sorted(inputs, key=by_serial)}
 
@@ -362,7 +364,7 @@ def _word(x: Operand, names: Mapping[Value, str]) -> str:
     if not isinstance(x, Value):
         return show_number(x)
     if x.label or x in names:
-        return x.label or names[x]
+        return clean(x.label or names[x], _LONGEST)
     return "·" if x.requires_grad else show_number(x.data)
 
 

@@ -206,7 +206,7 @@ def _by_group(picture: Picture) -> Iterator[tuple[int, str, list[int]]]:
 
 
 def mermaid(picture: Picture) -> str:
-    """Return a picture in the language of Mermaid."""
+    """Return a picture in the language of Mermaid, which by default draws at most 500 edges."""
     lines = ["flowchart LR"]
     if picture.caption:
         lines.append(f"  %% {picture.caption}")
@@ -231,7 +231,9 @@ def mermaid(picture: Picture) -> str:
 
 def _coded(text: str) -> str:
     """Return text with a code for what Mermaid, Markdown or HTML might take for their own."""
-    return re.sub(r"[^A-Za-z0-9 .,=-]|[.-](?!\d)|^ ", lambda found: f"#{ord(found[0])};", text)
+    return re.sub(
+        r"[^A-Za-z0-9 .,=-]|\.(?!\w)|-(?!\d)|^ ", lambda found: f"#{ord(found[0])};", text
+    )
 
 
 def graphviz(source: str, timeout: float = 20.0) -> str:
