@@ -473,6 +473,12 @@ def test_nonfinite_results_are_refused_as_in_eager_evaluation() -> None:
     assert f.cache_info().made <= 2
 
 
+def test_a_nonfinite_result_of_a_lambda_is_named() -> None:
+    y = mg.compile(lambda a: mg.sqrt(a))(Value(0.0, label="a"))
+    with pytest.raises(mg.NonFiniteError, match=r"derivative of <lambda>\(a\) with respect to a"):
+        y.backward()
+
+
 def test_errors_are_those_of_eager_evaluation() -> None:
     f = mg.compile(mg.log)
     for _ in range(2):

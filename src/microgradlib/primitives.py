@@ -164,7 +164,7 @@ class Primitive(str):
 
     def show(self, *inputs: object) -> str:
         """Return the call as a reader would write it: ``exp(2.0)``, ``1.0 / 3.0``."""
-        if not self.isidentifier():
+        if self != self.name and not self.isidentifier():  # nor is the name of a lambda
             return f"{inputs[0]} {self} {inputs[1]}"
         return f"{self}({', '.join(map(str, inputs))})"
 
