@@ -4,10 +4,12 @@ import doctest
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from truths.measure import promised_ulps
 
+import microgradlib as mg
 from microgradlib.primitives import PRIMITIVES
 
 ROOT = Path(__file__).parent.parent
@@ -73,3 +75,12 @@ def test_pages_that_need_more_than_the_test_extra(page: str, package: str) -> No
     failed, attempted = doctest.testfile(str(file), module_relative=False, encoding="utf-8")
     assert failed == 0
     assert attempted > 15
+
+
+def test_the_drawing_on_the_front_page() -> None:
+    page = (ROOT / "docs" / "index.md").read_text("utf-8")
+    names: dict[str, Any] = {}
+    for example in doctest.DocTestParser().get_examples(page):
+        exec(example.source, names)
+    drawn = mg.draw(names["z"], engine="builtin").to_svg()
+    assert (ROOT / "docs" / "static" / "graph.svg").read_text("utf-8") == drawn
