@@ -7,10 +7,11 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
-collect_ignore = [  # scripts
+collect_ignore = [  # scripts, and what is collected only when named, as it needs Chromium
     "truths/generate.py",
     "mutation/run.py",
     "breaks.py",
+    "browser",
     "notebooks.py",
     "repeat.py",
 ]
