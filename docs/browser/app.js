@@ -190,8 +190,8 @@ const EDGES = [
   ["fc1.weight.0.1", "input 2", "hidden 1", 0.33],
   ["fc1.weight.1.0", "input 1", "hidden 2", 0.33],
   ["fc1.weight.1.1", "input 2", "hidden 2", 0.5],
-  ["fc2.weight.0.0", "hidden 1", "output", 0.5],
-  ["fc2.weight.0.1", "hidden 2", "output", 0.5],
+  ["fc2.weight.0.0", "hidden 1", "output", 0.45],
+  ["fc2.weight.0.1", "hidden 2", "output", 0.45],
 ]; // from, to, and where along it the numbers are
 const BIASES = [
   ["fc1.bias.0", 205, 62],
