@@ -18,6 +18,7 @@ import argparse
 import ast
 import compileall
 import difflib
+import gc
 import importlib
 import importlib.util
 import itertools
@@ -37,8 +38,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 os.environ["HYPOTHESIS_NO_PLUGINS"] = "1"  # ours would import the package before it is mutated
+os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # looking for them takes longer than a test
 
-import hypothesis.strategies  # noqa: F401 (loaded here once, and not by every process)
+import _hypothesis_pytestplugin  # noqa: F401 (loaded here once, and not by every process)
+import hypothesis.strategies  # noqa: F401
 import libcst as cst
 import libcst.matchers as m
 import pytest
@@ -53,7 +56,7 @@ EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
 # The tests of each module, in the order in which they are likely to notice.
 TESTS = {
-    "primitives": ("primitives", "misuse", "policy", "compiling", "functions", "value"),
+    "primitives": ("primitives", "policy", "functions", "value", "misuse", "compiling"),
     "special": ("primitives", "special", "policy"),
     "activations": ("primitives", "activations", "policy"),
     "piecewise": ("primitives", "policy"),
@@ -85,7 +88,8 @@ UNJUDGED = (
     *("compiling", "tracing", "instructions", "testing", "_hypothesis"),
     *("layout", "rendering", "graph", "explaining"),
 )
-OPTIONS = ("-x", "--ff", "-q", "-m", "not torch", "--hypothesis-profile=ci", "-o", "addopts=")
+OPTIONS = ("-x", "--ff", "-q", "-m", "not torch", "-o", "addopts=")
+OPTIONS += ("-p", "_hypothesis_pytestplugin", "--hypothesis-profile=ci")
 OPTIONS += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # of what is loaded once for all
 PATIENCE = 4.0  # a mutant is killed if its tests take this much longer than without it
 MEMORY = 4 * 2**30  # so is one that asks for more bytes
@@ -215,8 +219,8 @@ def run_tests(directory: Path, module: str) -> None:
     os._exit(0)
 
 
-def passes(directory: Path, module: str, seconds: float) -> bool:
-    """Return whether the tests of a module pass on the package in the directory, and in time."""
+def try_out(directory: Path, module: str, seconds: float) -> str:
+    """Tell how the tests of a module take the package in the directory."""
     process = multiprocessing.get_context("fork").Process(
         target=run_tests, args=(directory, module)
     )
@@ -225,17 +229,18 @@ def passes(directory: Path, module: str, seconds: float) -> bool:
     if process.exitcode is None:
         process.kill()
         process.join()
-    return process.exitcode == 0
+        return "too slow"
+    return "failed" if process.exitcode else "passed"
 
 
-def survives(mutant: Mutant, directory: Path, seconds: float) -> bool:
-    """Return whether the tests pass on a mutant."""
+def judge(mutant: Mutant, directory: Path, seconds: float) -> str:
+    """Tell how the tests take a mutant."""
     file = directory / "microgradlib" / f"{mutant.module}.py"
     original = file.read_bytes()
     Path(importlib.util.cache_from_source(str(file))).unlink(missing_ok=True)
     file.write_text(mutant.code, encoding="utf-8")
     try:
-        return passes(directory, mutant.module, seconds)
+        return try_out(directory, mutant.module, seconds)
     finally:
         file.write_bytes(original)
 
@@ -277,13 +282,16 @@ def main() -> int:
         limits = {}
         for module in dict.fromkeys(mutant.module for mutant in chosen):
             start = time.monotonic()
-            if not passes(directory, module, seconds=600.0):
+            if try_out(directory, module, seconds=600.0) != "passed":
                 raise SystemExit(f"the tests of {module} fail as it stands")
             limits[module] = 5.0 + PATIENCE * (time.monotonic() - start)
         sys.dont_write_bytecode = True  # mutants of one second would be taken for one another
-        survivors, unknown = [], []
+        gc.freeze()  # what is loaded is not looked through again by every process
+        survivors, unknown, slow = [], [], 0
         for mutant in progress(chosen):
-            if survives(mutant, directory, limits[mutant.module]):
+            outcome = judge(mutant, directory, limits[mutant.module])
+            slow += outcome == "too slow"
+            if outcome == "passed":
                 survivors.append(mutant)
                 if mutant.key not in known:
                     unknown.append(mutant)
@@ -295,6 +303,7 @@ def main() -> int:
     for where, diff in sorted(stale):
         print(f"\nlisted as equivalent, but no mutant, in {where}:\n{diff}")
     report(chosen, survivors, unknown)
+    print(f"killed by the time limit: {slow}")
     return 1 if unknown or wrong or stale else 0
 
 
