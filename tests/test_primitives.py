@@ -46,6 +46,11 @@ def test_every_row_has_truths_and_every_truth_a_row() -> None:
 
 
 @pytest.mark.parametrize("row", EXACT, ids=name)
+def test_only_rows_that_are_not_helpers_have_truths_of_their_partials(row: Primitive) -> None:
+    assert {len(truths) > 1 for _, truths in cases(row)} == {not row.helper}
+
+
+@pytest.mark.parametrize("row", EXACT, ids=name)
 def test_truths_are_where_the_row_says(row: Primitive) -> None:
     """Of every arity, all over the domain, and ever closer to each delicate point and no other."""
     points = [inputs for inputs, _ in cases(row)]

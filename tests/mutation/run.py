@@ -56,7 +56,9 @@ EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
 # The tests of each module, in the order in which they are likely to notice.
 TESTS = {
-    "primitives": ("primitives", "policy", "functions", "value", "misuse", "compiling"),
+    "primitives": (
+        *("primitives", "policy", "functions", "value", "misuse", "extending", "compiling"),
+    ),
     "special": ("primitives", "special", "policy"),
     "activations": ("primitives", "activations", "policy"),
     "piecewise": ("primitives", "policy"),
