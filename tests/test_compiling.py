@@ -1,5 +1,6 @@
 """compile: the same bits as eager evaluation, decided anew at each call, or a clear refusal."""
 
+import ast
 import gc
 import math
 import pickle
@@ -761,6 +762,22 @@ def test_plain_arithmetic_is_written_out() -> None:
     assert source(mg.dot) == "t1 = 0.0 + ws0 * xs0 + ws1 * xs1"
     assert source(lambda x, y: mg.prod(x)) == "t1 = x0 * x1"
     assert "mse" not in source(mg.mse_loss)
+
+
+def test_what_can_be_written_out_is_not_called() -> None:
+    def f(xs: Any, ys: Any, i: Any) -> Any:
+        x, y = mg.dot(xs, ys), mg.prod(xs) - ys[0] / -ys[1]
+        x, y = mg.maximum(mg.relu(x), mg.tanh(y)), mg.minimum(abs(x), mg.sigmoid(y))
+        x, y = mg.maximum(x, 0.5), mg.minimum(y % 0.5, 0.5)
+        x, y = mg.where(xs[0] > ys[0], x, y), mg.select([x, y], i)
+        return mg.mse_loss(mg.softmax([x, y]), mg.log_softmax([x, y]))
+
+    compiled = mg.compile(mg.value_and_grad(f, (0, 1)))
+    compiled([0.5, 2.0], [1.5, 0.5], 1)
+    calls = [node for node in ast.walk(ast.parse(compiled.source)) if isinstance(node, ast.Call)]
+    called = {ast.unparse(call.func) for call in calls}
+    more = {"greater", "quotient_dy", "select", "sum", "softmax_entries", "log_softmax_entries"}
+    assert called == {"abs", "exp", "tanh"} | more
 
 
 def test_the_source_tells_where_it_holds() -> None:

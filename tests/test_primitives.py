@@ -2,17 +2,20 @@
 
 import copy
 import json
+import math
 import pickle
 from collections.abc import Callable
 from itertools import product
 from math import inf, isinf, isnan, lgamma, nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 from truths.measure import derivative_scale, promised_ulps, ulps
 from truths.points import drawn_points
 
 from microgradlib import Value, primitives
+from microgradlib.instructions import Code
 from microgradlib.primitives import PRIMITIVES, Primitive
 from microgradlib.value import constant, record
 
@@ -136,6 +139,24 @@ def test_the_rule_reads_the_same_on_floats_and_on_values(row: Primitive) -> None
         assert all(map(same, fast, on_floats)), (inputs, fast, on_floats)
         data = [p.data if isinstance(p, Value) else p for p in on_values]
         assert all(map(same, fast, data)), (inputs, fast, data)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=name)
+def test_generated_code_gives_the_same_bits(row: Primitive) -> None:
+    for n in row.arities:
+        code = Code(str)
+        names = [f"x{i}" for i in range(n)]
+        y: Any = row(*map(code.input, names))
+        program = compile("\n".join([*code.lines([y], [], set()), f"y = {y.text}"]), "", "exec")
+        points = [inputs for inputs in drawn_points(row, 25) if len(inputs) == n]
+        for inputs in [*points, *[(x,) * n for x in (0.0, -0.0, 1.0, inf, nan)]]:
+            try:
+                expected = row(*inputs)
+            except (ValueError, ArithmeticError):
+                continue
+            scope = vars(math) | code.functions | dict(zip(names, inputs, strict=True))
+            exec(program, scope)
+            assert repr(scope["y"]) == repr(expected), (inputs, program)
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.helper], ids=name)
