@@ -281,7 +281,7 @@ def _direction_partials(u: Any, *xs: Any) -> tuple[Any, ...]:
     # Not 1 - u**2, which cancels where the others are small.
     inverse = reciprocal(hypot(*xs))
     _, *others = _directions(*xs)
-    rest = sum_(*[v * v for v in others]) if others else 0.0
+    rest = sum_(*[v * v for v in others])
     return (rest * inverse, *[-u * v * inverse for v in others])
 
 
