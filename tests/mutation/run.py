@@ -128,7 +128,7 @@ class Visitor(MutationVisitor):
         super().__init__(mutation_operators, IgnoredCode(set(), set(), set()))
 
     def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
-        if is_strict(node) or is_for_type_checkers(node) or is_for_a_newer_python(node):
+        if is_strict(node) or is_for_type_checkers(node) or is_for_another_python(node):
             return True
         if isinstance(node, cst.FunctionDef | cst.Param):
             return False
@@ -149,13 +149,11 @@ def is_for_type_checkers(node: cst.CSTNode) -> bool:
     return m.matches(node, m.OneOf(stub, variable, alias))
 
 
-def is_for_a_newer_python(node: cst.CSTNode) -> bool:
+def is_for_another_python(node: cst.CSTNode) -> bool:
     """Return whether a node is the like of ``if hasattr(_math, "fma")``, where that is false."""
-    arguments = [m.Arg(m.Name("_math")), m.Arg(m.SimpleString())]
-    if not m.matches(node, m.If(test=m.Call(func=m.Name("hasattr"), args=arguments))):
-        return False
-    name = cst.ensure_type(node, cst.If).test.args[1].value.evaluated_value
-    return not hasattr(math, name)
+    test = cst.Module([]).code_for_node(node.test) if isinstance(node, cst.If) else ""
+    asks = test.startswith(("hasattr(_math, ", "sys.version_info"))
+    return asks and not eval(test, {"_math": math, "sys": sys})
 
 
 def changes_nothing(old: cst.CSTNode, new: cst.CSTNode) -> bool:
