@@ -60,7 +60,8 @@ def test_truths_are_where_the_row_says(row: Primitive) -> None:
     assert {len(inputs) for inputs in points} == set(row.arities)
     fixed = len(row.domain) == max(row.arities)
     columns = zip(*points, strict=True) if fixed else [[x for inputs in points for x in inputs]]
-    for interval, xs in list(zip(row.domain, columns, strict=True))[: -row.static or None]:
+    coarse = row.name in ("where", "power_c_slope")  # their parameters do not fill an interval
+    for interval, xs in list(zip(row.domain, columns, strict=True))[: -row.static * coarse or None]:
         assert interval.low <= min(xs) < max(interval.low + 0.3, -30.0)
         assert interval.high >= max(xs) > min(interval.high - 0.3, 30.0)
     numbers = {x for inputs in points for x in inputs}
