@@ -214,6 +214,7 @@ CASES: list[tuple[Function, tuple[float, ...], float, tuple[float, ...]]] = [
     (lambda x: mg.where(x > 0.0, mg.sqrt(x), x), (0.0,), 0.0, (1.0,)),
     (lambda x: mg.maximum(mg.sqrt(x) - 1.0, x), (0.0,), 0.0, (1.0,)),
     (lambda x: mg.relu(mg.sqrt(x) - 1.0) + x, (0.0,), 0.0, (1.0,)),
+    (lambda x: mg.select([mg.sqrt(x), x], 1), (0.0,), 0.0, (1.0,)),
     # NaN.
     (mg.relu, (nan,), nan, (nan,)),
     (abs, (nan,), nan, (nan,)),
