@@ -463,6 +463,17 @@ def test_jacobians_and_directional_derivatives() -> None:
             assert bits(compiled(x)) == bits(transform(x))
 
 
+def test_nothing_flows_through_the_slope_of_what_was_not_selected() -> None:
+    def f(x: Any, w: Any) -> Any:
+        return mg.sqrt(mg.grad(lambda x: mg.relu(x) * w)(x)) + w  # sqrt has an infinite slope at 0
+
+    for g in (f, mg.compile(f)):
+        x, w = Value(-1.0), Value(2.0)
+        y = g(x, w)
+        y.backward()
+        assert (y.data, x.grad, w.grad) == (2.0, 0.0, 1.0)
+
+
 def test_nonfinite_results_are_refused_as_in_eager_evaluation() -> None:
     f = mg.compile(mg.value_and_grad(mg.sqrt))
     for _ in range(2):
