@@ -215,6 +215,7 @@ CASES: list[tuple[Function, tuple[float, ...], float, tuple[float, ...]]] = [
     (lambda x: mg.maximum(mg.sqrt(x) - 1.0, x), (0.0,), 0.0, (1.0,)),
     (lambda x: mg.relu(mg.sqrt(x) - 1.0) + x, (0.0,), 0.0, (1.0,)),
     (lambda x: mg.select([mg.sqrt(x), x], 1), (0.0,), 0.0, (1.0,)),
+    (lambda x: primitives.gate(x, 0.0), (inf,), 0.0, (0.0,)),
     # NaN.
     (mg.relu, (nan,), nan, (nan,)),
     (abs, (nan,), nan, (nan,)),
