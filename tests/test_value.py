@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import microgradlib as mg
-from microgradlib import Value
+from microgradlib import Value, primitives
 from microgradlib.primitives import PRIMITIVES, REAL, Primitive
 from microgradlib.value import topological_order
 
@@ -55,6 +55,16 @@ def test_a_number_as_operand_gives_the_gradient_that_a_value_gives(symbol: str) 
     both = gradients(f, 5.0, 3.0)
     assert gradients(lambda x: f(x, 3.0), 5.0) == both[:1]
     assert gradients(lambda y: f(5.0, y), 3.0) == both[1:]
+
+
+def test_powers_of_constant_exponent_have_a_row_of_their_own() -> None:
+    x, y = Value(2.0), Value(3.0)
+    assert (x**y)._op is (2.0**y)._op is primitives.power
+    assert (x**3)._op is (x ** y.detach())._op is primitives.power_c
+
+
+def test_numpy_leaves_operations_to_values() -> None:
+    assert Value.__array_ufunc__ is None
 
 
 def test_unary_operators() -> None:
@@ -181,6 +191,14 @@ def test_frozen_leaves_get_no_gradient() -> None:
     w.requires_grad = False
     (y + w).backward()
     assert (x.grad, w.grad) == (5.0, 0.0)
+
+
+def test_the_gradient_of_a_frozen_leaf_may_be_infinite() -> None:
+    x, y = Value(0.0), Value(1.0)
+    z = x.sqrt() + y
+    x.requires_grad = False
+    z.backward()
+    assert (x.grad, y.grad) == (0.0, 1.0)
 
 
 # backward(create_graph=True).
