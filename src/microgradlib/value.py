@@ -164,7 +164,7 @@ class Value:
         gradients: dict[Value, Any] = adjoints
         if create_graph:
             found = pull_values(order, {self: 1.0}, adjoints)
-            gradients = {x: as_value(found.get(x, 0.0)) for x in adjoints}
+            gradients = {x: as_value(found[x]) for x in adjoints}
             adjoints = {x: gradient.data for x, gradient in gradients.items()}
         else:
             adjoints[self] = 1.0
