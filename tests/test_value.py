@@ -127,6 +127,7 @@ def test_the_names_of_micrograd() -> None:
     assert c._prev == (a, b)
     assert c._op == "*"
     assert (a + a)._prev == (a, a)
+    assert ((a + a).label, (a + a).grad) == ("", 0.0)
     assert (c._op + "!", a._op) == ("*!", "")  # a drawing joins them with strings
 
 
