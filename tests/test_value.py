@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import microgradlib as mg
 from microgradlib import Value, primitives
 from microgradlib.primitives import PRIMITIVES, REAL, Primitive
-from microgradlib.value import topological_order
+from microgradlib.value import sweep, topological_order
 
 numbers = st.floats(-100.0, 100.0)
 
@@ -141,6 +141,15 @@ def test_topological_order_has_inputs_first_and_every_node_once() -> None:
     assert order.index(c) < order.index(d)
     assert [id(v) for v in order[-3:]] == [id(c), id(d), id(e)]
     assert len(order) == 5
+
+
+def test_a_sweep_stops_at_what_is_older_than_its_inputs() -> None:
+    older = Value(2.0) * 3.0
+    x = Value(5.0)
+    y = x * older
+    order, adjoints = sweep((y,), (x,))
+    assert [id(v) for v in order] == [id(y)]
+    assert set(adjoints) == {x, y, older}
 
 
 # backward.

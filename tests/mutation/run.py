@@ -69,7 +69,10 @@ TESTS = {
     "optim": ("optim", "misuse"),
     "random": ("random", "misuse"),
     "serialization": ("serialization", "misuse"),
-    "value": ("value", "misuse", "policy", "functions", "checking"),
+    "value": (
+        *("value", "functions", "misuse", "policy", "checking", "extending", "transforms"),
+        "compiling",
+    ),
     "checking": ("checking", "misuse"),
     "trees": ("trees", "transforms", "checking"),
     "transforms": ("transforms", "checking", "extending"),
