@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import microgradlib as mg
 from microgradlib import Value, primitives
 from microgradlib.primitives import PRIMITIVES, REAL, Primitive
-from microgradlib.value import sweep, topological_order
+from microgradlib.value import sweep, times, topological_order
 
 numbers = st.floats(-100.0, 100.0)
 
@@ -317,6 +317,24 @@ def test_create_graph_with_repeated_selected_and_constant_inputs() -> None:
         -1.0,
     )
     assert [x.grad.data, y.grad.data] == plain == [10.0, 3.0]
+
+
+@pytest.mark.parametrize("choice", [False, True])
+def test_create_graph_where_the_same_input_is_selected_at_one_of_two_places(choice: bool) -> None:
+    x = Value(2.0)
+    y = mg.maximum(mg.where(choice, x, x), 1.0) ** 3
+    y.backward(create_graph=True)
+    slope, x.grad = x.grad, 0.0
+    slope.backward()
+    assert (slope.data, x.grad) == (12.0, 12.0)
+
+
+def test_a_factor_of_one_makes_no_node_but_keeps_its_own_gradient() -> None:
+    x, one = Value(2.0), Value(1.0)
+    assert times(1.0, x) is times(x, 1.0) is x
+    for y in (times(one, x), times(x, one)):
+        assert isinstance(y, Value)
+        assert one in y._prev
 
 
 def test_a_rule_that_does_not_take_values_is_named_by_create_graph() -> None:
