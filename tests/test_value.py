@@ -329,6 +329,12 @@ def test_create_graph_where_the_same_input_is_selected_at_one_of_two_places(choi
     assert (slope.data, x.grad) == (12.0, 12.0)
 
 
+def test_create_graph_with_a_partial_of_zero() -> None:
+    x, y = Value(2.0), Value(0.0)
+    mg.dot([x, 3.0], [y, 1.0]).backward(create_graph=True)
+    assert (x.grad.data, y.grad.data) == (0.0, 2.0)
+
+
 def test_a_factor_of_one_makes_no_node_but_keeps_its_own_gradient() -> None:
     x, one = Value(2.0), Value(1.0)
     assert times(1.0, x) is times(x, 1.0) is x
