@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import microgradlib as mg
 from microgradlib import Value, primitives
 from microgradlib.primitives import PRIMITIVES, REAL, Primitive
-from microgradlib.value import sweep, times, topological_order
+from microgradlib.value import partial_values, sweep, times, topological_order
 
 numbers = st.floats(-100.0, 100.0)
 
@@ -327,6 +327,11 @@ def test_create_graph_where_the_same_input_is_selected_at_one_of_two_places(choi
     slope, x.grad = x.grad, 0.0
     slope.backward()
     assert (slope.data, x.grad) == (12.0, 12.0)
+
+
+def test_recorded_partials_of_whole_numbers_are_floats() -> None:
+    (partial,) = partial_values(Value(3.0) * 2)
+    assert repr(partial) == "2.0"
 
 
 def test_create_graph_with_a_partial_of_zero() -> None:
