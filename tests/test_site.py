@@ -18,8 +18,10 @@ MODULES = ["nn", "optim", "math", "random", "testing"]
 
 # The hosts that pages may link to. Any other must be added here, and so be thought about.
 LINKED = {
+    "127.0.0.1",
     "hypothesis.readthedocs.io",
     "keepachangelog.com",
+    "pyodide.org",
     "semver.org",
 }
 # Named in comments and messages of the theme's scripts, or as names of XML: not loaded.
