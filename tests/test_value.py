@@ -159,9 +159,9 @@ def test_leaves_accumulate_and_nodes_are_set() -> None:
     x = Value(3.0)
     y = x * x
     z = y + 1.0
-    for times in (1, 2, 3):
+    for n in (1, 2, 3):
         z.backward()
-        assert (x.grad, y.grad, z.grad) == (6.0 * times, 1.0, 1.0)
+        assert (x.grad, y.grad, z.grad) == (6.0 * n, 1.0, 1.0)
     x.grad = None
     z.backward()
     assert x.grad == 6.0
