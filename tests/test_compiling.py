@@ -410,6 +410,20 @@ def test_what_is_frozen_after_the_forward_pass_keeps_its_gradient() -> None:
     assert (a.grad, b.grad, y.grad) == (0.0, 2.0, 1.0)
 
 
+def test_results_on_captured_leaves_are_refused_as_others_are() -> None:
+    w = Value(1e300)
+    scaled = mg.compile(lambda: w * 1e10)
+    with pytest.raises(mg.NonFiniteError, match="is inf"):
+        scaled().backward()
+    with mg.allow_nonfinite():
+        scaled().backward()
+    assert w.grad == 1e10
+    w.data = 1.0
+    with pytest.raises(mg.GradientError, match="has first derivatives only"):
+        scaled().backward(create_graph=True)
+    assert w.grad == 1e10
+
+
 def test_freezing_is_noticed() -> None:
     w, v = Value(2.0), Value(3.0)
     f = mg.compile(lambda x: w**v * x)
