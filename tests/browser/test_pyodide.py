@@ -28,7 +28,7 @@ FILES = [
 ]
 # CPython 3.14 overflows WebAssembly's stack where it frees a deeply nested object, be it a graph of
 # some thousand operations in a row or a tuple of tuples; and there are no threads.
-IMPOSSIBLE = ["deep", "thread"]
+IMPOSSIBLE = ["--ignore=docs/explanation/order.md", "-k", "not deep and not thread"]
 
 
 def test_the_library_in_pyodide(tmp_path: Path) -> None:
@@ -36,17 +36,8 @@ def test_the_library_in_pyodide(tmp_path: Path) -> None:
     packages = ["hypothesis", "pytest"]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", f"--target={tmp_path}", *pure]
     subprocess.run([*pip, *packages], check=True)
-    names = " and ".join(f"not {name}" for name in IMPOSSIBLE)
-    suite = [
-        "node",
-        Path(__file__).with_name("suite.mjs"),
-        tmp_path,
-        "-m",
-        "not torch",
-        "-k",
-        names,
-    ]
-    done = subprocess.run([*suite, *FILES], cwd=ROOT, capture_output=True, text=True)
+    suite = ["node", Path(__file__).with_name("suite.mjs"), tmp_path, "-m", "not torch"]
+    done = subprocess.run([*suite, *IMPOSSIBLE, *FILES], cwd=ROOT, capture_output=True, text=True)
     print(done.stdout[-3000:], done.stderr[-3000:])
     assert done.returncode == 0
     assert "Python 3.14" in done.stdout
