@@ -94,7 +94,7 @@ def svg(picture: Picture) -> str:
     height = plan.height + head
     size = f'width="{width:.0f}" height="{height:.0f}"'
     view = f'viewBox="0 {-head:.0f} {width:.0f} {height:.0f}"'
-    style = f"max-width:100%;min-width:{width / 2:.0f}px;height:auto"
+    style = f"max-width:100%;min-width:{0.8 * width:.0f}px;height:auto"
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view} style="{style}" role="img">']
     lines.append(f'<g font-family="{_FONT}">')
     lines.append(f'<rect y="{-head:.0f}" width="100%" height="100%" rx="6" fill="#ffffff"/>')
