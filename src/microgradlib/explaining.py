@@ -10,8 +10,16 @@ from threading import Lock
 from typing import Any, NamedTuple, TypeAlias
 
 from microgradlib import value
-from microgradlib.errors import CompileError, GradientError
-from microgradlib.graph import Inputs, derivatives, expression, parameter_names, show_number, traced
+from microgradlib.errors import GradientError
+from microgradlib.graph import (
+    Inputs,
+    derivatives,
+    expression,
+    parameter_names,
+    refuse_traced,
+    show_number,
+    traced,
+)
 from microgradlib.rendering import clean
 from microgradlib.value import Located, Value, origin, pull, sweep
 
@@ -294,11 +302,7 @@ def explain(v: Value, *, model: Any = None) -> Explanation:
             f"explain: {v!r} is a constant and has no gradient; explain a value computed from leaf "
             "Values"
         )
-    if len(v._partials) < len(v._prev):
-        raise CompileError(
-            "explain: a function that is compiled has no numbers yet; explain what a call of it "
-            "returns"
-        )
+    refuse_traced("explain", [v])
     names = parameter_names("explain", model)
     order, adjoints = sweep((v,))
     adjoints[v] = 1.0

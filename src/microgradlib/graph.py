@@ -191,11 +191,17 @@ def _check(v: Any, max_nodes: Any, engine: Any) -> list[Value]:
     if engine not in ENGINES:
         known = ", ".join(map(repr, ENGINES))
         raise ValueError(f"draw: unknown engine {engine!r}; choose one of {known}")
+    refuse_traced("draw", roots)
+    return list(roots)
+
+
+def refuse_traced(function: str, roots: Iterable[Value]) -> None:
+    """Raise a CompileError if a root belongs to a trace, whose nodes hold no partials."""
     if any(len(x._partials) < len(x._prev) for x in roots):
         raise CompileError(
-            "draw: a function that is compiled has no numbers yet; draw what a call of it returns"
+            f"{function}: a function that is compiled has no numbers yet; {function} what a call "
+            "of it returns"
         )
-    return list(roots)
 
 
 Inputs: TypeAlias = dict[Value, tuple[Value, ...]]
