@@ -10,12 +10,11 @@ import random
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from math import cos, hypot, pi, sin
 from pathlib import Path
 from typing import Any
 
-from xor import REMEDY, LiveView, picture, positive
+from xor import LiveView, collect_interrupts, parse, positive
 
 import microgradlib as mg
 from microgradlib import nn, optim
@@ -115,18 +114,8 @@ def main() -> int:
         "--seed", type=int, default=42, metavar="S", help="seed of the weights and the points"
     )
     parser.add_argument("--eager", action="store_true", help="do not compile: the same numbers")
-    parser.add_argument("--plot", type=picture, metavar="FILE", help="a .png, .svg or .pdf file")
-    options = parser.parse_args()
-    if options.plot and find_spec("matplotlib") is None:
-        parser.error(f"--plot needs matplotlib; install it with: {REMEDY}")
-    try:
-        mg.manual_seed(options.seed)
-    except ValueError as error:
-        parser.error(f"argument --seed: {error}")
-
-    # Ctrl-C lets the epoch end, so that no update is left half done.
-    interrupts: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
+    options = parse(parser)
+    interrupts = collect_interrupts()
 
     points, labels = moons(options.seed)
     model = nn.MLP(2, [16, 16, 1], "relu", output_activation="linear")

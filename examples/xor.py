@@ -305,14 +305,8 @@ def picture(text: str) -> Path:
     return file
 
 
-def main() -> int:
-    """Train, print, plot; return the exit status."""
-    parser = argparse.ArgumentParser(description="Train a 2-2-1 network on XOR in three ways.")
-    parser.add_argument(
-        "--epochs", type=positive, default=10_000, metavar="N", help="epochs of each run"
-    )
-    parser.add_argument("--seed", type=int, default=42, metavar="S", help="seed of the weights")
-    parser.add_argument("--compile", action="store_true", help="compile the losses: same numbers")
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read the command line, with ``--plot`` as one more option, and apply its seed."""
     parser.add_argument("--plot", type=picture, metavar="FILE", help="a .png, .svg or .pdf file")
     options = parser.parse_args()
     if options.plot and find_spec("matplotlib") is None:
@@ -321,11 +315,26 @@ def main() -> int:
         mg.manual_seed(options.seed)
     except ValueError as error:
         parser.error(f"argument --seed: {error}")
+    return options
 
-    # Ctrl-C lets the epoch end, so that no update is left half done.
+
+def collect_interrupts() -> list[int]:
+    """Let Ctrl-C do no more than to fill a list: the epoch ends, no update is left half done."""
     interrupts: list[int] = []
     signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
+    return interrupts
 
+
+def main() -> int:
+    """Train, print, plot; return the exit status."""
+    parser = argparse.ArgumentParser(description="Train a 2-2-1 network on XOR in three ways.")
+    parser.add_argument(
+        "--epochs", type=positive, default=10_000, metavar="N", help="epochs of each run"
+    )
+    parser.add_argument("--seed", type=int, default=42, metavar="S", help="seed of the weights")
+    parser.add_argument("--compile", action="store_true", help="compile the losses: same numbers")
+    options = parse(parser)
+    interrupts = collect_interrupts()
     wrap: Wrapper = mg.compile if options.compile else as_it_is
     runs: list[Run] = []
     for name, method, train in TRAININGS:
