@@ -10,6 +10,7 @@ from typing import Any
 
 import micrograd.nn
 import torch
+from xor_steps import copy_weights
 
 import microgradlib as mg
 from microgradlib import nn, optim
@@ -52,11 +53,7 @@ def ours(compiled: bool) -> Step:
 def with_micrograd() -> Step:
     """Take steps as micrograd's demo notebook does."""
     model = micrograd.nn.MLP(2, SIZES)
-    for layer, our_layer in zip(model.layers, network().layers, strict=True):
-        rows = zip(layer.neurons, our_layer.weight, our_layer.bias, strict=True)
-        for neuron, weight, bias in rows:
-            for p, x in zip(neuron.parameters(), (*weight, bias), strict=True):
-                p.data = x.data
+    copy_weights(network(), model)
 
     def step() -> float:
         misses = [(1.0 - y * model(x)).relu() for x, y in zip(POINTS, LABELS, strict=True)]

@@ -21,6 +21,7 @@ EPOCHS = 250
 STEPS = EPOCHS * len(INPUTS)
 LR = 0.1
 Training = Callable[[], float]
+Patterns = list[tuple[Any, Any]]
 
 
 def network() -> nn.MLP:
@@ -34,6 +35,40 @@ def flat() -> list[float]:
     return [
         p.data for layer in network().layers for row in (*layer.weight, layer.bias) for p in row
     ]
+
+
+# Loops that several contestants share.
+
+
+def repetition(step: Callable[..., Any], weights: Any, patterns: Patterns) -> Training:
+    """Train with a step that returns the loss and the new weights."""
+
+    def train() -> float:
+        nonlocal weights
+        w = weights
+        for _ in range(EPOCHS):
+            for x, y in patterns:
+                loss, w = step(w, x, y)
+        weights = w
+        return float(loss)
+
+    return train
+
+
+def descent(step: Callable[..., Any], weights: Any, patterns: Patterns) -> Training:
+    """Train with a step that returns the loss and the slopes, as arrays."""
+
+    def train() -> float:
+        nonlocal weights
+        w = weights
+        for _ in range(EPOCHS):
+            for x, y in patterns:
+                loss, slopes = step(w, x, y)
+                w = w - LR * slopes
+        weights = w
+        return float(loss)
+
+    return train
 
 
 # Ours.
@@ -101,19 +136,8 @@ def compiled_step() -> Training:
         loss, slopes = gradient(w, x, y)
         return loss, [p - LR * slope for p, slope in zip(w, slopes, strict=True)]
 
-    compiled = mg.compile(step)
-    weights = flat()
-
-    def train() -> float:
-        nonlocal weights
-        w = weights
-        for _ in range(EPOCHS):
-            for x, y in zip(INPUTS, TARGETS, strict=True):
-                loss, w = compiled(w, x, y)
-        weights = w
-        return float(loss)
-
-    return train
+    patterns = list(zip(INPUTS, TARGETS, strict=True))
+    return repetition(mg.compile(step), flat(), patterns)
 
 
 def by_hand() -> Training:
@@ -151,6 +175,15 @@ def by_hand() -> Training:
 # Peers.
 
 
+def copy_weights(ours: nn.MLP, theirs: micrograd.nn.MLP) -> None:
+    """Give a micrograd network the weights of ours."""
+    for layer, our_layer in zip(theirs.layers, ours.layers, strict=True):
+        rows = zip(layer.neurons, our_layer.weight, our_layer.bias, strict=True)
+        for neuron, weight, bias in rows:
+            for p, x in zip(neuron.parameters(), (*weight, bias), strict=True):
+                p.data = x.data
+
+
 class SigmoidNeuron(micrograd.nn.Neuron):  # type: ignore[misc]
     """A micrograd neuron with a sigmoid, which micrograd lacks, written the way it writes relu."""
 
@@ -169,11 +202,9 @@ class SigmoidNeuron(micrograd.nn.Neuron):  # type: ignore[misc]
 def with_micrograd() -> Training:
     """Train as micrograd's demo notebook does."""
     model = micrograd.nn.MLP(2, [2, 1])
-    for layer, ours in zip(model.layers, network().layers, strict=True):
+    for layer in model.layers:
         layer.neurons = [SigmoidNeuron(2) for _ in layer.neurons]
-        for neuron, weight, bias in zip(layer.neurons, ours.weight, ours.bias, strict=True):
-            for p, x in zip(neuron.parameters(), (*weight, bias), strict=True):
-                p.data = x.data
+    copy_weights(network(), model)
 
     def train() -> float:
         for _ in range(EPOCHS):
@@ -238,15 +269,7 @@ def with_jax() -> Training:
 
     weights = jnp.array(flat())
     patterns = [(jnp.array(x), jnp.array(y)) for x, y in zip(INPUTS, TARGETS, strict=True)]
-
-    def train() -> float:
-        nonlocal weights
-        for _ in range(EPOCHS):
-            for x, y in patterns:
-                loss, weights = step(weights, x, y)
-        return float(loss)
-
-    return train
+    return repetition(step, weights, patterns)
 
 
 def with_autograd() -> Training:
@@ -262,16 +285,7 @@ def with_autograd() -> Training:
     step = autograd.value_and_grad(loss)
     weights = np.array(flat())
     patterns = [(np.array(x), np.array(y)) for x, y in zip(INPUTS, TARGETS, strict=True)]
-
-    def train() -> float:
-        nonlocal weights
-        for _ in range(EPOCHS):
-            for x, y in patterns:
-                value, slopes = step(weights, x, y)
-                weights = weights - LR * slopes
-        return float(value)
-
-    return train
+    return descent(step, weights, patterns)
 
 
 def casadi_function() -> Any:
@@ -289,16 +303,7 @@ def with_casadi() -> Training:
     step = casadi_function()
     weights = casadi.DM(flat())
     patterns = [(casadi.DM(x), casadi.DM(y)) for x, y in zip(INPUTS, TARGETS, strict=True)]
-
-    def train() -> float:
-        nonlocal weights
-        for _ in range(EPOCHS):
-            for x, y in patterns:
-                loss, slopes = step(weights, x, y)
-                weights = weights - LR * slopes
-        return float(loss)
-
-    return train
+    return descent(step, weights, patterns)
 
 
 def with_casadi_buffers() -> Training:
