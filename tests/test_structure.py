@@ -119,7 +119,7 @@ ARROWS = {
     "transforms": {"errors", "primitives", "trees", "value"},
     "checking": {"errors", "trees", "value"},
     "compiling": {"errors", "instructions", "primitives", "tracing", "trees", "value"},
-    "explaining": {"errors", "graph", "rendering", "value"},
+    "explaining": {"errors", "graph", "rendering", "tracing", "value"},
     "extending": {"checking", "primitives"},
     "functions": {"errors", "primitives", "value"},
     "graph": {"errors", "layout", "rendering", "serialization", "value"},

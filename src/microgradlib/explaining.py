@@ -1,7 +1,5 @@
 """Backpropagation step by step, and why a gradient is what it is."""
 
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,6 +19,7 @@ from microgradlib.graph import (
     traced,
 )
 from microgradlib.rendering import clean
+from microgradlib.tracing import user_frame
 from microgradlib.value import Located, Value, origin, pull, sweep
 
 SMALL, LARGE = 1e-6, 1e6  # a gradient beyond them is called vanishing or exploding
@@ -336,7 +335,6 @@ def explain(v: Value, *, model: Any = None) -> Explanation:
 # Where nodes are made. While some context is active, the counter of serial numbers is one that
 # records the line; the counter is looked up anyway, so that this costs nothing at other times.
 
-_OURS = (os.path.dirname(__file__) + os.sep, "<compiled ")  # the names of files
 _plain_serial = value.next_serial
 _locating: ContextVar[bool] = ContextVar("locating", default=False)
 _lock = Lock()
@@ -346,9 +344,7 @@ _active = 0
 def _located_serial() -> int:
     if not _locating.get():
         return _plain_serial()
-    frame = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(_OURS):
-        frame = frame.f_back
+    frame = user_frame()
     serial = Located(_plain_serial())
     serial.place = frame.f_code.co_filename, frame.f_lineno
     return serial

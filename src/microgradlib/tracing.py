@@ -47,10 +47,16 @@ class Traced(Value):
 
 def _error(reason: str) -> CompileError:
     """Return the error that says what cannot be compiled, and in which line."""
+    frame = user_frame()
+    return CompileError(f"compile: {reason} ({frame.f_code.co_filename}, line {frame.f_lineno})")
+
+
+def user_frame() -> FrameType:
+    """Return the frame of the user's code that called the library."""
     frame = sys._getframe(1)
     while frame.f_back and _in_library(frame):
         frame = frame.f_back
-    return CompileError(f"compile: {reason} ({frame.f_code.co_filename}, line {frame.f_lineno})")
+    return frame
 
 
 def _in_library(frame: FrameType) -> bool:
