@@ -621,7 +621,7 @@ def sweep(
     adjoints: dict[Value, float] = dict.fromkeys(inputs, 0.0)
     oldest = min([x._serial for x in adjoints]) if adjoints else 0
     order: list[Value] = []
-    for xs in chain((roots,), map(_inputs_of, order)):  # order grows on the way
+    for xs in chain((roots,), map(_prev_of, order)):  # order grows on the way
         for x in xs:
             if not x._op:
                 adjoints[x] = 0.0
@@ -634,7 +634,7 @@ def sweep(
 
 
 by_serial = attrgetter("_serial")
-_inputs_of: Callable[[Value], tuple[Value, ...]] = attrgetter("_prev")
+_prev_of: Callable[[Value], tuple[Value, ...]] = attrgetter("_prev")
 
 
 def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
