@@ -107,7 +107,8 @@ def formula(w: Any, x: Any, y: Any, sigmoid: Callable[[Any], Any] = mg.sigmoid) 
     """Return the loss as a function of all weights, in operators."""
     h = sigmoid(w[0] * x[0] + w[1] * x[1] + w[4])
     g = sigmoid(w[2] * x[0] + w[3] * x[1] + w[5])
-    return (sigmoid(w[6] * h + w[7] * g + w[8]) - y[0]) ** 2
+    e = sigmoid(w[6] * h + w[7] * g + w[8]) - y[0]
+    return e * e
 
 
 def compiled_gradient() -> Training:
@@ -123,6 +124,37 @@ def compiled_gradient() -> Training:
                 loss, slopes = gradient(w, x, y)
                 w = [p - LR * slope for p, slope in zip(w, slopes)]  # noqa: B905 (timed)
         weights = w
+        return float(loss)
+
+    return train
+
+
+def compiled_gradient_of_numbers() -> Training:
+    """Train likewise, with the weights as nine arguments and variables, as by hand."""
+
+    def loss_of(a, b, c, d, p, q, u, v, r, x0, x1, y):  # type: ignore[no-untyped-def]
+        return formula((a, b, c, d, p, q, u, v, r), (x0, x1), (y,))
+
+    gradient = mg.compile(mg.value_and_grad(loss_of, argnums=range(9)))
+    weights = flat()
+    patterns = [(*x, *y) for x, y in zip(INPUTS, TARGETS, strict=True)]
+
+    def train() -> float:
+        a, b, c, d, p, q, u, v, r = weights
+        for _ in range(EPOCHS):
+            for x0, x1, y in patterns:
+                loss, slopes = gradient(a, b, c, d, p, q, u, v, r, x0, x1, y)
+                da, db, dc, dd, dp, dq, du, dv, dr = slopes
+                a -= LR * da
+                b -= LR * db
+                c -= LR * dc
+                d -= LR * dd
+                p -= LR * dp
+                q -= LR * dq
+                u -= LR * du
+                v -= LR * dv
+                r -= LR * dr
+        weights[:] = a, b, c, d, p, q, u, v, r
         return float(loss)
 
     return train
@@ -334,6 +366,7 @@ CONTESTANTS: dict[str, Callable[[], Training]] = {
     "ours, eager": eager,
     "ours, compiled loss": compiled_loss,
     "ours, compiled gradient": compiled_gradient,
+    "ours, gradient of numbers": compiled_gradient_of_numbers,
     "ours, compiled step": compiled_step,
     "written by hand": by_hand,
     "torch, rows": lambda: with_torch(with_loader=False),

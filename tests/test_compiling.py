@@ -273,7 +273,7 @@ def test_ints_count_as_floats() -> None:
     f = mg.compile(lambda x, y: x * y * y)
     big = 2**53 + 1
     assert f(3.0, 2.0) == 12.0
-    assert type(f(3, 2)) is float
+    assert type(f(3, 2)) is type(f(3.0, 2)) is type(f(3, 2.0)) is float
     assert f(big, big) == float(big) * float(big) * float(big)
 
 
@@ -464,12 +464,13 @@ def test_derivatives_of_compiled_and_compiled_derivatives() -> None:
 
 def test_jacobians_and_directional_derivatives() -> None:
     def f(x: Any) -> Any:
-        return [x[0] * mg.exp(x[1]), mg.relu(x[0]), x[1] / x[0], 7.0]
+        return [x[0] * mg.exp(x[1]), mg.relu(x[0]), x[1] / x[0], x[1] * -0.0, 7.0]
 
     for transform in (
         mg.jacobian(f),
         lambda x: mg.jvp(f, (x,), ([1.0, -2.0],)),
-        lambda x: mg.vjp(f, x)[1]([1.0, 2.0, 3.0, 4.0]),
+        lambda x: mg.jvp(f, (x,), ([-1.0, 2.0],)),
+        lambda x: mg.vjp(f, x)[1]([1.0, 2.0, 3.0, 4.0, 5.0]),
         lambda x: mg.hvp(lambda z: mg.sum(f(z)), (x,), ([1.0, -2.0],)),
     ):
         compiled = mg.compile(transform)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import inspect
 import math as standard_math
 from array import array
 from collections.abc import Callable, Iterator
@@ -154,6 +155,7 @@ class TestArguments:
             derivative = getattr(mg, kind)(energy)
             assert derivative.__name__ == derivative.__qualname__ == f"{kind}_of_energy"
             assert derivative.__module__ == __name__
+            assert inspect.signature(derivative) == inspect.signature(energy)
             assert derivative.__doc__ == (
                 f"The {kind} of energy.\n\nReturn the energy.\n\nIn joules."
             )

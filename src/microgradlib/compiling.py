@@ -73,6 +73,7 @@ class _Writer:
         self.taken = {*_NAMES, *PRIMITIVES}
         self.parameters: list[str] = []
         self.head: list[str] = []  # what unpacks and checks the arguments
+        self.unchecked: list[str] = []  # numbers that may not be floats
         self.arguments: list[_Argument] = []
         self.constants: dict[str, Any] = {}  # objects that the source refers to
         self.captured: dict[Value, str] = {}
@@ -97,6 +98,7 @@ class _Writer:
             self.unpack(x, name, name)
             for x, name in zip([*args, *kwargs.values()], self.parameters, strict=True)
         ]
+        self._check_floats()
         return new[: len(args)], dict(zip(kwargs, new[len(args) :], strict=True))
 
     def unique(self, name: str) -> str:
@@ -133,6 +135,7 @@ class _Writer:
             new = [
                 self.unpack(x, part, n) for (_, x), part, n in zip(items, parts, names, strict=True)
             ]
+            self._check_floats()
             return dict(zip(tree, new, strict=True)) if kind is dict else kind(new)
         unchanging = isinstance(tree, str | bytes | bool | None | enum.Enum)
         by_identity = getattr(kind, "__eq__") is object.__eq__  # noqa: B009 (mypy knows better)
@@ -154,10 +157,9 @@ class _Writer:
             name = self.unique(f"{name}_")
             self.head.append(f"{name} = {source}.data")
         else:
-            target = f"{name} = " if source != name else ""
-            if target:
+            if source != name:
                 self.head.append(f"{name} = {source}")
-            self.head.append(f"if type({name}) is not float: {name} = number({name})")
+            self.unchecked.append(name)
         data = x.data if value else float(x)
         leaf = self.trace.argument(data, value and x.requires_grad, x.label if value else "")
         self.symbols[leaf] = self.code.input(name)
@@ -165,6 +167,14 @@ class _Writer:
             self.plain.add(leaf)
         self.arguments.append(_Argument(x, leaf, source))
         return leaf
+
+    def _check_floats(self) -> None:
+        """Write what makes floats of the numbers that are not."""
+        if self.unchecked:
+            names = ", ".join(self.unchecked)
+            types = " is ".join([f"type({name})" for name in self.unchecked])
+            self.head.append(f"if not ({types} is float): {names}, = floats({names})")
+            self.unchecked = []
 
     def _check(self, mismatch: str) -> None:
         self.head.append(f"if {mismatch}: raise RetraceError")
@@ -357,6 +367,13 @@ class _Writer:
         return Check(Template(tuple(text.split("{}")), gaps, 0), tuple(operands), outcome)
 
 
+def _floats(*numbers: Any) -> list[float]:
+    """Return ints, and other kinds of float, as floats."""
+    if all(isinstance(x, int | float) and not isinstance(x, bool) for x in numbers):
+        return [float(x) for x in numbers]
+    raise RetraceError
+
+
 _LONGEST_SUM = 50  # written with +, which is faster for few, and nests too deep for many
 _COMPARISONS = {
     operator.lt: "<",
@@ -375,22 +392,12 @@ _NAMES: dict[str, Any] = {
     "Value": Value,
     "added": sum,  # "sum" is a row of the table
     "constant": constant,
+    "floats": _floats,
     "isfinite": isfinite,
     "node": node,
-    "number": None,
     "recording": recording,
     "tracing": tracing,
 }
-
-
-def _number(x: Any) -> float:
-    """Return an int, or another kind of float, as a float."""
-    if isinstance(x, int | float) and not isinstance(x, bool):
-        return float(x)
-    raise RetraceError
-
-
-_NAMES["number"] = _number
 
 
 def _row_of(texts: Iterable[str]) -> str:
@@ -456,6 +463,8 @@ class CacheInfo(NamedTuple):
 
 class Compiled:
     """A compiled function: see ``compile``."""
+
+    __slots__ = ("__dict__", "__weakref__", "_latest")  # which is read sooner from a slot
 
     __name__: str
     __qualname__: str

@@ -369,7 +369,7 @@ gamma  = Primitive("gamma",  math.gamma,  lambda y, x: (gamma_prime(x),), REAL, 
 lgamma = Primitive("lgamma", math.lgamma, lambda y, x: (digamma(x),),     REAL, near=(-0.5040830082644554, 0.0, 1.0, 2.0), needs="x other than 0, -1, -2, ...")
 
 # Activations.
-sigmoid     = Primitive("sigmoid",     activations.sigmoid,     lambda y, x: (sigmoid_prime(x),),          REAL, near=(0.0,), fused=activations.sigmoid_and_partials, source="e = exp(-abs(x)); q = 1.0 + e; p = e / q; 1.0 / q if x >= 0.0 else p")
+sigmoid     = Primitive("sigmoid",     activations.sigmoid,     lambda y, x: (sigmoid_prime(x),),          REAL, near=(0.0,), fused=activations.sigmoid_and_partials, source="e = exp(x if x < 0.0 else -x); q = 1.0 + e; p = e / q; 1.0 / q if x >= 0.0 else p")
 log_sigmoid = Primitive("log_sigmoid", activations.log_sigmoid, lambda y, x: (sigmoid(-x),),               REAL, near=(0.0,))
 softplus    = Primitive("softplus",    activations.softplus,    lambda y, x: (sigmoid(x),),                REAL, near=(0.0,))
 relu        = Primitive("relu",        piecewise.relu,          lambda y, x: (above(x, 0.0),),             REAL, selects=True, near=(0.0,), source="0.0 if x <= 0.0 else x")
@@ -422,7 +422,7 @@ erf_prime: Primitive        = Primitive("erf_prime",        special.erf_prime,  
 digamma: Primitive          = Primitive("digamma",          special.digamma,                           lambda d, x: (polygamma(x, 1.0),),                            REAL, near=(0.0, 1.4616321449683622), helper=True)
 polygamma: Primitive        = Primitive("polygamma",        lambda x, n: special.polygamma(int(n), x), lambda d, x, n: (polygamma(x, n + 1.0),),                     POSITIVE, Interval(1.0, 4.0), static=1, near=(0.0,), helper=True)
 gamma_prime: Primitive      = Primitive("gamma_prime",      special.gamma_prime,                       lambda d, x: (gamma(x) * polygamma(x, 1.0) + d * digamma(x),), REAL, near=(0.0, 1.4616321449683622), helper=True)
-sigmoid_prime: Primitive    = Primitive("sigmoid_prime",    activations.sigmoid_prime,                 lambda d, x: (-d * tanh(0.5 * x),),                           REAL, near=(0.0,), helper=True, source="e = exp(-abs(x)); q = 1.0 + e; p = e / q; p / q")
+sigmoid_prime: Primitive    = Primitive("sigmoid_prime",    activations.sigmoid_prime,                 lambda d, x: (-d * tanh(0.5 * x),),                           REAL, near=(0.0,), helper=True, source="e = exp(x if x < 0.0 else -x); q = 1.0 + e; p = e / q; p / q")
 leaky_relu_prime: Primitive = Primitive("leaky_relu_prime", piecewise.leaky_relu_prime,                lambda d, x, a: (0.0,),                                       REAL, UNIT, static=1, helper=True)
 elu_prime: Primitive        = Primitive("elu_prime",        activations.elu_prime,                     lambda d, x, a: (d * above(0.0, x),),                         REAL, UNIT, static=1, helper=True)
 normal_pdf: Primitive       = Primitive("normal_pdf",       activations.normal_pdf,                    lambda d, x: (-(x * d),),                                     REAL, near=(0.0,), helper=True)

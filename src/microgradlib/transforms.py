@@ -331,8 +331,9 @@ class _Recorded:
             found = pull_values(order, seeds, _active(order, self.inputs))
         else:
             pull(order, found)
-        self._refuse_nonfinite(list(seeds), self.inputs, order, adjoints, found)
-        return self._derivatives([found.get(x, 0.0) for x in self.inputs])
+        slopes = self._slopes([found.get(x, 0.0) for x in self.inputs])
+        self._refuse_nonfinite(list(seeds), self.inputs, slopes, order, adjoints | found)
+        return slopes
 
     def push(self, tangents: Sequence[Operand]) -> list[Operand]:
         """Return the derivative of each output in the direction of tangents."""
@@ -345,31 +346,37 @@ class _Recorded:
             else:
                 push(order, found)
         values = [y for y in self.outputs if isinstance(y, Value)]
-        self._refuse_nonfinite(values, values, order, zeros, found)
-        return self._derivatives(
+        slopes = self._slopes(
             [found.get(y, 0.0) if isinstance(y, Value) else 0.0 for y in self.outputs]
         )
+        self._refuse_nonfinite(values, values, slopes, order, zeros | found)
+        return slopes
+
+    def _slopes(self, numbers: list[Operand]) -> list[Operand]:
+        """Return derivatives, cut off if they were recorded for the sake of a trace only.
+
+        What was not selected adds 0 or -0 in a trace and nothing elsewhere, so none is left as -0.
+        """
+        if self.linked:
+            return numbers
+        if tracing() is not None:
+            return [_cut(x + 0.0) for x in numbers]
+        return [x if isinstance(x, Value) else x + 0.0 for x in numbers]
 
     def _refuse_nonfinite(
         self,
         roots: list[Value],
         wanted: list[Value],
+        slopes: list[Operand],
         order: list[Value],
-        zeros: dict[Value, float],
         found: dict[Value, Any],
     ) -> None:
         """Refuse infinite or NaN derivatives, now or when the trace is called."""
         if tracing() is not None:
-            tracing().finite += [*roots, *[found[x] for x in wanted if x in found]]
+            tracing().finite += [*roots, *slopes]
         else:
-            numbers = zeros | {x: as_value(y).data for x, y in found.items()}
+            numbers = {x: as_value(y).data for x, y in found.items()}
             refuse_nonfinite(self.name, roots, wanted, order, numbers)
-
-    def _derivatives(self, numbers: list[Operand]) -> list[Operand]:
-        """Return what was computed, cut off if it was recorded for the sake of a trace only."""
-        if self.linked or tracing() is None:
-            return numbers
-        return list(map(_cut, [x + 0.0 for x in numbers]))  # sums that start at 0 are never -0
 
     def finish(self, numbers: Sequence[Operand]) -> list[Operand]:
         """Return numbers as the caller gets them: cut off, where nothing is to depend on them."""
@@ -472,6 +479,7 @@ def _derived(kind: str, f: Function) -> Callable[[Function], Function]:
 
     def decorate(derived: Function) -> Function:
         derived.__name__ = derived.__qualname__ = f"{kind}_of_{_name(f)}"
+        functools.update_wrapper(derived, f, (), ())  # for its signature
         derived.__module__ = getattr(f, "__module__", __name__)
         own = inspect.getdoc(f) if getattr(f, "__name__", "") else ""
         derived.__doc__ = f"The {kind} of {_name(f)}." + (f"\n\n{own}" if own else "")
