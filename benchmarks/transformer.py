@@ -8,7 +8,6 @@ weights, and a call is one step and returns its loss, so that one can see that a
 import math
 import random
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import micrograd.engine
@@ -32,6 +31,7 @@ SHAPES = {
     "head": (VOCABULARY, CHANNELS),
 }
 Weights = dict[str, list[list[Any]]]
+Vectors = Sequence[Sequence[Any]]  # one for each position
 Step = Callable[[], float]
 
 
@@ -54,35 +54,40 @@ def flatten(weights: Weights) -> list[Any]:
 def loss_of(weights: Weights, tokens: Sequence[int], ops: Any) -> Any:
     """Return the mean cross-entropy of each next token."""
 
-    def linear(name: str, x: list[Any]) -> list[Any]:
-        return [ops.dot(row, x) for row in weights[name]]
+    def linear(name: str, xs: Vectors) -> Vectors:
+        return list(zip(*[[ops.dot(row, x) for x in xs] for row in weights[name]], strict=True))
 
-    def norm(x: list[Any]) -> list[Any]:
+    def norm(x: Sequence[Any]) -> list[Any]:
         scale = (ops.dot(x, x) * (1.0 / CHANNELS) + 1e-5) ** -0.5
         return [a * scale for a in x]
 
-    def add(x: list[Any], y: list[Any]) -> list[Any]:
-        return [a + b for a, b in zip(x, y, strict=True)]
+    def add(xs: Vectors, ys: Vectors) -> Vectors:
+        pairs = zip(xs, ys, strict=True)
+        return [[a + b for a, b in zip(x, y, strict=True)] for x, y in pairs]
 
+    def attend(query: Sequence[Any], keys: Vectors, values: Vectors) -> list[Any]:
+        scores = [ops.dot(query, key) * len(query) ** -0.5 for key in keys]
+        shares = ops.softmax(scores)
+        return [ops.dot(shares, column) for column in zip(*values, strict=True)]
+
+    n = len(tokens) - 1
+    embedded = add([weights["tokens"][token] for token in tokens[:-1]], weights["positions"][:n])
+    xs: Vectors = [norm(x) for x in embedded]
+    hs = [norm(x) for x in xs]
+    queries, keys, values = (linear(name, hs) for name in ("query", "key", "value"))
+    mixed: list[list[Any]] = [[] for _ in range(n)]
     width = CHANNELS // HEADS
-    keys: list[list[Any]] = []
-    values: list[list[Any]] = []
+    for i in range(0, CHANNELS, width):
+        q, k, v = ([x[i : i + width] for x in vectors] for vectors in (queries, keys, values))
+        for position in range(n):
+            mixed[position] += attend(q[position], k[: position + 1], v[: position + 1])
+    xs = add(linear("out", mixed), xs)
+    hidden = [[a.relu() for a in x] for x in linear("up", [norm(x) for x in xs])]
+    xs = add(linear("down", hidden), xs)
     total: Any = 0.0
-    for position, (token, target) in enumerate(pairwise(tokens)):
-        x = norm(add(weights["tokens"][token], weights["positions"][position]))
-        h = norm(x)
-        query = linear("query", h)
-        keys.append(linear("key", h))
-        values.append(linear("value", h))
-        mixed = []
-        for i in range(0, CHANNELS, width):
-            scores = [ops.dot(query[i : i + width], k[i : i + width]) * width**-0.5 for k in keys]
-            shares = ops.softmax(scores)
-            mixed += [ops.dot(shares, [v[j] for v in values]) for j in range(i, i + width)]
-        x = add(linear("out", mixed), x)
-        x = add(linear("down", [a.relu() for a in linear("up", norm(x))]), x)
-        total = total + ops.cross_entropy(linear("head", x), target)
-    return total * (1.0 / (len(tokens) - 1))
+    for x, target in zip(linear("head", xs), tokens[1:], strict=True):
+        total = total + ops.cross_entropy(x, target)
+    return total * (1.0 / n)
 
 
 class Fused:
@@ -99,13 +104,13 @@ class Single:
     def __init__(self, exp: Callable[[Any], Any], log: Callable[[Any], Any]) -> None:
         self.exp, self.log = exp, log
 
-    def dot(self, xs: list[Any], ys: list[Any]) -> Any:
+    def dot(self, xs: Sequence[Any], ys: Sequence[Any]) -> Any:
         total = xs[0] * ys[0]
         for x, y in zip(xs[1:], ys[1:], strict=True):
             total = total + x * y
         return total
 
-    def softmax(self, xs: list[Any]) -> list[Any]:
+    def softmax(self, xs: Sequence[Any]) -> list[Any]:
         top = max(x.data for x in xs)
         weights = [self.exp(x - top) for x in xs]
         total = weights[0]
@@ -113,7 +118,7 @@ class Single:
             total = total + w
         return [w / total for w in weights]
 
-    def cross_entropy(self, xs: list[Any], target: int) -> Any:
+    def cross_entropy(self, xs: Sequence[Any], target: int) -> Any:
         return -self.log(self.softmax(xs)[target])
 
 
@@ -152,15 +157,15 @@ def document(flat: list[Any]) -> Any:
 
 def adam(
     w: list[Any], m: list[Any], v: list[Any], slopes: list[Any], rate: Any, root: Any, sqrt: Any
-) -> tuple[list[Any], list[Any], list[Any]]:
-    """Return the weights and moments after a step, as ``optim.Adam`` computes them."""
+) -> None:
+    """Take a step of Adam on lists, in the order that section 2 of Kingma and Ba recommends."""
     a, b = BETAS
     new_a, new_b = 1.0 - a, 1.0 - b
-    m = [x + new_a * (g - x) for x, g in zip(m, slopes, strict=True)]
-    v = [b * x + new_b * g * g for x, g in zip(v, slopes, strict=True)]
-    triples = zip(w, m, map(sqrt, v), strict=True)
-    w = [x - rate * y / (z / root + EPS) for x, y, z in triples]
-    return w, m, v
+    rate, eps = rate * root, EPS * root
+    for i, g in enumerate(slopes):
+        m[i] = x = m[i] + new_a * (g - m[i])
+        v[i] = y = b * v[i] + new_b * g * g
+        w[i] -= rate * x / (sqrt(y) + eps)
 
 
 def on_lists(take: Callable[..., Any]) -> Step:
@@ -185,7 +190,8 @@ def ours_gradient() -> Step:
 
     def take(w: Any, m: Any, v: Any, rate: float, root: float) -> Any:
         loss, slopes = gradient(w)
-        return loss, *adam(w, m, v, slopes, rate, root, math.sqrt)
+        adam(w, m, v, slopes, rate, root, math.sqrt)
+        return loss, w, m, v
 
     return on_lists(take)
 
@@ -196,7 +202,8 @@ def ours_step() -> Step:
 
     def take(w: Any, m: Any, v: Any, rate: Any, root: Any) -> Any:
         loss, slopes = gradient(w)
-        return loss, *adam(w, m, v, slopes, rate, root, mg.sqrt)
+        adam(w, m, v, slopes, rate, root, mg.sqrt)
+        return loss, w, m, v
 
     return on_lists(mg.compile(take))
 

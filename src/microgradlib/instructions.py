@@ -269,20 +269,22 @@ class Code:
                         operand.uses += 1
         names: dict[str, int] = {}
         free: list[str] = []
+        many = len(self.instructions) > _MANY
+        longest = 4 * _LONGEST if many else _LONGEST
         result = [check.line() for serial in sorted(due) if serial < 0 for check in due[serial]]
         for symbol in self.instructions:
             if not symbol.uses:
                 continue
             text = _fill(symbol.template, symbol.operands)
             named = [x for y in symbol.operands if type(y) is Symbol for x in y.named]
-            if symbol.uses == 1 and len(text) <= _LONGEST:
+            if symbol.uses == 1 and len(text) <= longest:
                 symbol.text, symbol.binding, symbol.named = text, symbol.template.binding, named
             else:
                 for x in named:
                     x.uses -= 1
                     if not x.uses:
                         free.append(x.text)
-                if free and len(self.instructions) > _MANY:
+                if free and many:
                     symbol.text = free.pop()
                 else:
                     number = names.get(symbol.hint, 0) + 1
@@ -312,8 +314,9 @@ class Check(NamedTuple):
 
 
 _WHOLE = frozenset(map(float, range(1, 10)))  # exponents whose powers never turn complex
-_MANY = 500  # instructions from which on names are used again: numbers are freed, memory is reused
 _LONGEST = 100  # characters of an expression that is written in the place where it is used
+_MANY = 500  # instructions that nobody reads: longer expressions, names are used again (numbers are
+# freed and memory is reused), which is faster
 
 
 def _fill(template: Template, operands: tuple[Any, ...]) -> str:
