@@ -90,7 +90,7 @@ def xor(rounds: int) -> None:
     target("JAX", t["jax, jitted step"] / loop, operator.ge, 1)
     target("CasADi", t["casadi"] / loop, operator.ge, 1)
     target("CasADi with buffers", t["casadi, buffers"] / loop, operator.ge, 1)
-    for name in ("ours, compiled gradient", "ours, compiled step"):
+    for name in ("ours, compiled gradient", "ours, gradient of numbers", "ours, compiled step"):
         print(f"  {name.partition(', ')[2]}")
         target("PyTorch (rows) takes times its time", torch_rows / t[name], operator.ge, 120)
         target("its time, times that by hand", t[name] / t["written by hand"], operator.le, 2.5)
@@ -119,8 +119,8 @@ def documents(rounds: int) -> None:
 def graphs(sizes: list[int], rounds: int) -> None:
     print("\nGraphs of single operations, loss and gradient: an operation")
     print(
-        f"  {'operations':>12}{'compiling':>14}{'(bytecode)':>14}{'compiled':>12}{'eager':>12}"
-        f"{'eager/compiled':>16}{'peak':>12}"
+        f"  {'operations':>12}{'nodes':>8}{'compiling':>14}{'(bytecode)':>14}{'compiled':>12}"
+        f"{'eager':>12}{'eager/compiled':>16}{'peak':>12}"
     )
     rows: list[Graph] = []
     script = Path(__file__).with_name("graphs.py")
@@ -128,15 +128,16 @@ def graphs(sizes: list[int], rounds: int) -> None:
         command = [sys.executable, str(script), str(size), str(rounds)]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
         rows.append(row := Graph(**json.loads(done.stdout)))
-        compiling, bytecode, compiled, eager = (1e6 * t for t in row[1:5])
+        times = (row.compiling, row.byte_compiling, row.compiled, row.eager)
+        compiling, bytecode, compiled, eager = (1e6 * t for t in times)
         print(
-            f"  {size:12,}{compiling:11.2f} us{bytecode:11.2f} us{compiled:9.3f} us{eager:9.3f} us"
-            f"{eager / compiled:14.1f} x{row.peak:10.0f} B",
+            f"  {size:12,}{row.nodes:8.2f}{compiling:11.2f} us{bytecode:11.2f} us{compiled:9.3f} us"
+            f"{eager:9.3f} us{eager / compiled:14.1f} x{row.peak:10.0f} B",
             flush=True,
         )
     large = [row for row in rows if row.size >= 10_000]
-    worst = max(row.compiling for row in large)
-    target("microseconds of compiling an operation", worst * 1e6, operator.le, 12)
+    worst = max(row.compiling / row.nodes for row in large)
+    target("microseconds of compiling a node", worst * 1e6, operator.le, 12)
     growth = large[-1].compiling / large[0].compiling
     target(f"{large[-1].size:,} operations, times that of 10,000", growth, operator.le, 1.25)
 

@@ -18,12 +18,14 @@ from growth import expression
 from timing import seconds, take_turns
 
 import microgradlib as mg
+from microgradlib.value import next_serial
 
 
 class Graph(NamedTuple):
-    """Seconds and bytes for an operation of a graph with ``size`` of them."""
+    """Nodes, seconds and bytes for an operation of a graph with ``size`` of them."""
 
     size: int
+    nodes: float  # of value and gradient, that compiling records
     compiling: float
     byte_compiling: float
     compiled: float
@@ -59,15 +61,16 @@ def measure(size: int, rounds: int) -> Graph:
 
     gradient = mg.compile(mg.value_and_grad(f))
     gc.collect()
-    before = kilobytes("VmRSS")
+    before, serial = kilobytes("VmRSS"), next_serial()
     first = seconds(lambda: gradient(start))
-    peak = kilobytes("VmHWM") - before
+    peak, nodes = kilobytes("VmHWM") - before, next_serial() - serial
     if gradient(start)[1] != eager():
         raise RuntimeError(f"the gradients of the graph of {size} operations differ")
     times = take_turns({"compiled": lambda: gradient(start), "eager": eager}, rounds)
     code = gradient.source
     return Graph(
         size,
+        nodes / size,
         (first - times["compiled"]) / size,
         seconds(lambda: builtins.compile(code, "<graph>", "exec")) / size,
         times["compiled"] / size,

@@ -360,6 +360,16 @@ def test_captured_values_are_read_at_each_call() -> None:
     assert f.cache_info().made == 1
 
 
+def test_captured_values_that_are_not_needed_are_not_read() -> None:
+    used, unused = Value(2.0, "used"), Value(3.0, "unused")
+    f = mg.compile(lambda x: (x * unused, x + used)[1])
+    assert f(1.0).data == 3.0
+    unused.requires_grad = False
+    assert f(1.0).data == 3.0
+    assert f.cache_info().made == 1
+    assert f.source == "def f(x, used):\n    t1 = x + used\n    return (t1, (1.0,))\n"
+
+
 def test_computations_among_captured_values_are_repeated() -> None:
     ws = [Value(1.0), Value(2.0)]
     f = mg.compile(lambda: mg.sum([w * w for w in ws]))

@@ -114,7 +114,7 @@ ARROWS = {
     "primitives": {"activations", "piecewise", "reductions", "special"},
     "testing": {"primitives", "value"},
     "value": {"errors", "primitives"},
-    "tracing": {"errors", "primitives", "value"},
+    "tracing": {"errors", "instructions", "primitives", "value"},
     "trees": {"primitives", "value"},
     "transforms": {"errors", "primitives", "trees", "value"},
     "checking": {"errors", "trees", "value"},

@@ -27,7 +27,7 @@ from microgradlib import primitives
 from microgradlib.errors import CompileError, GradientError
 from microgradlib.instructions import Check, Code, Symbol, Template, text_of
 from microgradlib.primitives import PRIMITIVES, Primitive
-from microgradlib.tracing import PLAIN, Guard, Trace, tracing_with
+from microgradlib.tracing import Guard, Trace, Traced, tracing_with
 from microgradlib.trees import flatten
 from microgradlib.value import (
     Operand,
@@ -59,8 +59,8 @@ class _Argument(NamedTuple):
     """A number among the arguments: as the function that is traced sees it, and in the source."""
 
     given: Operand
-    traced: Value
-    name: str
+    traced: Traced
+    source: str
 
 
 class _Writer:
@@ -69,17 +69,14 @@ class _Writer:
     def __init__(self, name: str, f: Callable[..., Any]) -> None:
         self.name = name
         self.f = f
-        self.trace = Trace()
+        self.code = Code(self.unique)
+        self.trace = Trace(self.code)
         self.taken = {*_NAMES, *PRIMITIVES}
         self.parameters: list[str] = []
         self.head: list[str] = []  # what unpacks and checks the arguments
         self.unchecked: list[str] = []  # numbers that may not be floats
         self.arguments: list[_Argument] = []
         self.constants: dict[str, Any] = {}  # objects that the source refers to
-        self.captured: dict[Value, str] = {}
-        self.symbols: dict[Value, Any] = {}
-        self.plain: set[Value] = set()  # numbers that would be floats in eager evaluation
-        self.code = Code(self.unique)
 
     # The arguments.
 
@@ -160,11 +157,7 @@ class _Writer:
             if source != name:
                 self.head.append(f"{name} = {source}")
             self.unchecked.append(name)
-        data = x.data if value else float(x)
-        leaf = self.trace.argument(data, value and x.requires_grad, x.label if value else "")
-        self.symbols[leaf] = self.code.input(name)
-        if not value:
-            self.plain.add(leaf)
+        leaf = self.trace.argument(x, name)
         self.arguments.append(_Argument(x, leaf, source))
         return leaf
 
@@ -186,56 +179,16 @@ class _Writer:
 
     # The graph.
 
-    def symbol(self, x: Any) -> Any:
-        """Return the symbol of a Value whose inputs have theirs, or a float."""
-        if not isinstance(x, Value):
-            return float(x)
-        return self.symbols[x]
-
-    def read(self, roots: list[Value]) -> None:
-        """Give every Value that roots are computed from its symbol."""
-        symbols, plain, start = self.symbols, self.plain, self.trace.start
-        seen = set(symbols)
-        found: list[Value] = []
-        stack: list[Any] = [*roots]
-        while stack:
-            x = stack.pop()
-            if isinstance(x, Value) and x not in seen:
-                seen.add(x)
-                found.append(x)
-                if x._serial > start:
-                    stack += x._inputs
-        found.sort(key=by_serial)
-        for x in found:
-            if x._serial < start:
-                name = self.unique(x.label or f"p{len(self.captured)}")
-                self.captured[x] = name
-                symbols[x] = self.code.input(name)
-            elif not x._op:
-                symbols[x] = x.data  # a leaf made by the function itself
-            else:
-                operands, varying = [], 0
-                for y in x._inputs:
-                    if isinstance(y, Value):
-                        operands.append(symbols[y])
-                        varying += y not in plain
-                    else:
-                        operands.append(float(y))
-                symbols[x] = self.code.apply(x._op, operands)  # type: ignore[arg-type]
-                if x.label == PLAIN or not varying:
-                    plain.add(x)
-
     def gradient(self, y: Value) -> dict[Value, Any]:
         """Return the adjoints of the inputs of the trace: those of y's graph, in symbols."""
         order, _ = sweep((y,), [x.traced for x in self.arguments])
         adjoints: dict[Value, Any] = {y: 1.0}
-        symbols = self.symbols
+        symbol = self.trace.symbol
         for made in reversed(order):
             if made in adjoints and made._serial > self.trace.start:
                 adjoint = adjoints[made]
                 row: Any = made._op
-                inputs = [symbols[x] if isinstance(x, Value) else float(x) for x in made._inputs]
-                partials = row.partials(symbols[made], *inputs)
+                partials = row.partials(symbol(made), *map(symbol, made._inputs))
                 for x, i in zip(made._prev, edges(made), strict=True):
                     partial = partials[i]
                     term = primitives.gate(adjoint, partial) if row.selects else adjoint * partial
@@ -250,40 +203,42 @@ class _Writer:
         """Return the function that computes the result of the trace, and what tells its source."""
         outputs: list[Operand] = []
         shape = self._shape(result, outputs)
-        values = [y for y in outputs if isinstance(y, Value)]
-        decided = [x for guard in self.trace.guards for x in guard.operands if isinstance(x, Value)]
         finite = [x for x in dict.fromkeys(self.trace.finite) if isinstance(x, Value)]
-        self.read([*values, *decided, *finite])
+        symbol = self.trace.symbol
+        roots = [symbol(y) for y in (*outputs, *finite)]
         checks = [self._guard(guard) for guard in self.trace.guards]
+        captured = {x: self.trace.captured[x] for x in sorted(self.trace.captured, key=by_serial)}
         inputs = [x for x in self.arguments if x.traced.requires_grad]
-        wanted = [x.traced for x in inputs] + [x for x in self.captured if x.requires_grad]
+        wanted = [x.traced for x in inputs] + [x for x in captured if x.requires_grad]
         gradients: dict[Value, dict[Value, Any]] = {}
-        for y in values:
-            if y.requires_grad and y not in gradients:
+        for y in outputs:
+            if isinstance(y, Value) and y.requires_grad and y not in gradients:
                 adjoints = self.gradient(y)
                 found = {x: adjoints[x] for x in wanted if x in adjoints}
                 if found:
                     gradients[y] = found
-        roots = [self.symbol(y) for y in outputs] + [self.symbol(x) for x in finite]
         roots += [d for found in gradients.values() for d in found.values()]
+        for i, (x, number) in enumerate(captured.items()):
+            number.text = self.unique(x.label or f"p{i}")
         body = self.code.lines(roots, checks, self.taken)
 
-        if finite and any(isinstance(self.symbol(x), Symbol) for x in finite):
-            numbers = list(dict.fromkeys(text_of(self.symbol(x))[0] for x in finite))
+        if finite and any(isinstance(symbol(x), Symbol) for x in finite):
+            numbers = list(dict.fromkeys(text_of(symbol(x))[0] for x in finite))
             total = " + ".join(numbers)
             if len(numbers) > _LONGEST_SUM:
                 total = f"added({_row_of(numbers)})"
             body.append(f"if not isfinite({total}): raise UnfiniteError")
-        names: dict[Value, str] = {x.traced: x.name for x in inputs} | {
-            x: self.unique(f"{name}_leaf") for x, name in self.captured.items()
+        captured = {x: number for x, number in captured.items() if number.uses}
+        names: dict[Value, str] = {x.traced: x.source for x in inputs} | {
+            x: self.unique(f"{number.text}_leaf") for x, number in captured.items()
         }
         head = self.head
-        if self.captured or any(isinstance(x.given, Value) for x in self.arguments):
+        if captured or any(isinstance(x.given, Value) for x in self.arguments):
             head.append(f"if recording() is not {recording()} or tracing(): raise RetraceError")
         flags: dict[bool, list[str]] = {True: [], False: []}
-        for leaf, name in self.captured.items():
+        for leaf, number in captured.items():
             self.constants[names[leaf]] = leaf
-            head.append(f"{name} = {names[leaf]}.data")
+            head.append(f"{number.text} = {names[leaf]}.data")
             flags[leaf.requires_grad].append(f"{names[leaf]}.requires_grad")
         if flags[True]:
             head.append(f"if not ({' and '.join(flags[True])}): raise RetraceError")
@@ -291,21 +246,21 @@ class _Writer:
             head.append(f"if {' or '.join(flags[False])}: raise RetraceError")
 
         reached = {x for found in gradients.values() for x in found}
-        leaves_only = all(x in self.captured and not x._op for x in reached)
+        leaves_only = all(x in captured and not x._op for x in reached)
         operation = self._constant(_operation(self.name, leaves_only)) if gradients else ""
         texts, plain = [], []
         for output in outputs:
-            text = text_of(self.symbol(output))[0]
+            text = text_of(symbol(output))[0]
             plain.append(text)
             if isinstance(output, Value) and output in gradients:
                 slopes = _row_of(text_of(d)[0] for d in gradients[output].values())
                 plain[-1] = f"({text}, {slopes})"
-                if all(x in self.captured for x in gradients[output]):
+                if all(x in captured for x in gradients[output]):
                     leaves = self._constant(tuple(gradients[output]))
                 else:
                     leaves = _row_of(names[x] for x in gradients[output])
                 text = f"node({operation}, {leaves}, {leaves}, {text}, {slopes})"
-            elif isinstance(output, Value) and output not in self.plain:
+            elif isinstance(output, Value) and not (type(output) is Traced and output.plain):
                 text = f"constant({text})"
             texts.append(text)
 
@@ -314,7 +269,8 @@ class _Writer:
         lines = [f"def {self.name}({', '.join(self.parameters)}):", *head, *body]
         source = "\n    ".join([*lines, f"return {shape(iter(texts))}"])
         exec(builtins.compile(source, f"<compiled {self.name}>", "exec"), namespace)
-        read = [x.text for x in self.code.inputs]
+        read = [x.traced.symbol.text for x in self.arguments]
+        read += [number.text for number in captured.values()]
         result = f"return {shape(iter(plain))}"
         return namespace[self.name], functools.partial(
             _standalone, self.name, read, self.code.functions, body, result
@@ -351,7 +307,7 @@ class _Writer:
         operands, pieces = [], []
         for x in guard.operands:
             if isinstance(x, Value):
-                operands.append(self.symbol(x))
+                operands.append(self.trace.symbol(x))
                 pieces.append("{}")
             else:
                 pieces.append(repr(x) if type(x) is float and isfinite(x) else self._constant(x))
@@ -536,8 +492,8 @@ class Compiled:
         new_args, new_kwargs = writer.take(args, kwargs)
         try:
             with tracing_with(writer.trace), _collector_off():
-                result = self._f(*new_args, **new_kwargs)
-                trace, source = writer.write(result)
+                trace, source = writer.write(self._f(*new_args, **new_kwargs))
+                del writer, new_args, new_kwargs  # the collector would walk the graph
         except (ValueError, ArithmeticError):
             return self._f(*args, **kwargs)  # to raise what it raises
         with self._lock:

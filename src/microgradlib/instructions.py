@@ -126,6 +126,10 @@ class Symbol:
         *("binding", "code", "hint", "named", "operands", "serial", "template", "text", "uses"),
     )
 
+    text: str  # in the source, and how tightly that binds; set when the source is written
+    binding: int
+    named: "Sequence[Symbol]"  # those that the text reads, and that have a name
+
     def __init__(
         self, code: "Code", template: Template, operands: tuple[Any, ...], hint: str
     ) -> None:
@@ -135,8 +139,6 @@ class Symbol:
         self.operands = operands
         self.hint = hint  # for a name, if it gets one
         self.uses = 0
-        self.text, self.binding = "", _ATOM
-        self.named: Sequence[Symbol] = ()  # those that the text reads, and that have a name
         self.serial = len(code.instructions)
 
     @staticmethod
@@ -184,37 +186,48 @@ class Code:
         self.functions: dict[str, Any] = {}  # what the source calls, by name
         self.names: dict[Any, str] = {}  # and its names
 
-    def apply(self, row: Primitive, inputs: tuple[Any, ...]) -> Any:
+    def apply(self, row: Primitive, inputs: Sequence[Any]) -> Any:
         """Return the number that a row makes of inputs: folded, found, or as a new instruction."""
-        numbers = [x if type(x) is Symbol or type(x) is float else float(x) for x in inputs]
+        for x in inputs:
+            if type(x) is not Symbol:
+                return self._apply_to_constants(row, inputs)
+        return self._apply(row, inputs)
+
+    def _apply_to_constants(self, row: Primitive, inputs: Sequence[Any]) -> Any:
+        """Do what ``apply`` does, where some inputs are numbers."""
+        numbers: list[Any] = [x if type(x) is Symbol else float(x) for x in inputs]
         if Symbol not in map(type, numbers):
-            return row.evaluate(*numbers)  # type: ignore[arg-type]
-        # A factor or divisor of 1 changes nothing.
-        if row is primitives.multiply:
+            return row.evaluate(*numbers)
+        if row is primitives.multiply:  # a factor or divisor of 1 changes nothing
             x, y = numbers
             if type(y) is float and y == 1.0:
                 return x
             if type(x) is float and x == 1.0:
                 return y
-        elif row is primitives.identity or (row is primitives.divide and numbers[1] == 1.0):
+        elif row is primitives.divide and numbers[1] == 1.0:
             return numbers[0]
         elif row is primitives.power_c and numbers[1] in _WHOLE:  # the same bits, sooner
             return self.instruction(_statements("x ** y", 2)[0], numbers)
         elif row is primitives.power_c_slope and numbers[1:] == [2.0, 1.0]:
             return self.apply(primitives.multiply, (2.0, numbers[0]))
+        return self._apply(row, numbers)
+
+    def _apply(self, row: Primitive, inputs: Sequence[Any]) -> Any:
+        if row is primitives.identity:
+            return inputs[0]
         source = row.source
         if not source:
-            return self.instruction(_call(self.function(row), len(numbers)), numbers)
+            return self.instruction(_call(self.function(row), len(inputs)), inputs)
         if source == "inline":
-            return row.forward(*numbers)
+            return row.forward(*inputs)
         if source == "entry":
-            return self._entry(row, numbers)
-        *first, last = _statements(source, len(numbers))
-        for template in first:
+            return self._entry(row, inputs)
+        numbers = list(inputs)
+        for template in _statements(source, len(inputs)):
             numbers.append(self.instruction(template, numbers))
-        return self.instruction(last, numbers)
+        return numbers[-1]
 
-    def _entry(self, row: Primitive, inputs: list[Any]) -> Any:
+    def _entry(self, row: Primitive, inputs: Sequence[Any]) -> Any:
         """Return the entry of the first input, from one call for all of them."""
         ordered = sorted(inputs, key=lambda x: x.serial if isinstance(x, Symbol) else -inf)
         position = next(i for i, x in enumerate(ordered) if x is inputs[0])
@@ -235,9 +248,10 @@ class Code:
         """Return the instruction, a new one if there is none like it."""
         whole = template.plain and len(numbers) == len(template.gaps)
         operands = tuple(numbers if whole else [numbers[i] for i, _ in template.gaps])
-        key: tuple[Any, ...] = (template, *operands)
-        if 0.0 in operands:  # which equals -0.0
-            key += tuple([x.hex() for x in operands if type(x) is float])
+        key: tuple[Any, ...] = (template, operands)
+        for x in operands:
+            if type(x) is float and x == 0.0:  # which equals -0.0
+                key += (repr(x),)
         found = self.known.get(key)
         if found is None:
             self.known[key] = found = Symbol(self, template, operands, hint)
@@ -247,7 +261,7 @@ class Code:
     def input(self, name: str) -> Symbol:
         """Return a number that is there already, under the given name."""
         symbol = Symbol(self, Template((name,), (), _ATOM), (), name)
-        symbol.text = name
+        symbol.text, symbol.binding, symbol.named = name, _ATOM, ()
         symbol.serial = ~len(self.inputs)
         self.inputs.append(symbol)
         return symbol
@@ -269,12 +283,11 @@ class Code:
                         operand.uses += 1
         names: dict[str, int] = {}
         free: list[str] = []
-        many = len(self.instructions) > _MANY
+        needed = [symbol for symbol in self.instructions if symbol.uses]
+        many = len(needed) > _MANY
         longest = 4 * _LONGEST if many else _LONGEST
         result = [check.line() for serial in sorted(due) if serial < 0 for check in due[serial]]
-        for symbol in self.instructions:
-            if not symbol.uses:
-                continue
+        for symbol in needed:
             text = _fill(symbol.template, symbol.operands)
             named = [x for y in symbol.operands if type(y) is Symbol for x in y.named]
             if symbol.uses == 1 and len(text) <= longest:
@@ -292,9 +305,10 @@ class Code:
                         number += 1
                     names[symbol.hint] = number
                     symbol.text = f"{symbol.hint}{number}"
-                symbol.named = [symbol]
+                symbol.binding, symbol.named = _ATOM, [symbol]
                 result.append(f"{symbol.text} = {text}")
-            result += [check.line() for check in due.get(symbol.serial, ())]
+            if symbol.serial in due:
+                result += [check.line() for check in due[symbol.serial]]
         return result
 
 

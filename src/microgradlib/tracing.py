@@ -8,14 +8,18 @@ from typing import Any, NamedTuple
 
 from microgradlib import primitives
 from microgradlib.errors import CompileError
+from microgradlib.instructions import Code, Symbol
 from microgradlib.primitives import Primitive, to_float
-from microgradlib.value import Operand, Value, next_serial, recording, trace_context
+from microgradlib.value import Operand, Value, by_serial, next_serial, recording, trace_context
 
 
 class Traced(Value):
     """A Value of a trace: its data is hidden from the function that is traced."""
 
-    __slots__ = ()
+    __slots__ = ("plain", "symbol")
+
+    plain: bool  # whether it would be a float in eager evaluation
+    symbol: Any  # the Symbol, or float, that stands for it in the source
 
     @property
     def data(self) -> float:
@@ -81,69 +85,121 @@ class Guard(NamedTuple):
     outcome: Any
 
 
-PLAIN = "<number>"  # the label of what would be a float in eager evaluation
-
-
 class Trace:
     """What is recorded while a function is traced.
 
     Attributes:
+        code: the instructions that the recorded nodes become.
         start: the serial number from which on Values belong to the trace.
+        captured: the Values from outside that were used, and what stands for them.
+        others: what stands for these, and for what is computed from them alone.
         guards: the decisions taken on the way.
         finite: the Values that eager evaluation would have refused if they were not finite.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, code: Code) -> None:
         """Start with nothing."""
+        self.code = code
         self.start = next_serial()
+        self.captured: dict[Value, Symbol] = {}
+        self.others: dict[Value, Any] = {}
         self.guards: list[Guard] = []
         self.finite: list[Operand] = []
 
-    def record(self, primitive: Primitive, inputs: tuple[Operand, ...]) -> Value:
-        """Record a node whatever it depends on, with an edge to all that may need a gradient."""
-        data = [_get_data(x) if isinstance(x, Value) else to_float(primitive, x) for x in inputs]
-        prev: tuple[Any, ...] = ()
-        if recording():
-            differentiable = inputs[: len(inputs) - primitive.static]
-            prev = tuple([x for x in differentiable if isinstance(x, Value) and x.requires_grad])
-        return self.node(primitive, inputs, prev, primitive.evaluate(*data), bool(prev))
+    def argument(self, x: Operand, name: str) -> Traced:
+        """Return the Value that stands for a number of the arguments."""
+        leaf = Traced(x.data, x.label) if isinstance(x, Value) else Traced(x)
+        leaf.requires_grad = isinstance(x, Value) and x.requires_grad
+        leaf.plain = not isinstance(x, Value)
+        leaf.symbol = self.code.input(name)
+        return leaf
 
-    def number(self, x: Value) -> Value:
-        """Return a node for x that counts as a plain number."""
-        result = self.detach(x)
-        result.label = PLAIN
+    def record(self, primitive: Primitive, inputs: tuple[Operand, ...]) -> Traced:
+        """Record a node whatever it depends on, with an edge to all that may need a gradient."""
+        data, symbols, prev, plain = [], [], [], True
+        for x in inputs:
+            if isinstance(x, Value):
+                data.append(_get_data(x))
+                symbols.append(self.symbol(x))
+                plain = plain and type(x) is Traced and x.plain
+                if x.requires_grad:
+                    prev.append(x)
+            else:
+                number = to_float(primitive, x)
+                data.append(number)
+                symbols.append(number)
+        if not recording():
+            prev = []
+        elif primitive.static:
+            differentiable = inputs[: len(inputs) - primitive.static]
+            prev = [x for x in differentiable if isinstance(x, Value) and x.requires_grad]
+        y = primitive.evaluate(*data)
+        result = self._node(primitive, inputs, tuple(prev), y, self.code.apply(primitive, symbols))
+        result.requires_grad, result.plain = bool(prev), plain
         return result
 
-    def leaf(self, x: Value) -> Value:
+    def number(self, x: Value) -> Traced:
+        """Return a node for x that counts as a plain number."""
+        result = self.detach(x)
+        result.plain = True
+        return result
+
+    def leaf(self, x: Value) -> Traced:
         """Return a node of its own for x, which needs a gradient."""
-        prev = (x,) if x.requires_grad and recording() else ()
-        return self.node(primitives.identity, (x,), prev, _get_data(x), True)
+        result = self.detach(x)
+        result.requires_grad = True
+        if x.requires_grad and recording():
+            result._prev = (x,)
+        return result
 
-    def detach(self, x: Value) -> Value:
+    def detach(self, x: Value) -> Traced:
         """Return a node for x that needs no gradient."""
-        return self.node(primitives.identity, (x,), (), _get_data(x), False)
+        result = self._node(primitives.identity, (x,), (), _get_data(x), self.symbol(x))
+        result.requires_grad, result.plain = False, type(x) is Traced and x.plain
+        return result
 
-    def node(
+    def _node(
         self,
         primitive: Primitive,
         inputs: tuple[Operand, ...],
         prev: tuple[Any, ...],
         data: float,
-        requires_grad: bool,
-    ) -> Value:
-        """Return a node of the trace."""
-        self_ = object.__new__(Traced)
-        _set_data(self_, data)
-        self_.grad, self_.label, self_.requires_grad = 0.0, "", requires_grad
-        self_._op, self_._inputs, self_._prev, self_._partials = primitive, inputs, prev, ()
-        self_._serial = next_serial()
-        return self_
+        symbol: Any,
+    ) -> Traced:
+        result = object.__new__(Traced)
+        _set_data(result, data)
+        result.grad, result.label, result.symbol = 0.0, "", symbol
+        result._op, result._inputs, result._prev, result._partials = primitive, inputs, prev, ()
+        result._serial = next_serial()
+        return result
 
-    def argument(self, data: float, requires_grad: bool, label: str) -> Value:
-        """Return the Value that stands for a number of the arguments."""
-        leaf = Traced(data, label)
-        leaf.requires_grad = requires_grad
-        return leaf
+    def symbol(self, x: Operand) -> Any:
+        """Return what stands for a number in the source."""
+        if type(x) is Traced and x._serial > self.start:
+            return x.symbol
+        if not isinstance(x, Value):
+            return float(x)
+        if x not in self.others:
+            self._look_at(x)
+        return self.others[x]
+
+    def _look_at(self, root: Value) -> None:
+        """Find the symbols of a Value from outside, or computed from such Values alone."""
+        computed = []
+        stack: list[Operand] = [root]
+        while stack:
+            x = stack.pop()
+            if isinstance(x, Value) and x not in self.others:
+                if x._serial < self.start:
+                    self.others[x] = self.captured[x] = self.code.input("")
+                elif x._op:
+                    computed.append(x)
+                    stack += x._inputs
+                else:
+                    self.others[x] = x.data  # a leaf made by the function itself
+        for x in sorted(computed, key=by_serial):
+            row: Any = x._op
+            self.others[x] = self.code.apply(row, [self.symbol(y) for y in x._inputs])
 
     def guard(self, function: Callable[..., Any], operands: tuple[Any, ...], outcome: Any) -> None:
         """Note a decision."""
