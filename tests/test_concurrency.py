@@ -45,6 +45,7 @@ def impatient_threads() -> Iterator[None]:
         sys.setswitchinterval(old)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("impatient_threads")
 def test_graphs_in_8_threads_have_the_bits_of_serial_ones() -> None:
     each = 1000

@@ -49,10 +49,12 @@ def use_a_deep_graph() -> None:
     del y
 
 
+@pytest.mark.long
 def test_a_deep_graph() -> None:
     use_a_deep_graph()
 
 
+@pytest.mark.long
 def test_a_deep_graph_in_a_thread_with_a_small_stack() -> None:
     assert in_small_thread(use_a_deep_graph) == [None]
 

@@ -155,6 +155,7 @@ def test_arguments_of_expressions(arguments: Any, message: str) -> None:
         expressions(**arguments)
 
 
+@pytest.mark.long
 @every_shape
 def test_gradients_against_differences(shape: str) -> None:
     @many(shape)
@@ -187,6 +188,7 @@ def gradient(f: Expression, point: tuple[float, ...]) -> tuple[float, list[float
     return y.data, [x.grad for x in xs]
 
 
+@pytest.mark.long
 @every_shape
 def test_gradients_against_mpmath(shape: str) -> None:
     """To the last digits that the condition of the expression leaves."""
