@@ -457,6 +457,39 @@ def test_no_grad_as_a_decorator_and_after_an_exception() -> None:
     assert (Value(1.0) * 2.0).requires_grad
 
 
+# Compiled functions, and what is recorded to make them.
+
+
+@pytest.mark.parametrize("x", [1.0, Value(1.0)], ids=["number", "value"])
+@pytest.mark.parametrize("f", [Value.exp, lambda x: x * 2.0, lambda x: 2.0 * x, lambda x: x * x])
+def test_what_is_computed_from_a_traced_value_is_traced(f: Any, x: Any) -> None:
+    with pytest.raises(mg.CompileError, match="of a traced Value would be frozen"):
+        mg.compile(lambda x: f(x).data)(x)
+
+
+def test_functions_of_constants_are_traced() -> None:
+    c = Value(0.0).detach()
+    f = mg.compile(lambda x: c.exp() * x)
+    assert f(3.0).data == 3.0
+    c.data = 1.0
+    assert f(3.0).data == math.e * 3.0
+
+
+def test_a_comparison_is_one_decision() -> None:
+    f = mg.compile(lambda x, y: x if x < y else y)
+    assert [f(1.0, 2.0), f(-1.0, 0.5), f(3.0, 2.5)] == [1.0, -1.0, 2.5]
+    assert f.cache_info().made == 2
+
+
+@pytest.mark.parametrize("before", [None, 0.0, 1.5])
+def test_leaves_accumulate_in_compiled_functions(before: float | None) -> None:
+    w = Value(3.0)
+    y = mg.compile(lambda: w * 2.0)()
+    w.grad = before
+    y.backward()
+    assert (w.grad, y.grad) == (2.0 + (before or 0.0), 1.0)
+
+
 # Copies.
 
 
