@@ -16,6 +16,13 @@ class Point(NamedTuple):
     y: Any
 
 
+class Array:
+    """What is asked of a NumPy array."""
+
+    def tolist(self) -> Any:
+        return [1.0, [2.0]]
+
+
 @dataclass
 class Model:
     weights: Any
@@ -47,6 +54,7 @@ TREES: list[tuple[Any, dict[str, Any], Any]] = [
     (array("d", [1.0, 2.0]), {"t[0]": 1.0, "t[1]": 2.0}, ["a", "b"]),
     (range(2), {"t[0]": 0.0, "t[1]": 1.0}, ["a", "b"]),
     (deque([1.0]), {"t[0]": 1.0}, ["a"]),
+    (Array(), {"t[0]": 1.0, "t[1][0]": 2.0}, ["a", ["b"]]),
 ]
 
 
