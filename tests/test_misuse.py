@@ -30,6 +30,7 @@ sgd.step()
 adam.step()
 layer.load_state_dict({"weight": [[0.5, -0.5]], "bias": [0.25]})
 layer.zero_grad()
+neuron: Any = nn.Neuron(1)
 
 Neuron: Any = nn.Neuron
 Layer: Any = nn.Layer
@@ -356,6 +357,7 @@ MODELS: list[Row] = [
         "Layer: expected a list of numbers or Values, got 5.0",
     ),
     (lambda: layer([1.0]), ShapeError, "Layer: expected 2 inputs, got 1: (1.0,)"),
+    (lambda: neuron([]), ShapeError, "Neuron: expected 1 inputs, got 0: ()"),
     (lambda: Neuron(0), ValueError, "Neuron: nin must be at least 1, got 0"),
     (lambda: Neuron(2.0), TypeError, "Neuron: nin must be an int, got 2.0"),
     (lambda: Layer(2, "1"), TypeError, "Layer: nout must be an int, got '1'"),

@@ -1,6 +1,7 @@
 """Modules, layers and losses: by the generic formula, by hand, and against PyTorch."""
 
 import math
+from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -138,7 +139,11 @@ class TestDiscovery:
                 self.cached = self.w * 2.0
                 self.mixed = [self.w * 2.0, Value(3.0)]
 
-        assert list(Model().state_dict()) == ["w", "mixed.1"]
+        model = Model()
+        assert list(model.state_dict()) == ["w", "mixed.1"]
+        gradient = mg.grad(lambda m: m.w * m.cached)(model)
+        assert gradient.w.data == 2.0
+        assert gradient.cached is model.cached
 
     def test_parameters_added_later_and_removed(self) -> None:
         layer: Any = Layer(1, 1)
@@ -243,6 +248,11 @@ class TestStateDict:
         assert (neuron.w[0].grad, neuron.b.grad, neuron.b.data) == (1.0, 1.0, 6.0)
         assert type(neuron.b.data) is float
 
+    def test_from_arrays(self) -> None:
+        neuron = Neuron(2)
+        neuron.load_state_dict({"w": array("d", [1.0, 2.0]), "b": 3.0})
+        assert neuron.state_dict() == {"w": [1.0, 2.0], "b": 3.0}
+
     @pytest.mark.torch
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
     def test_to_and_from_torch(self, torch: Any, dtype: str) -> None:
@@ -345,6 +355,10 @@ class TestLayers:
             y = model([0.5])
             assert (y if isinstance(y, Value) else y[0]).data == expected
 
+    @pytest.mark.parametrize("activation", sorted(ACTIVATIONS.keys() - {"linear"}))
+    def test_activations_are_the_functions_of_their_names(self, activation: str) -> None:
+        assert ACTIVATIONS[activation](Value(-0.75)).data == getattr(mg, activation)(-0.75)
+
     def test_inputs_may_be_any_sequence_of_numbers(self) -> None:
         layer = Layer(2, 2)
         expected = floats(layer([1.0, 2.0]))
@@ -389,6 +403,11 @@ class TestLayers:
                     y.backward()
             results.append((floats(outputs), floats(leaves, "grad")))
         assert results[0] == results[1]
+
+    def test_outputs_from_traced_inputs_are_traced(self) -> None:
+        layer = Layer(1, 1, "tanh")
+        with pytest.raises(mg.CompileError, match="of a traced Value would be frozen"):
+            mg.compile(lambda x: layer([x])[0].data)(1.0)
 
     def test_gradients_belong_to_the_weights_of_the_forward_pass(self) -> None:
         neuron, x = Neuron(1), Value(3.0)
@@ -558,6 +577,10 @@ def test_the_slope_in_the_target_is_minus_the_logit() -> None:
         t = Value(0.25)
         nn.binary_cross_entropy_with_logits([z], [t]).backward()
         assert t.grad == -z
+
+
+def test_all_names_what_there_is() -> None:
+    assert all(hasattr(nn, name) for name in nn.__all__)
 
 
 def test_losses_of_nan_are_nan() -> None:

@@ -187,7 +187,8 @@ class TestModules:
         class Tied(nn.Module):
             def __init__(self) -> None:
                 self.a = Value(2.0)
-                self.layers = [nn.Neuron(1), {"again": self.a}]
+                neuron = nn.Neuron(1)
+                self.layers = [neuron, {"again": self.a, "neuron": neuron}]
                 self.pair = Pair(self.a, Value(5.0))
                 self.pair.second.requires_grad = False
                 self.text = "text"
@@ -201,6 +202,7 @@ class TestModules:
         assert gradient.a.data == 20.0
         assert gradient.pair.second.data == 0.0
         assert gradient.text == "text"
+        assert gradient.layers[0] is gradient.layers[1]["neuron"]
         assert [p.data for p in gradient.layers[0].w] == [0.0]
         assert (model.a.data, model.a.grad) == (2.0, 0.0)
 
