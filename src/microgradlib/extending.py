@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from microgradlib.checking import gradcheck
-from microgradlib.primitives import REAL, Primitive, to_float
+from microgradlib.primitives import Primitive, to_float
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -71,9 +71,7 @@ def primitive(
                 )
             return y, tuple([to_float(f"{name}: a partial", p, "a number") for p in slopes])
 
-        row = Primitive(
-            name, forward, partials, REAL, fused=value_and_partials, needs="", listed=False
-        )
+        row = Primitive(name, forward, partials, fused=value_and_partials, needs="", listed=False)
 
         @functools.wraps(f)
         def function(*xs: Any) -> Any:
