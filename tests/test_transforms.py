@@ -164,6 +164,7 @@ class TestArguments:
         assert nameless.__name__ == "grad_of_Neuron"
         assert nameless.__doc__ == "The grad of Neuron."
         assert mg.grad(lambda x: x).__doc__ == "The grad of <lambda>."
+        assert mg.grad(float.__abs__).__module__ == "microgradlib.transforms"  # it tells none
 
 
 class TestModules:
@@ -325,6 +326,8 @@ class TestResults:
         slope = mg.grad(lambda x: x**3)(x)
         slope.backward()
         assert (slope.data, x.grad) == (27.0, 18.0)
+        both = mg.grad(lambda x, y: x * y, (0, 1))(x, 2.0)
+        assert types(both) == {Value}
         # One that needs no gradient counts as a number.
         curve = mg.grad(lambda x: x**3)(x.detach())
         assert type(curve) is float
@@ -372,6 +375,14 @@ class TestResults:
         assert mg.jacobian(lambda x: x[0])([3.0, 4.0]) == [1.0, 0.0]  # reverse
         assert mg.jacobian(lambda x: {"a": x, "b": (x,)})(3.0) == {"a": 1.0, "b": (1.0,)}
 
+    def test_a_number_is_not_taken_for_a_value_of_the_same_hash(self) -> None:
+        def f(x: Any) -> Any:
+            y = x * 1.0
+            y.data = float(hash(y))
+            return [y, y.data]
+
+        assert mg.jvp(f, (3.0,), (1.0,))[1] == [1.0, 0.0]
+
     def test_a_pullback_may_be_called_several_times(self) -> None:
         outputs, pullback = mg.vjp(lambda x, y: [x * y, x + y], 2.0, 3.0)
         assert outputs == [6.0, 5.0]
@@ -394,6 +405,16 @@ class TestResults:
         for i in range(m):
             assert jacobian[i] == pytest.approx(rows[i], rel=1e-14)
             assert jacobian[i] == pytest.approx([column[i] for column in columns], rel=1e-14)
+
+    def test_a_square_jacobian_is_computed_backward(self) -> None:
+        def f(x: Any) -> Any:
+            return x * 0.1 * 0.2 * 0.3  # backward and forward round differently
+
+        assert mg.jacobian(f)(1.0) == mg.grad(f)(1.0) != mg.jvp(f, (1.0,), (1.0,))[1]
+
+    def test_a_zero_has_the_same_sign_in_a_compiled_function(self) -> None:
+        derivative = mg.grad(lambda x: x * -0.0)
+        assert repr(mg.compile(derivative)(1.0)) == repr(derivative(1.0))
 
 
 def one(x: Any) -> Any:
@@ -557,6 +578,20 @@ class TestNonFinite:
         assert mg.jvp(lambda x, y: mg.sqrt(x) + y, (0.0, 1.0), (0.0, 2.0)) == (1.0, 2.0)
         assert mg.vjp(lambda x, y: [mg.sqrt(x), y], 0.0, 1.0)[1]([0.0, 3.0]) == (0.0, 3.0)
 
+    def test_what_was_computed_before_is_not_blamed(self) -> None:
+        x = mg.sqrt(Value(0.0))  # its derivative is infinite
+        with pytest.raises(mg.NonFiniteError, match=r"^jvp: the value of 1e\+308 \* 10.0 is inf;"):
+            mg.jvp(lambda x: (x + 1.0) * 1e308 * 10.0, (x,), (1.0,))
+
+    def test_every_derivative_within_a_compiled_function_is_looked_at(self) -> None:
+        def f(x: Any) -> Any:
+            return mg.minimum(mg.grad(mg.sqrt)(x), 1.0) + mg.grad(lambda x: 3.0 * x)(x)
+
+        for g in (f, mg.compile(f)):
+            assert g(4.0) == 3.25
+            with pytest.raises(mg.NonFiniteError, match=r"derivative of sqrt\(0.0\)"):
+                g(0.0)
+
     def test_the_second_derivative_of_a_norm_at_its_kink_is_refused(self) -> None:
         assert mg.grad(lambda x: mg.hypot(*x))([0.0, 0.0]) == [0.0, 0.0]
         with pytest.raises(mg.NonFiniteError):
@@ -609,6 +644,11 @@ MISUSE: list[tuple[Callable[[], object], type[Exception], str]] = [
         lambda: anything.grad(f, 0.0),
         TypeError,
         "grad: argnums must be an int or a tuple of ints, got 0.0",
+    ),
+    (
+        lambda: anything.jacobian(f, "0"),
+        TypeError,
+        "jacobian: argnums must be an int or a tuple of ints, got '0'",
     ),
     (
         lambda: anything.hessian(f, (0, True)),
@@ -721,15 +761,34 @@ MISUSE: list[tuple[Callable[[], object], type[Exception], str]] = [
             "[Value(data=1.0, grad=0.0), 7.0]"
         ),
     ),
+    *[
+        (
+            lambda kind=kind: getattr(mg, kind)(f, 1.0, (1.0,)),  # type: ignore[misc]
+            TypeError,
+            f"{kind}: primals must be a tuple, one entry for each argument, got 1.0",
+        )
+        for kind in ("jvp", "hvp")
+    ],
+    *[
+        (
+            lambda kind=kind: getattr(mg, kind)(f, (1.0,), 1.0),  # type: ignore[misc]
+            TypeError,
+            f"{kind}: tangents must be a tuple, one entry for each argument, got 1.0",
+        )
+        for kind in ("jvp", "hvp")
+    ],
     (
-        lambda: anything.jvp(f, 1.0, (1.0,)),
+        lambda: mg.vjp(f, "1"),
         TypeError,
-        "jvp: primals must be a tuple, one entry for each argument, got 1.0",
+        f"vjp: argument 0: expected {NUMBERS}, got '1'; convert it with float()",
     ),
     (
-        lambda: anything.hvp(f, (1.0,), 1.0),
-        TypeError,
-        "hvp: tangents must be a tuple, one entry for each argument, got 1.0",
+        lambda: mg.grad(mg.sqrt)(0.0),
+        mg.NonFiniteError,
+        (
+            "grad: the derivative of sqrt(0.0) with respect to 0.0 is inf; use allow_nonfinite() "
+            "to accept such results"
+        ),
     ),
 ]
 
@@ -742,6 +801,12 @@ def test_misuse(mistake: Callable[[], object], kind: type[Exception], message: s
     assert str(caught.value) == message
     assert mg.value.recording()
     assert not mg.value.nested()
+
+
+@pytest.mark.parametrize(("primal", "tangent"), [("1", 1.0), (1.0, "1")])
+def test_what_is_no_number_is_refused_by_name(primal: Any, tangent: Any) -> None:
+    with pytest.raises(TypeError, match=r"^jvp: .*expected .*, got '1'; convert it with float"):
+        mg.jvp(f, (primal,), (tangent,))
 
 
 def test_an_exception_of_the_function_passes_through() -> None:

@@ -7,7 +7,7 @@ gradient is called wrong only where it lies outside of that, and a kink is told 
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, isfinite, nan
-from typing import Any
+from typing import Any, TypeAlias
 
 from microgradlib.errors import GradcheckError
 from microgradlib.trees import flatten, rebuild
@@ -30,9 +30,9 @@ _SMALL = 1e-3  # inputs below this may have a scale of their own
 _UNIT = 2.0**-52
 _TINY = 2.0**-1070  # a few roundings of subnormal numbers
 
-Compute = Callable[[], dict[str, Operand]]
+Compute: TypeAlias = Callable[[], dict[str, Operand]]
 """Computes the outputs by name, at the inputs as they are now."""
-Evaluate = Callable[[list[float]], list[float]]
+Evaluate: TypeAlias = Callable[[list[float]], list[float]]
 """Returns the outputs at other inputs."""
 
 

@@ -9,7 +9,7 @@ derivative is recorded as well: that is how derivatives nest.
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from microgradlib import primitives
 from microgradlib.errors import ShapeError
@@ -32,8 +32,8 @@ from microgradlib.value import (
     tracing,
 )
 
-Function = Callable[..., Any]
-Argnums = int | Sequence[int]
+Function: TypeAlias = Callable[..., Any]
+Argnums: TypeAlias = int | Sequence[int]
 
 
 def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
