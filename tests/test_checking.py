@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import microgradlib as mg
 from microgradlib import Value, checking, nn, primitives
-from microgradlib.checking import Report
+from microgradlib.checking import Report, Slope
 from microgradlib.primitives import PRIMITIVES, Primitive
 from microgradlib.value import constant, node, recording
 
@@ -78,8 +78,9 @@ def test_nested_arguments_and_outputs() -> None:
     assert len(report) == 16
 
 
-def test_a_number_or_a_list_as_inputs() -> None:
+def test_a_number_a_value_or_a_list_as_inputs() -> None:
     assert mg.gradcheck(mg.exp, 1.0)
+    assert mg.gradcheck(mg.exp, Value(1.0))
     assert mg.gradcheck(lambda x, y: x * y, [1.0, 2])
 
 
@@ -130,6 +131,32 @@ def test_the_failure_names_the_input_and_shows_the_table() -> None:
     assert re.match(r"f +x1\[1\] +2 +-0.98999249660\d+ +\d.\de-\d+  wrong", lines[4])
 
 
+@pytest.mark.parametrize(
+    ("analytic", "numeric", "left", "right", "verdict"),
+    [
+        (0.0, (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), "ok"),
+        (2.0, (2.0, 1e-6), (2.0, 1e-6), (2.0, 1e-6), "ok"),
+        (2.0, (2.0, 1e-6), (2.0, 1.0), (4.0, 1.0), "ok"),
+        (2.0, (2.0, 1e-6), (2.0, 1e-6), (2.1, 1e-6), "not smooth here"),
+        (2.0 + 3.9e-6, (2.0, 1e-6), (2.0, 1e-6), (2.0, 1e-6), "ok"),
+        (2.0 + 4.1e-6, (2.0, 1e-6), (2.0, 1e-6), (2.0, 1e-6), "wrong"),
+        (math.inf, (2.0, 1.0), (2.0, 1.0), (2.0, 1.0), "wrong"),
+        (math.inf, (2.0, 1.5), (2.0, 1.0), (2.0, 1.0), "not smooth here"),
+        (2.0, (2.0, 4.9e-5), (2.0, 1e-6), (2.0, 1e-6), "ok"),
+        (2.0, (2.0, 5.1e-5), (2.0, 1e-6), (2.0, 1e-6), "unclear"),
+    ],
+)
+def test_a_verdict_trusts_four_times_the_estimate_of_the_error(
+    analytic: float,
+    numeric: tuple[float, float],
+    left: tuple[float, float],
+    right: tuple[float, float],
+    verdict: str,
+) -> None:
+    slopes = Slope(*numeric), Slope(*left), Slope(*right)
+    assert checking._verdict(analytic, *slopes, atol=0.0, rtol=0.0) == verdict
+
+
 # Kinks and edges are not called wrong.
 
 
@@ -142,14 +169,14 @@ def test_the_failure_names_the_input_and_shows_the_table() -> None:
         (lambda x: mg.leaky_relu(x, 0.5), 0.0, "between the slopes 0.5 and 1"),
         (lambda x: x if x > 0 else x * 2.0, 0.0, "between the slopes 1 and 2"),
         (lambda x: x * 3.0 if x == 1.0 else abs(x - 1.0) + 3.0, 1.0, "not between the slopes"),
-        (mg.sqrt, 0.0, "grows without bound"),
-        (mg.cbrt, 0.0, "grows without bound"),
+        (mg.sqrt, 0.0, "the slope grows without bound"),
+        (mg.cbrt, 0.0, "the slope grows without bound"),
     ],
 )
 def test_a_kink_is_reported(f: Callable[[Any], Any], x: float, said: str) -> None:
     (entry,) = report = mg.gradcheck(f, x)
     assert entry.verdict == "not smooth here"
-    assert said in str(report)
+    assert f"not smooth here: {said}" in str(report)
 
 
 @pytest.mark.parametrize("x", [1e-3, 1e-6, 1e-9])
@@ -172,6 +199,17 @@ def test_a_small_input_next_to_a_plateau() -> None:
     assert verdicts(mg.gradcheck(f, 8.7e-185)) == {"ok"}
 
 
+def test_a_small_input_on_a_plateau_beside_a_vertical_tangent() -> None:
+    def f(x: Value) -> Value:
+        return mg.sqrt(x - 1.5e-300) if x > 1.5e-300 else x * 0.0
+
+    assert verdicts(mg.gradcheck(f, 1e-300)) == {"ok"}
+
+
+def test_a_small_input_that_drowns_in_rounding_on_its_own_scale() -> None:
+    assert verdicts(mg.gradcheck(lambda x: x + 1e6, 1e-4)) == {"ok"}
+
+
 def test_a_kink_where_the_function_is_flat_from_rounding() -> None:
     def f(x: Value) -> Value:
         y = mg.exp(mg.tanh(x))
@@ -188,6 +226,63 @@ def test_the_edge_of_a_domain_has_one_side() -> None:
     assert verdicts(mg.gradcheck(lambda x: mg.sqrt(1.0 - x) ** 3, 1.0 - 1e-9)) == {"ok"}
 
 
+# Extrapolation to the step 0.
+
+
+@pytest.mark.parametrize(("power", "error"), [(1, 1 / 8), (2, 1 / 64)])
+def test_extrapolation_takes_away_two_powers_of_the_step(power: int, error: float) -> None:
+    ladder = checking._Extrapolation(power)
+    for h in (1.0, 1 / 2, 1 / 4, 1 / 8):
+        assert not ladder.done()
+        ladder.add(h * (3.0 + h**power + h ** (2 * power)), 0.0, h)
+    # The neighbour that is off most, and the rounding of 5.0 (at h = 1) at the last step.
+    assert ladder.best == Slope(3.0, error + 40 * 2.0**-52)
+
+
+def test_extrapolation_of_a_constant_ends_at_once() -> None:
+    ladder = checking._Extrapolation(1)
+    for _ in range(3):
+        assert not ladder.done()
+        ladder.add(0.0, 0.0, 1.0)
+    assert ladder.done()
+    assert ladder.best == Slope(0.0, 16 * 5e-324)
+
+
+def test_extrapolation_beyond_floats_finds_nothing() -> None:
+    ladder = checking._Extrapolation(1)
+    for _ in range(3):
+        ladder.add(1.7e308, 0.0, 1.0)
+    assert math.isnan(ladder.best.value)
+
+
+@pytest.mark.parametrize(("x", "step"), [(0.5, 0.25), (8.0, 2.0)])
+def test_eps_is_the_first_step(x: float, step: float) -> None:
+    seen = []
+
+    def f(x: Value) -> Value:
+        seen.append(x.data)
+        return x * 2.0
+
+    assert mg.gradcheck(f, x, eps=0.25)
+    assert (min(seen), max(seen)) == (x - step, x + step)
+
+
+@pytest.mark.parametrize(("x", "mantissas"), [(0.75, {0.5}), (0.75 * 2.0**-10, {0.5, 0.75})])
+def test_a_small_input_alone_is_a_scale_of_its_own(x: float, mantissas: set[float]) -> None:
+    seen = []
+
+    def f(x: Value) -> Value:
+        seen.append(x.data)
+        return x * 2.0
+
+    assert mg.gradcheck(f, x, eps=0.25)
+    assert {math.frexp(abs(other - x))[0] for other in seen if other != x} == mantissas
+
+
+def test_bounds_of_the_tolerances_are_included() -> None:
+    assert mg.gradcheck(lambda x: x * 2.0, 1.0, eps=1.0, atol=0.0, rtol=0.0)
+
+
 # What cannot be told.
 
 
@@ -202,10 +297,33 @@ def test_a_slope_that_drowns_in_rounding_is_unclear() -> None:
         mg.gradcheck(f, 0.7)
 
 
-def test_a_function_that_changes_is_refused() -> None:
-    calls = iter(range(1000))
-    with pytest.raises(mg.GradcheckError, match="not deterministic"):
-        mg.gradcheck(lambda x: x * float(next(calls)), 1.0)
+@pytest.mark.parametrize("different", [1, 2, 3])
+def test_a_function_that_changes_is_refused(different: int) -> None:
+    calls = iter(range(1, 1000))
+    with pytest.raises(mg.GradcheckError) as caught:
+        mg.gradcheck(lambda x: x * (2.0 if next(calls) == different else 1.0), 1.0)
+    results = {1: "[1.0] and [1.0]", 2: "[2.0] and [1.0]", 3: "[1.0] and [2.0]"}[different]
+    assert str(caught.value) == (
+        f"gradcheck: f is not deterministic: it returned {results} for the same inputs; fix the "
+        "seed of its random numbers"
+    )
+
+
+def test_it_gives_up_where_no_step_tells() -> None:
+    calls = []
+
+    def f(x: Value) -> Value:
+        calls.append(x)
+        return x * math.nan
+
+    assert not mg.gradcheck(f, 0.0, raise_exception=False)
+    assert len(calls) == 3 + 2 * 50  # the gradient, twice the same, and 50 steps to both sides
+
+
+def test_nan_is_the_same_as_nan_alone() -> None:
+    assert checking._same(math.nan, math.nan)
+    assert not checking._same(math.nan, 1.0)
+    assert not checking._same(1.0, math.nan)
 
 
 # Gradients of gradients.
@@ -263,11 +381,36 @@ def test_an_output_without_gradient_at_order_2() -> None:
     assert [entry.analytic for entry in report] == [12.0, 0.0, 12.0, 0.0]
 
 
+def test_what_was_computed_before_is_not_differentiated() -> None:
+    y = Value(2.0)
+    c = y * y
+    y.data = 5.0  # which would be refused
+    assert mg.gradcheck(lambda x: x**2 * c, 1.0, order=2)
+
+
 def test_forward_mode_is_compared_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "push", lambda order, tangents: tangents.update({order[-1]: 5.0}))
     (entry,) = report = mg.gradcheck(mg.exp, 0.0, raise_exception=False)
     assert (entry.analytic, entry.forward, entry.verdict) == (1.0, 5.0, "wrong")
     assert str(report).endswith("wrong: forward mode gives 5")
+    # Where the slope grows without bound, forward mode is not wrong but unclear.
+    (entry,) = report = mg.gradcheck(mg.sqrt, 0.0)
+    assert (entry.analytic, entry.forward, entry.verdict) == (math.inf, 5.0, "not smooth here")
+    assert str(report).endswith("not smooth here: the slope grows without bound")
+
+
+def test_a_number_is_not_taken_for_a_value_of_the_same_hash() -> None:
+    hashes = []
+
+    def f(x: Value) -> list[Any]:
+        y = x * 1.0
+        if recording():
+            y.data = float(hash(y))
+            hashes.append(y.data)
+        return [constant(hashes[0]) if not recording() else y, hashes[0]]
+
+    report = mg.gradcheck(f, 1.0, raise_exception=False)
+    assert [entry.forward for entry in report] == [1.0, 0.0]
 
 
 # Modules.
@@ -289,7 +432,7 @@ def test_a_module_with_a_wrong_gradient_stays_as_it_was() -> None:
     model = nn.MLP(1, [1], "linear")
     before = model.state_dict()
     with pytest.raises(mg.GradcheckError, match=r"fc1\.weight\.0\.0"):
-        mg.gradcheck_module(model, lambda m: with_rule(lambda x: 2.0)(m([1.0])[0]))
+        mg.gradcheck_module(model, lambda m: with_rule(WRONG["off by 0.1%"])(m([1.0])[0]))
     assert model.state_dict() == before
 
 
@@ -339,6 +482,14 @@ def test_a_module_with_a_wrong_gradient_stays_as_it_was() -> None:
             lambda: mg.gradcheck_module(nn.MSELoss(), lambda m: m([1.0], [1.0])),
             ValueError,
             "gradcheck_module: MSELoss() has no parameters to check",
+        ),
+        (
+            lambda: mg.gradcheck_module(nn.Neuron(1), lambda m: "1"),
+            TypeError,
+            (
+                "gradcheck_module: f: expected a number, or a list, tuple or dict of numbers, got "
+                "'1'; convert it with float()"
+            ),
         ),
     ],
 )
