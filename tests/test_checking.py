@@ -302,7 +302,7 @@ def test_a_function_that_changes_is_refused(different: int) -> None:
     calls = iter(range(1, 1000))
     with pytest.raises(mg.GradcheckError) as caught:
         mg.gradcheck(lambda x: x * (2.0 if next(calls) == different else 1.0), 1.0)
-    results = {1: "[1.0] and [1.0]", 2: "[2.0] and [1.0]", 3: "[1.0] and [2.0]"}[different]
+    results = {1: "[1.0] and [2.0]", 2: "[2.0] and [1.0]", 3: "[1.0] and [2.0]"}[different]
     assert str(caught.value) == (
         f"gradcheck: f is not deterministic: it returned {results} for the same inputs; fix the "
         "seed of its random numbers"

@@ -260,12 +260,12 @@ def _entries(
 
     reverse = [_reverse(y, list(leaves.values())) for y in outputs.values()]
     first, second = evaluate(start), evaluate(start)
-    values = [_data(y) for y in outputs.values()]
-    if not all(map(_same, first, second)) or not all(map(_same, first, values)):
-        raise GradcheckError(
-            f"gradcheck: f is not deterministic: it returned {first} and {second} for the same "
-            "inputs; fix the seed of its random numbers"
-        )
+    for other in (second, [_data(y) for y in outputs.values()]):
+        if not all(map(_same, first, other)):
+            raise GradcheckError(
+                f"gradcheck: f is not deterministic: it returned {first} and {other} for the same "
+                "inputs; fix the seed of its random numbers"
+            )
     entries = []
     for i, (name, leaf) in enumerate(leaves.items()):
         forward = _forward(leaf, list(outputs.values()))

@@ -359,9 +359,8 @@ class _Recorded:
         """
         if self.linked:
             return numbers
-        if tracing() is not None:
-            return [_cut(x + 0.0) for x in numbers]
-        return [x if isinstance(x, Value) else x + 0.0 for x in numbers]
+        numbers = [x + 0.0 for x in numbers]
+        return numbers if tracing() is None else list(map(_cut, numbers))
 
     def _refuse_nonfinite(
         self,
@@ -431,9 +430,9 @@ def _unit_vectors(n: int) -> Iterator[list[float]]:
 
 def _match(name: str, what: str, tree: Tree, of: str, like: Tree) -> list[Operand]:
     """Return the numbers of a tree that must have the structure of another."""
-    leaves, _ = flatten(name, "", tree)
-    expected, _ = flatten(name, "", like)
-    if list(leaves) != list(expected):
+    leaves, _ = flatten(name, what, tree)
+    expected, _ = flatten(name, of, like)
+    if [path.removeprefix(what) for path in leaves] != [path.removeprefix(of) for path in expected]:
         raise ShapeError(
             f"{name}: {what} must have the structure of {of}, got {tree!r} for {like!r}"
         )

@@ -89,7 +89,6 @@ TESTS = {
 }
 # Their survivors have not been judged yet: only those who name them run them.
 UNJUDGED = (
-    "transforms",
     *("compiling", "tracing", "instructions", "testing", "_hypothesis"),
     *("layout", "rendering", "graph", "explaining"),
 )
