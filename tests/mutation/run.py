@@ -75,7 +75,7 @@ TESTS = {
     ),
     "checking": ("checking", "misuse"),
     "trees": ("trees", "transforms", "checking"),
-    "transforms": ("transforms", "checking", "extending"),
+    "transforms": ("transforms", "checking", "extending", "compiling"),
     "extending": ("extending",),
     "compiling": ("compiling",),
     "tracing": ("compiling",),
