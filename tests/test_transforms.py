@@ -414,6 +414,11 @@ class TestResults:
 
         assert mg.jacobian(f)(1.0) == mg.grad(f)(1.0) != mg.jvp(f, (1.0,), (1.0,))[1]
 
+    def test_a_derivative_that_depends_on_leaves_is_a_number_in_a_compiled_function(self) -> None:
+        w = Value(2.0)
+        for derivative in (mg.grad(lambda x: x * w), lambda x: mg.jvp(lambda x: x * w, (x,), (1,))):
+            assert types(mg.compile(derivative)(3.0)) == types(derivative(3.0)) == {float}
+
     def test_a_zero_has_the_same_sign_in_a_compiled_function(self) -> None:
         derivative = mg.grad(lambda x: x * -0.0)
         assert repr(mg.compile(derivative)(1.0)) == repr(derivative(1.0))
