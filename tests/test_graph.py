@@ -39,6 +39,10 @@ def members(drawing: Drawing) -> dict[str, list[str]]:
     return groups
 
 
+def a_function_of_a_very_long_name(x: Value) -> Value:
+    return x * x
+
+
 class TestNodesAndEdges:
     def test_a_box_shows_label_operation_data_and_grad(self) -> None:
         a, b = Value(2.0, label="a"), Value(-3.0)
@@ -54,6 +58,7 @@ class TestNodesAndEdges:
             ("data -6", "grad 1"),
         ]
         assert drawing.boxes[2].note == "c *\ndata -6.0\ngrad 1.0"
+        assert repr(drawing) == "Drawing(3 nodes, 2 edges)"
 
     def test_an_edge_for_each_operand(self) -> None:
         a = Value(2.0, label="a")
@@ -120,11 +125,30 @@ class TestNodesAndEdges:
         assert a.title == "x" * 30 + "…"
         assert b.title == "y" * 23 + "… = tanh"
 
+    @pytest.mark.parametrize(
+        ("make", "label", "title"),
+        [
+            (Value.tanh, "y" * 20, f"{'y' * 20} = tanh(x)"),
+            (Value.tanh, "y" * 21, f"{'y' * 21} = tanh"),
+            (
+                mg.compile(a_function_of_a_very_long_name),
+                "y" * 9,
+                "yyyyyyy… = a_function_of_a_ver…",
+            ),
+        ],
+    )
+    def test_the_operation_leaves_room_for_labels(self, make: Any, label: str, title: str) -> None:
+        y = make(Value(1.0, label="x"))
+        y.label = label
+        assert draw(y).boxes[-1].title == title
+
     def test_grads_of_every_kind(self) -> None:
         x, y = Value(2.0), Value(3.0)
         (x * y).backward(create_graph=True)
         y.grad = None
-        assert [box.lines[1] for box in draw([x, y]).boxes] == ["grad 3", "grad none"]
+        boxes = draw([x, y]).boxes
+        assert [box.lines[1] for box in boxes] == ["grad 3", "grad none"]
+        assert [box.note.split("\n")[-1] for box in boxes] == ["grad 3.0", "grad None"]
         x.data, x.grad = nan, -inf
         assert draw(x).boxes[0].lines == ("data nan", "grad -inf")
 
@@ -133,6 +157,7 @@ class TestNodesAndEdges:
         y, z = x + 1.0, x * 2.0
         w = y * 3.0
         assert [box.kind for box in draw([y, z, w]).boxes] == ["leaf"] + ["result"] * 3
+        assert [box.kind for box in draw(w).boxes] == ["leaf", "operation", "result"]
         assert draw((y, y)).boxes == draw(y).boxes
 
     def test_a_drawing_holds_the_numbers_of_its_time(self) -> None:
@@ -255,6 +280,12 @@ class TestModel:
             ]
         }
 
+    def test_frames_have_the_whole_names_of_modules(self) -> None:
+        model = nn.Module()
+        model.nets = [Net()]
+        drawing = draw(model.nets[0]([1.0, 2.0]), model=model)
+        assert list(members(drawing)) == ["nets.0.fc1: Layer", "nets.0.fc2: Layer"]
+
     def test_a_cell_used_again_and_again(self) -> None:
         cell = nn.Neuron(2, "tanh")
         h: Any = 0.0
@@ -322,6 +353,25 @@ class TestSummary:
         grads = [w.grad for row in model.fc1.weight for w in row]  # type: ignore[attr-defined]
         assert drawing.boxes[0].lines[1] == f"grad {min(grads):.4g} to {max(grads):.4g}"
 
+    def test_layers_of_the_same_depth_are_apart(self) -> None:
+        model = Net()
+        x = [1.0, Value(2.0)]
+        drawing = draw([*model.fc1(x), *model.fc2(x)], model=model, max_nodes=1)
+        assert members(drawing) == {
+            "fc1: Layer": ["fc1.weight × 4", "fc1.bias × 2", "dot × 2"],
+            "fc2: Layer": ["fc2.weight × 2", "fc2.bias.0", "dot"],
+        }
+        assert [box.title for box in drawing.boxes if box.group == UNGROUPED] == ["leaf"]
+
+    def test_a_box_of_several_layers_is_in_no_frame(self) -> None:
+        model = Net()
+        y = mg.sum(model([1.0, 2.0]))
+        for _ in range(60):
+            y = y.tanh()
+        drawing = draw(y, model=model, max_nodes=1)
+        assert drawing.boxes[0].title == "parameters × 9"
+        assert members(drawing) == {}
+
     def test_by_depth(self) -> None:
         y = x = Value(0.5, label="x")
         for _ in range(200):
@@ -348,6 +398,26 @@ class TestSummary:
         assert third.title == "depth 1 to 51"
         assert third.lines[4] == "and 3 more operations"
 
+    def test_four_operations_of_a_range_are_named(self) -> None:
+        operations = [mg.tanh, mg.sin, mg.cos, mg.exp, mg.sigmoid]
+        for n in (4, 5):
+            y = Value(0.5)
+            for i in range(400):
+                y = operations[i % n](y)
+            lines = draw(y).boxes[1].lines
+            assert lines[3] == ("exp × 12" if n == 4 else "exp × 10")
+            assert lines[4].startswith("data " if n == 4 else "and 1 more ")
+
+    def test_long_names_of_operations_are_cut(self) -> None:
+        f = mg.compile(a_function_of_a_very_long_name)
+        short = "a_function_of_a_very_long_n…"
+        xs = [Value(0.5), Value(0.5)]
+        assert draw([f(x) for x in xs], max_nodes=1).boxes[1].title == f"{short} × 2"
+        y = xs[0]
+        for _ in range(64):
+            y = f(y)
+        assert draw(y, max_nodes=1).boxes[1].lines[0] == f"{short} × 8"
+
     def test_ranges_cover_all_depths_without_overlap(self) -> None:
         for depth in (61, 64, 100, 1001):
             y = Value(0.5)
@@ -367,6 +437,7 @@ class TestSummary:
         xs[0].grad = None
         (leaves, _) = draw(mg.sum(xs), max_nodes=1).boxes
         assert leaves.lines == ("data 1 to 2", "data not finite: 2", "grad 0 to 0")
+        assert leaves.note == "leaves × 4\ndata 1 to 2\ndata not finite: 2\ngrad 0 to 0"
         (leaves, _) = draw(mg.sum(xs[1:3]), max_nodes=1).boxes
         assert leaves.lines[0] == "data not finite: 2"
 
@@ -384,6 +455,14 @@ class TestSummary:
         assert len(draw(y, max_nodes=10).boxes) == 10
         assert "summarised" not in repr(draw(y, max_nodes=10))
         assert "summarised" in repr(draw(y, max_nodes=9))
+        for depth, way in ((59, "operation and depth"), (60, "depth")):
+            y = Value(0.5)
+            for _ in range(depth):
+                y = y.tanh()
+            assert f"summarised by {way}," in repr(draw(y, max_nodes=10))
+        xs = [Value(0.5) for _ in range(300)]
+        assert len(draw(xs).boxes) == 300
+        assert [box.title for box in draw([*xs, Value(0.5)]).boxes] == ["leaves × 301"]
         x = Value(0.5)
         assert "summarised" not in repr(draw(mg.sum([x] * 8), max_nodes=2))
         assert "summarised" in repr(draw(mg.sum([x] * 9), max_nodes=2))

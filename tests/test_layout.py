@@ -4,6 +4,7 @@ from itertools import pairwise
 from math import dist
 
 import pytest
+from drawings.generate import LAYOUTS, stored
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +49,12 @@ def holds(outer: Rectangle, inner: Rectangle) -> bool:
 def frame_of(plan: Layout, group: int, box: Rectangle) -> Rectangle:
     (frame,) = [frame for own, frame in plan.frames if own == group and holds(frame, box)]
     return frame
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_layouts_as_stored(name: str) -> None:
+    render, drawn = LAYOUTS[name]
+    assert render(drawn) == stored(name)
 
 
 @given(graphs())
@@ -169,11 +176,37 @@ def test_an_edge_enters_the_frame_where_it_ends_and_passes_others_by() -> None:
 
 
 def test_one_box() -> None:
+    plan = arrange([BOX], [], [UNGROUPED])
+    assert plan[:3] == (60.0 + 2 * PADDING, 40.0 + 2 * PADDING, [Rectangle(PADDING, PADDING, *BOX)])
+
+
+def test_one_box_in_a_frame() -> None:
     plan = arrange([BOX], [], [0])
     assert plan.boxes == [Rectangle(2 * PADDING, 2 * PADDING + layout.TITLE, *BOX)]
-    assert plan.frames == [
-        (0, Rectangle(PADDING, PADDING, 60.0 + 2 * PADDING, 40.0 + 2 * PADDING + layout.TITLE))
-    ]
+    frame = Rectangle(PADDING, PADDING, 60.0 + 2 * PADDING, 40.0 + 2 * PADDING + layout.TITLE)
+    assert plan.frames == [(0, frame)]
+    assert plan[:2] == (frame.width + 2 * PADDING, frame.height + 2 * PADDING)
+
+
+@pytest.mark.parametrize(("n", "room"), [(3, BEND), (20, 19 * (BOX[1] + GAP) / 12), (60, 4 * BEND)])
+def test_steep_edges_have_room(n: int, room: float) -> None:
+    plan = arrange([BOX] * (n + 1), [Edge(i, n, 0.0) for i in range(n)], [UNGROUPED] * (n + 1))
+    assert plan.boxes[n].x - plan.boxes[0].x - BOX[0] == room
+
+
+@pytest.mark.parametrize(
+    ("boxes", "rounds"), [(1, 10), (2001, 9), (6666, 3), (6667, 2), (20_001, 2)]
+)
+def test_large_graphs_are_swept_less_often(
+    boxes: int, rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweeps = []
+    sweep = layout._block_positions
+    monkeypatch.setattr(
+        layout, "_block_positions", lambda *xs, **how: sweeps.append(how) or sweep(*xs, **how)
+    )
+    arrange([BOX] * boxes, [], [UNGROUPED] * boxes)
+    assert len(sweeps) == 2 * rounds + 1
 
 
 @given(

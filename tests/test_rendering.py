@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from drawings.generate import FORMATS, stored
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +65,12 @@ def texts(source: str) -> list[str]:
 
 
 labels = st.lists(st.text(max_size=40) | st.sampled_from(HOSTILE), min_size=1, max_size=6)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_as_stored(name: str) -> None:
+    render, drawn = FORMATS[name]
+    assert render(drawn) == stored(name)
 
 
 @given(labels)
@@ -150,6 +157,11 @@ def test_clean_text_is_printable_and_short(text: str) -> None:
         assert shown.endswith("…")
 
 
+def test_by_default_text_has_400_characters() -> None:
+    assert clean("a" * 400) == "a" * 400
+    assert clean("a" * 401) == "a" * 399 + "…"
+
+
 def test_control_characters_are_replaced() -> None:
     assert clean("a\nb\tc\x00d\ud800") == "a b c\ufffdd\ufffd"
 
@@ -194,7 +206,7 @@ def test_a_caption_widens_the_picture() -> None:
 
     assert size(plain)[:2] == [0.0, 0.0]
     assert size(captioned)[1] == -24.0
-    assert size(captioned)[2] > 700.0 > size(plain)[2]
+    assert size(captioned)[2] == round(24.0 + 100 * 12 * 0.61) > size(plain)[2]
     assert size(captioned)[3] == size(plain)[3] + 24.0
     assert "c" * 100 in texts(svg(captioned))
     assert 'label="cccc' in dot(captioned)
@@ -241,12 +253,12 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.skipif(os.name == "nt", reason="scripts are no programs there")
 class TestGraphviz:
     def test_is_not_there(self, path: Path) -> None:
-        with pytest.raises(RuntimeError, match="program dot is not on the PATH"):
+        with pytest.raises(RuntimeError, match=r"^Graphviz's program dot is not on the PATH$"):
             rendering.graphviz("digraph {}")
 
     def test_gets_the_source_and_its_svg_is_returned_without_prologue(self, path: Path) -> None:
-        program(path, "print('<?xml?><!DOCTYPE><svg>' + sys.argv[1] + sys.stdin.read() + '</svg>')")
-        assert rendering.graphviz("ä") == "<svg>-Tsvgä</svg>\n"
+        program(path, "print('<?xml?><svg>' + sys.argv[1] + sys.stdin.read() + '<svg/></svg>')")
+        assert rendering.graphviz("ä") == "<svg>-Tsvgä<svg/></svg>\n"
 
     def test_fails(self, path: Path) -> None:
         program(path, "sys.exit(3)")
@@ -259,9 +271,18 @@ class TestGraphviz:
             rendering.graphviz("digraph {}")
 
     def test_takes_too_long(self, path: Path) -> None:
-        program(path, "time.sleep(60)")
+        program(path, "time.sleep(5)")
         with pytest.raises(RuntimeError, match=r"^Graphviz failed: .*timed out after 0.1 seconds"):
             rendering.graphviz("digraph {}", timeout=0.1)
+
+    def test_may_take_twenty_seconds(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def run(command: list[str], timeout: float, **_: object) -> None:
+            raise subprocess.TimeoutExpired(command, timeout)
+
+        program(path, "")
+        monkeypatch.setattr(subprocess, "run", run)
+        with pytest.raises(RuntimeError, match=r"timed out after 20.0 seconds$"):
+            rendering.graphviz("digraph {}")
 
     def test_cannot_be_started(self, path: Path) -> None:
         (path / "dot").write_bytes(b"\x7fELF")

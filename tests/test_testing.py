@@ -2,20 +2,29 @@
 
 import math
 import random
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, find, given, reject, settings
+from hypothesis import HealthCheck, Phase, find, given, reject, settings
 from hypothesis import strategies as st
 from truths.judge import NearKinkError, judge
 
 import microgradlib as mg
 from microgradlib import Value
 from microgradlib.primitives import PRIMITIVES
-from microgradlib.testing import SHAPES, TEMPLATES, Expression, expressions, floats, values
+from microgradlib.testing import (
+    CONSTANTS,
+    SHAPES,
+    TEMPLATES,
+    Expression,
+    expressions,
+    floats,
+    values,
+)
 from microgradlib.value import topological_order
 
 Graph = tuple[Expression, tuple[float, ...]]
@@ -32,11 +41,20 @@ def graphs(shape: str) -> st.SearchStrategy[Graph]:
     return st.tuples(f, st.tuples(*[x] * inputs))
 
 
+alone = settings(database=None, max_examples=2000)  # what an earlier run has stored is not what was drawn
 every_shape = pytest.mark.parametrize("shape", SHAPES)
 
 
 def anywhere(seed: int) -> float:
     return random.Random(seed).uniform(-3.0, 3.0)
+
+
+def spy(monkeypatch: pytest.MonkeyPatch, name: str) -> list[tuple[Any, ...]]:
+    """Return a list that will hold the arguments of every call of a strategy."""
+    calls: list[tuple[Any, ...]] = []
+    strategy = getattr(st, name)
+    monkeypatch.setattr(st, name, lambda *xs: calls.append(xs) or strategy(*xs))
+    return calls
 
 
 def many(shape: str) -> settings:
@@ -62,6 +80,22 @@ def test_floats_lie_in_the_domain(name: str) -> None:
     check()
 
 
+@pytest.mark.parametrize(
+    ("strategy", "low", "high"),
+    [
+        (lambda: floats("exp"), -1e3, 1e3),
+        (lambda: floats("log"), 0.01, 1e3 - 0.01),
+        (lambda: floats("asin"), -0.99, 0.99),
+        (lambda: floats("log", magnitude=5.0, margin=0.5), 0.5, 4.5),
+        (values, -1e3, 1e3),
+    ],
+)
+def test_ranges(monkeypatch: pytest.MonkeyPatch, strategy: Any, low: float, high: float) -> None:
+    drawn = spy(monkeypatch, "floats")
+    find(strategy(), lambda _: True, settings=alone)
+    assert {*drawn} == {(low, high)}
+
+
 def test_floats_of_an_unknown_primitive() -> None:
     with pytest.raises(ValueError, match=r"^floats: no primitive 'sine'; choose from add, .*sin,"):
         floats("sine")
@@ -72,7 +106,14 @@ def test_values_are_leaves(x: Value) -> None:
     assert isinstance(x, Value)
     assert x.requires_grad
     assert not x._op
+    assert not x.label
     assert abs(x.data) <= 1e3
+
+
+@given(values(st.floats(1.0, 2.0), st.sampled_from("ab")))
+def test_values_with_chosen_data_and_labels(x: Value) -> None:
+    assert 1.0 <= x.data <= 2.0
+    assert x.label in ("a", "b")
 
 
 @given(st.from_type(Value))
@@ -103,6 +144,27 @@ def test_expressions_cover_the_table() -> None:
     assert reached == {row.name for row in PRIMITIVES.values() if not row.helper}
 
 
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_templates_are_defined_and_moderate(template: str) -> None:
+    f = Expression(1, (template.format(a="x0", b="1.25"),))
+    for point in (-1e3, -40.0, *[n / 50 for n in range(-150, 151)], 40.0, 1e3):
+        x = Value(point)
+        y = f(x)
+        y.backward()
+        assert abs(y.data) <= 1e4
+        assert abs(x.grad) <= max(1e2, 2.0 * abs(point))
+
+
+@given(CONSTANTS)
+def test_constants_are_readable(constant: str) -> None:
+    assert re.fullmatch(r"\d\.\d\d?|\(-\d\.\d\d?\)", constant)
+    assert abs(float(constant.strip("()"))) <= 3.0
+
+
+def test_constants_lie_between_minus_3_and_3() -> None:
+    assert repr(CONSTANTS).startswith("integers(min_value=-300, max_value=300).map(")
+
+
 def test_an_expression_prints_as_the_python_it_is() -> None:
     f = Expression(2, ("mg.sin(x0)", "t0 * x1"))
     assert repr(f) == "def f(x0, x1):\n    t0 = mg.sin(x0)\n    t1 = t0 * x1\n    return t1"
@@ -110,12 +172,71 @@ def test_an_expression_prints_as_the_python_it_is() -> None:
     assert isinstance(f(Value(0.5), 2.0), Value)
 
 
+def test_an_error_in_an_expression_says_where_it_is() -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        Expression(1, ("x0 / 0.0",))(1.0)
+    assert str(caught.traceback[-1].path) == "<expression>"
+
+
 def test_expressions_shrink() -> None:
-    alone = settings(database=None)  # what an earlier run has stored is not what was drawn
     f = find(expressions(inputs=2), lambda f: "mg.exp(" in str(f), settings=alone)
     # Usually it is one step; Hypothesis promises no minimum.
     assert len(f.steps) <= 4
     assert "mg.exp(" in f.steps[-1]
+
+
+def test_later_names_are_simpler(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = spy(monkeypatch, "sampled_from")
+    find(expressions(inputs=2, min_steps=3, max_steps=3), lambda _: True, settings=alone)
+    offered = {tuple(names) for (names,) in drawn if names is not TEMPLATES}
+    assert offered == {("x1", "x0"), ("t0", "x1", "x0"), ("t1", "t0", "x1", "x0")}
+
+
+def test_one_input_and_one_step() -> None:
+    f = find(expressions(inputs=1, max_steps=1), lambda _: True, settings=alone)
+    assert (f.inputs, len(f.steps)) == (1, 1)
+
+
+def parse(step: str, shape: str) -> tuple[str, str]:
+    """Return what a template was made of: a name, and another, or a constant, or nothing."""
+    for template in TEMPLATES:
+        if shape in ("deep", "shared"):
+            template = f"{{a}} + 0.5 * ({template})"
+        pattern = re.escape(template)
+        for name, what in (("a", r"[tx]\d+"), ("b", r"[tx]\d+|\d\.\d+|\(-\d\.\d+\)")):
+            place = re.escape(f"{{{name}}}")
+            pattern = pattern.replace(place, f"(?P<{name}>{what})", 1)
+            pattern = pattern.replace(place, f"(?P={name})")
+        if found := re.fullmatch(pattern, step):
+            return found["a"], found.groupdict().get("b", "")
+    raise AssertionError(f"{step} is made of no template")
+
+
+@every_shape
+def test_steps_are_made_of_templates_and_brought_down_before_they_grow(shape: str) -> None:
+    @settings(max_examples=40, phases=[Phase.generate])  # a wrong step need not be shrunk
+    @given(expressions(inputs=2, min_steps=30, max_steps=40, shape=shape))
+    def check(f: Expression) -> None:
+        steps = [*f.steps]
+        if shape == "wide":
+            total = steps.pop()
+            assert total == f"mg.sum([{', '.join(f't{i}' for i in range(len(steps)))}])"
+        assert f.inputs == 2
+        assert 30 <= len(steps) <= 40
+        names = ["x0", "x1"]
+        growth = dict.fromkeys(names, 0)
+        for i, step in enumerate(steps):
+            brought_down = re.fullmatch(r"mg\.asinh\((.*\W.*)\)", step)  # more than a name
+            a, b = parse(brought_down[1] if brought_down else step, shape)
+            near = {"shared": names[-3:], "wide": names[:2]}.get(shape, names)
+            assert a in (names[-1:] if shape == "deep" else near)
+            assert b in near or b not in names
+            height = 1 + max(growth[a], growth.get(b, 0))
+            assert bool(brought_down) == (height > 12)
+            growth[f"t{i}"] = 0 if brought_down else height
+            names.append(f"t{i}")
+
+    check()
 
 
 @every_shape

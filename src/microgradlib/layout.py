@@ -186,7 +186,7 @@ def _levels(edges: Sequence[Edge], groups: Sequence[int]) -> list[int]:
     levels = [0] * len(groups)
     highest: dict[int, int] = {}  # of boxes without inputs: as near to their first user as they may
     inner = {edge.target for edge in edges}
-    for source, target, _ in sorted(edges, key=lambda edge: edge.target):
+    for source, target, _ in sorted(edges):
         level = levels[source] + (groups[source] != groups[target])
         levels[target] = max(levels[target], level)
     for source, target, _ in edges:

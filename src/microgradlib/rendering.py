@@ -90,7 +90,7 @@ def svg(picture: Picture) -> str:
     edges = [layout.Edge(s, t, 14.0 + _width(text, _LABEL)) for s, t, text, _ in picture.edges]
     plan = layout.arrange(sizes, edges, [box.group for box in boxes])
     head = 24.0 if picture.caption else 0.0
-    width = max(plan.width, 24.0 + _width(picture.caption, _TITLE) if head else 0.0)
+    width = max(plan.width, 24.0 + _width(picture.caption, _TITLE))
     height = plan.height + head
     size = f'width="{width:.0f}" height="{height:.0f}"'
     view = f'viewBox="0 {-head:.0f} {width:.0f} {height:.0f}"'

@@ -13,7 +13,6 @@ Once Hypothesis and this library are both installed, ``st.from_type(mg.Value)`` 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
 from types import CodeType
 from typing import Any
 
@@ -183,11 +182,11 @@ CONSTANTS = st.integers(-300, 300).map(lambda n: f"{n / 100}" if n >= 0 else f"(
 
 # An argument of any size, squeezed into ever narrower ranges.
 _SQUEEZES = {
-    "{a}": (-1e3, -40.0, -3.0, -1.0, 0.0, 1.0, 3.0, 40.0, 1e3),
-    "mg.tanh({a})": (-1.0, -0.5, 0.0, 0.5, 1.0),
-    "0.9 * mg.tanh({a})": (-0.9, -0.5, 0.0, 0.5, 0.9),
-    "1.5 + mg.tanh({a})": (0.5, 1.0, 1.5, 2.5),
-    "2.5 + mg.tanh({a})": (1.5, 2.0, 2.5, 3.5),
+    "{a}": (-1e3, 0.0, 1.57, 1e3),
+    "mg.tanh({a})": (-1.0, 0.0, 1.0),
+    "0.9 * mg.tanh({a})": (-0.9, 0.0, 0.9),
+    "1.5 + mg.tanh({a})": (0.5, 2.5),
+    "2.5 + mg.tanh({a})": (1.5, 3.5),
 }
 
 
@@ -196,7 +195,7 @@ def _moderate(row: Primitive, x: float) -> bool:
         y, (slope,) = row.value_and_partials(x)
     except (ValueError, ZeroDivisionError, OverflowError):
         return False
-    return abs(y) <= 1e4 and isfinite(slope) and abs(slope) <= 1e2
+    return abs(y) <= 1e4 and abs(slope) <= 1e2
 
 
 def _unary_templates() -> list[str]:
