@@ -379,6 +379,11 @@ def test_computations_among_captured_values_are_repeated() -> None:
     assert y.data == 13.0
     y.backward()
     assert [w.grad for w in ws] == [6.0, 4.0]
+    w = Value(2.0)
+    f = mg.compile(lambda: (w + 1.0) * w)
+    for w.data in (2.0, 0.5):  # whichever of the two results is larger
+        assert f().data == (w.data + 1.0) * w.data
+    assert f.cache_info().made == 1
 
 
 def test_what_was_computed_before_keeps_its_gradient() -> None:
@@ -455,6 +460,10 @@ def test_no_grad_and_detach() -> None:
         assert not f(3.0).requires_grad
     w.data = 1.0
     assert f(3.0).data == 13.0
+    flags = mg.compile(
+        lambda x: [x.requires_grad, (x * x.detach()).requires_grad, x.detach().requires_grad]
+    )
+    assert flags(w) == [True, True, False]
 
 
 # Derivatives.
@@ -486,6 +495,26 @@ def test_jacobians_and_directional_derivatives() -> None:
         compiled = mg.compile(transform)
         for x in ([0.5, 1.0], [-0.5, 2.0]):
             assert bits(compiled(x)) == bits(transform(x))
+
+
+def test_derivatives_in_numbers_beside_values_are_values() -> None:
+    f = mg.value_and_grad(lambda x, y: x * x * y if y > 0 else x * x, (0, 1))
+    compiled = mg.compile(f)
+    for y in (3.0, 4.0, -1.0):
+        assert bits(compiled(2.0, Value(y))) == bits(f(2.0, Value(y)))
+
+
+def test_no_gradient_flows_into_a_derivative_taken_under_no_grad() -> None:
+    def f(x: Any) -> Any:
+        inner: list[Any] = []
+        with mg.no_grad():
+            mg.grad(lambda z: inner.append(z) or z)(x)
+        return inner[0] * x
+
+    for g in (f, mg.compile(f)):
+        x = Value(3.0)
+        g(x).backward()
+        assert x.grad == 3.0
 
 
 def test_nothing_flows_through_the_slope_of_what_was_not_selected() -> None:
@@ -522,6 +551,8 @@ def test_errors_are_those_of_eager_evaluation() -> None:
         with pytest.raises(ValueError, match=r"^log\(-1.0\): not defined there; it needs x > 0$"):
             f(-1.0)
         assert f(1.0) == 0.0
+    with pytest.raises(TypeError, match=r"^maximum: expected a number or a Value, got '2'; "):
+        mg.compile(lambda x: mg.maximum(x, "2"))(1.0)
 
 
 @mg.primitive(lambda y, x: (mg.cos(x),))
@@ -537,26 +568,43 @@ def test_primitives_of_ones_own() -> None:
 # What cannot be compiled.
 
 
+FROZEN_DATA = (
+    ".data of a traced Value would be frozen at its first number; compute with the Value, or "
+    "return it and read .data outside"
+)
+FROZEN_FLOAT = (
+    "float() of a traced Value would be frozen at its first number; compute with the Value, and "
+    "take functions from microgradlib.math instead of math"
+)
+FROZEN_TEXT = "the text of a traced Value would be frozen; format the result outside"
+
+
 @pytest.mark.parametrize(
     ("f", "message"),
     [
-        (lambda x: Value(x.data), "compile: .data of a traced Value would be frozen"),
-        (lambda x: Value((x * 2.0).data), "compile: .data of a traced Value would be frozen"),
-        (lambda x: setattr(x, "data", 1.0), "compile: the data of a traced Value cannot be set"),
-        (lambda x: float(x), "compile: float() of a traced Value would be frozen"),
-        (lambda x: int(x), "compile: float() of a traced Value would be frozen"),
-        (lambda x: math.sin(x), "compile: float() of a traced Value would be frozen"),
-        (lambda x: f"{x:.2f}", "compile: the text of a traced Value would be frozen"),
-        (lambda x: (x * x).backward(), "compile: backward() in a function that is compiled"),
-        (lambda x: {x}, "compile: <lambda> returned"),
+        (lambda x: Value(x.data), FROZEN_DATA),
+        (lambda x: Value((x * 2.0).data), FROZEN_DATA),
+        (
+            lambda x: setattr(x, "data", 1.0),
+            "the data of a traced Value cannot be set; make a new Value",
+        ),
+        (lambda x: float(x), FROZEN_FLOAT),
+        (lambda x: int(x), FROZEN_FLOAT),
+        (lambda x: complex(x), FROZEN_FLOAT),
+        (lambda x: math.sin(x), FROZEN_FLOAT),
+        (lambda x: f"{x:.2f}", FROZEN_TEXT),
+        (
+            lambda x: (x * x).backward(),
+            "backward() in a function that is compiled would run only while it is traced; compile "
+            "value_and_grad(f), or call backward() on the result",
+        ),
     ],
 )
-def test_refusals_name_the_remedy(f: Callable[[Any], Any], message: str) -> None:
+def test_refusals_name_the_remedy_and_the_line(f: Callable[[Any], Any], message: str) -> None:
     with pytest.raises(mg.CompileError) as caught:
         mg.compile(f)(1.0)
-    assert str(caught.value).startswith(message)
-    if "returned" not in message:
-        assert f"({__file__}, line " in str(caught.value)
+    line = f.__code__.co_firstlineno
+    assert str(caught.value) == f"compile: {message} ({__file__}, line {line})"
 
 
 @pytest.mark.parametrize(
@@ -585,6 +633,14 @@ def test_refusals_name_the_remedy(f: Callable[[Any], Any], message: str) -> None
             lambda: mg.compile(lambda x: x).source,
             mg.CompileError,
             "compile: <lambda> has no source before its first call",
+        ),
+        (
+            lambda: mg.compile(lambda x: {x})(1.0),
+            mg.CompileError,
+            (
+                "compile: <lambda> returned {Value(data=1.0, grad=0.0)}; return numbers and "
+                "Values, nested in lists, tuples, dicts, dataclasses or modules"
+            ),
         ),
         (lambda: mg.compile(lambda x: x)(), TypeError, None),
     ],
@@ -649,8 +705,11 @@ def test_threads() -> None:
 
 def test_a_traced_value_may_be_shown() -> None:
     shown = []
-    mg.compile(lambda x: shown.append(f"{x}") or x)(1.5)
-    assert shown == ["Value(data=1.5, grad=0.0)"]
+    f = mg.compile(lambda x: shown.append(f"{x}, {x * 2.0}") or x)
+    f(1.5)
+    f(Value(2.0, label="a"))
+    assert shown[0] == "Value(data=1.5, grad=0.0), Value(data=3.0, grad=0.0)"
+    assert shown[1] == "Value(data=2.0, grad=0.0, label='a'), Value(data=4.0, grad=0.0)"
 
 
 def test_interrupted_tracing_leaves_nothing_behind() -> None:

@@ -155,7 +155,7 @@ class Trace:
     def detach(self, x: Value) -> Traced:
         """Return a node for x that needs no gradient."""
         result = self._node(primitives.identity, (x,), (), _get_data(x), self.symbol(x))
-        result.requires_grad, result.plain = False, type(x) is Traced and x.plain
+        result.requires_grad = result.plain = False
         return result
 
     def _node(
