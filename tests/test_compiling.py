@@ -595,8 +595,10 @@ FROZEN_TEXT = "the text of a traced Value would be frozen; format the result out
         (lambda x: f"{x:.2f}", FROZEN_TEXT),
         (
             lambda x: (x * x).backward(),
-            "backward() in a function that is compiled would run only while it is traced; compile "
-            "value_and_grad(f), or call backward() on the result",
+            (
+                "backward() in a function that is compiled would run only while it is traced; "
+                "compile value_and_grad(f), or call backward() on the result"
+            ),
         ),
     ],
 )
@@ -751,7 +753,23 @@ def code() -> Iterator[Code]:
 def test_what_is_used_once_is_written_in_place(code: Code) -> None:
     x, y = code.input("x"), code.input("y")
     z = (x + y) * (x - y) / (x * y) - (x - (y - x))
-    assert code.lines([z], [], set()) == ["t1 = (x + y) * (x - y) / (x * y) - (x - (y - x))"]
+    assert code.lines([z, primitives.atan2(primitives.relu(x), y)], [], set()) == [
+        "t1 = (x + y) * (x - y) / (x * y) - (x - (y - x))",
+        "t2 = atan2(0.0 if x <= 0.0 else x, y)",
+    ]
+
+
+def test_operators_and_powers_of_symbols(code: Code) -> None:
+    x, y = code.input("x"), code.input("y")
+    roots: list[Any] = [x + 2, 2 + x, x - 2, 2 - x, x * 2, 2 * x, x / 2, 2 / x, -x]
+    roots += [primitives.power_c(x, n) for n in (2, 10, 0.5)]
+    roots += [primitives.power_c_slope(y, n, 1) for n in (2, 3)]
+    roots += [PRIMITIVES["sum"](x, 2, 1)]
+    written = [line.partition(" = ")[2] for line in code.lines(roots, [], set())]
+    assert written[:4] == ["x + 2.0", "2.0 + x", "x - 2.0", "2.0 - x"]
+    assert written[4:9] == ["x * 2.0", "2.0 * x", "x / 2.0", "2.0 / x", "-x"]
+    assert written[9:12] == ["x ** 2.0", "power_c(x, 10.0)", "power_c(x, 0.5)"]
+    assert written[12:] == ["2.0 * y", "power_c_slope(y, 3.0, 1.0)", "sum(x, 2.0, 1.0)"]
 
 
 def test_what_is_used_twice_is_computed_once_and_what_is_not_used_never(code: Code) -> None:
@@ -765,6 +783,16 @@ def test_rows_share_what_they_have_in_common(code: Code) -> None:
     x: Any = code.input("x")
     roots = [primitives.sigmoid(x), primitives.sigmoid_prime(x)]
     assert sum(line.count("exp(") for line in code.lines(roots, [], set())) == 1
+
+
+def test_entries_come_from_one_call(code: Code) -> None:
+    x, y = code.input("x"), code.input("y")
+    softmax = PRIMITIVES["softmax"]
+    roots = [softmax(x, y), softmax(y, x), softmax(x, 2.0), softmax(2.0, x)]
+    assert code.lines(roots, [], set()) == [
+        *("t1 = softmax_entries(y, x)", "t2 = t1[1]", "t3 = t1[0]"),
+        *("t4 = softmax_entries(2.0, x)", "t5 = t4[1]", "t6 = t4[0]"),
+    ]
 
 
 def test_long_code_uses_names_again(code: Code) -> None:
@@ -813,28 +841,33 @@ def test_long_expressions_are_split(code: Code, count: int, longest: int) -> Non
     assert namespace[y.text] == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["x + y", "x - y", "x * y", "x / y", "-x", "x if y > 0.0 else 0.0 if x <= y else z"]
-)
-@pytest.mark.parametrize(
-    "inner", ["x + y", "x - y", "x * y", "x / y", "-x", "x if y > 0.0 else y", "f(x, y)"]
-)
-def test_parentheses_keep_the_meaning(text: str, inner: str) -> None:
+COMPOUND = ("x + y", "x - y", "x * y", "x / y", "x ** 2.0", "-x", "f(x, y)")
+
+
+class Substitution(ast.NodeTransformer):
+    def __init__(self, new: dict[str, ast.AST]) -> None:
+        self.new = new
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return self.new.get(node.id, node)
+
+
+@pytest.mark.parametrize("text", [*COMPOUND, "x if y > 0.0 else z"])
+@pytest.mark.parametrize("inner", [*COMPOUND, "x if y > 0.0 else y"])
+def test_parentheses_are_those_that_are_needed(code: Code, text: str, inner: str) -> None:
     """Wherever a compound operand stands: on the left, on the right, or as a choice."""
     names = ("x", "y", "z")
-    code = Code(lambda name: name)
     inputs = [code.input(name) for name in names]
-    values: dict[str, Any] = {"x": 3.0, "y": -2.0, "z": 5.0, "f": lambda x, y: x - 2.0 * y}
-    parts, scope = [], dict(values)
+    parts, new = [], {}
     for k, name in enumerate(names):
         turned = names[k:] + names[:k]
         parts.append(code.instruction(template(inner, names), inputs[k:] + inputs[:k]))
-        arguments = {n: values[t] for n, t in zip(names, turned, strict=True)}
-        scope[name] = eval(inner, values | arguments)
+        renamed = {old: ast.Name(t) for old, t in zip(names, turned, strict=True)}
+        new[name] = Substitution(renamed).visit(ast.parse(inner, mode="eval").body)
     whole = code.instruction(template(text, names), parts)
-    expected = eval(text, scope)
-    exec("\n".join(code.lines([whole], [], set())), values)
-    assert values[whole.text] == expected
+    expected = ast.unparse(Substitution(new).visit(ast.parse(text, mode="eval")))
+    expected = expected.replace("--x", "-(-x)")
+    assert code.lines([whole], [], set()) == [f"t1 = {expected}"]
 
 
 def test_the_source_is_a_function_of_numbers() -> None:

@@ -61,9 +61,8 @@ def _asked(expression: ast.expr) -> Iterator[tuple[ast.expr, int]]:
     """Yield the parts of an expression, and how tightly each has to bind."""
     own = _binding(expression)
     if isinstance(expression, ast.BinOp):
-        power = isinstance(expression.op, ast.Pow)
-        yield expression.left, _ATOM if power else own
-        yield expression.right, _ATOM if power else own + 1
+        yield expression.left, _ATOM if isinstance(expression.op, ast.Pow) else own
+        yield expression.right, own + 1
     elif isinstance(expression, ast.Call):
         yield from ((argument, _CONDITIONAL) for argument in expression.args)
     elif isinstance(expression, ast.IfExp):
@@ -207,7 +206,7 @@ class Code:
         elif row is primitives.divide and numbers[1] == 1.0:
             return numbers[0]
         elif row is primitives.power_c and numbers[1] in _WHOLE:  # the same bits, sooner
-            return self.instruction(_statements("x ** y", 2)[0], numbers)
+            return self.instruction(template("x ** y", ("x", "y")), numbers)
         elif row is primitives.power_c_slope and numbers[1:] == [2.0, 1.0]:
             return self.apply(primitives.multiply, (2.0, numbers[0]))
         return self._apply(row, numbers)
