@@ -565,6 +565,19 @@ def test_primitives_of_ones_own() -> None:
     assert bits(mg.compile(f)(0.5)) == bits(f(0.5))
 
 
+def test_primitives_of_ones_own_with_a_name_that_is_taken() -> None:
+    @mg.primitive(lambda y, x: (mg.cos(x),))
+    def exp(x: float) -> float:
+        return math.sin(x)
+
+    def f(x: Any) -> Any:
+        return exp(x) * mg.exp(x) + exp(x + 1.0)
+
+    compiled = mg.compile(f)
+    assert compiled(0.5) == f(0.5)
+    assert "t1 = exp_(x) * exp(x) + exp_(x + 1.0)" in compiled.source
+
+
 # What cannot be compiled.
 
 
@@ -779,6 +792,14 @@ def test_what_is_used_twice_is_computed_once_and_what_is_not_used_never(code: Co
     assert code.lines([z], [], set()) == ["t1 = sin(x * y)", "t2 = t1 + t1"]
 
 
+def test_what_a_template_leaves_out_is_not_computed(code: Code) -> None:
+    x: Any = code.input("x")
+    unused = primitives.sin(x)
+    two = [template(text, ("x", "y")) for text in ("-x", "x * 2.0")]
+    roots = [code.instruction(t, [x, unused]) for t in two]
+    assert code.lines(roots, [], set()) == ["t1 = -x", "t2 = x * 2.0"]
+
+
 def test_rows_share_what_they_have_in_common(code: Code) -> None:
     x: Any = code.input("x")
     roots = [primitives.sigmoid(x), primitives.sigmoid_prime(x)]
@@ -821,6 +842,7 @@ def test_numbers_are_folded_where_that_is_exact(code: Code) -> None:
     assert x / 1.0 is x
     assert x + 0.0 is not x  # -0 would become 0
     assert x * 0.0 is not x
+    assert x + 0.0 is not x + -0.0
     assert primitives.multiply(3.0, primitives.sin(0.0)) == 0.0
 
 
@@ -916,6 +938,8 @@ def test_the_source_tells_where_it_holds() -> None:
     namespace: dict[str, Any] = {}
     exec(f.source, namespace)
     assert namespace["f"](2.0) == f(2.0)
+    f(0.5)
+    assert f.source == "def f(x):\n    # traced where not x > 1.0\n    return x\n"
 
 
 def test_a_large_graph() -> None:

@@ -315,10 +315,9 @@ class _Writer:
             text = f"{pieces[0]} {sign} {pieces[1]}"
         else:
             text = f"{self._constant(guard.function)}({', '.join(pieces)})"
-        if isinstance(guard.outcome, bool):
-            outcome = "" if guard.outcome else "not "
-        else:
-            outcome = repr(guard.outcome)
+        outcome = guard.outcome
+        if not isinstance(outcome, bool):
+            text, outcome = f"{text} == {outcome!r}", True
         gaps = tuple((i, 2) for i in range(len(operands)))
         return Check(Template(tuple(text.split("{}")), gaps, 0), tuple(operands), outcome)
 
@@ -370,7 +369,8 @@ def _standalone(
     for line in body:
         condition, _, raised = line.removeprefix("if ").partition(": raise ")
         if raised == "RetraceError":
-            lines.append("# traced where " + condition.removeprefix("not "))
+            holds = condition.removeprefix("not ")
+            lines.append(f"# traced where {holds if holds != condition else f'not {condition}'}")
         elif not raised:
             lines.append(line)
     text = "\n    ".join([*lines, result])

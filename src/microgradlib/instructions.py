@@ -180,7 +180,7 @@ class Code:
         """Start with nothing; ``unique`` makes names that are not in use."""
         self.unique = unique
         self.instructions: list[Symbol] = []
-        self.inputs: list[Symbol] = []
+        self.inputs = 0
         self.known: dict[Any, Symbol] = {}
         self.functions: dict[str, Any] = {}  # what the source calls, by name
         self.names: dict[Any, str] = {}  # and its names
@@ -261,8 +261,8 @@ class Code:
         """Return a number that is there already, under the given name."""
         symbol = Symbol(self, Template((name,), (), _ATOM), (), name)
         symbol.text, symbol.binding, symbol.named = name, _ATOM, ()
-        symbol.serial = ~len(self.inputs)
-        self.inputs.append(symbol)
+        self.inputs += 1
+        symbol.serial = -self.inputs
         return symbol
 
     def lines(self, roots: Iterable[Any], checks: Iterable["Check"], taken: set[str]) -> list[str]:
@@ -312,18 +312,16 @@ class Code:
 
 
 class Check(NamedTuple):
-    """A guard in the source: that an expression of symbols and objects comes out as it did."""
+    """A guard in the source: that a condition on symbols and objects is true or false as it was."""
 
     template: Template
     operands: tuple[Any, ...]
-    outcome: str  # "" for true, "not " for false, or the name of what it must equal
+    outcome: bool
 
     def line(self) -> str:
         """Return the statement."""
         text = _fill(self.template, self.operands)
-        if self.outcome in ("", "not "):
-            return f"if {'not ' if not self.outcome else ''}{text}: raise RetraceError"
-        return f"if {text} != {self.outcome}: raise RetraceError"
+        return f"if {'not ' * self.outcome}{text}: raise RetraceError"
 
 
 _WHOLE = frozenset(map(float, range(1, 10)))  # exponents whose powers never turn complex
