@@ -270,8 +270,9 @@ class Code:
         due: dict[int, list[Check]] = {}
         for check in checks:
             operands = [x for x in check.operands if isinstance(x, Symbol)]
-            due.setdefault(max([x.serial for x in operands], default=-1), []).append(check)
-            roots = [*roots, *operands]
+            if operands:  # what depends on nothing comes out as it did
+                due.setdefault(max([x.serial for x in operands]), []).append(check)
+                roots = [*roots, *operands]
         for root in roots:
             if isinstance(root, Symbol):
                 root.uses += 2  # not to be inlined
