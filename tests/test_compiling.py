@@ -1,12 +1,17 @@
 """compile: the same bits as eager evaluation, decided anew at each call, or a clear refusal."""
 
 import ast
+import builtins
+import functools
 import gc
 import math
+import operator
 import pickle
 import struct
 import threading
+import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -242,8 +247,19 @@ def test_the_number_of_traces_is_bounded() -> None:
 def test_the_bound_holds_for_all_ways_to_call() -> None:
     f = mg.compile(lambda x, y=1.0: x * y, maxsize=1)
     for _ in range(2):
-        assert (f(2.0), f(2.0, 3.0), f(2.0, y=4.0)) == (2.0, 6.0, 8.0)
+        assert (f(2.0), f(2.0, y=4.0), f(2.0, 3.0)) == (2.0, 8.0, 6.0)
     assert f.cache_info() == (6, 1, 1)
+
+
+def test_keywords_in_any_order() -> None:
+    f = mg.compile(lambda x, y, z: x + 10.0 * y + 100.0 * z)
+    for _ in range(2):
+        assert f(1.0, z=3.0, y=2.0) == f(1.0, 2.0, 3.0) == f(1.0, y=2.0, z=3.0) == 321.0
+    assert f.cache_info().made == 3
+    g = mg.compile(lambda x, *, y: x * y)
+    assert g(2.0, y=3.0) == 6.0
+    with pytest.raises(TypeError, match="takes 1 positional argument but 2 were given"):
+        g(2.0, 3.0)
 
 
 # Arguments.
@@ -275,6 +291,8 @@ def test_ints_count_as_floats() -> None:
     assert f(3.0, 2.0) == 12.0
     assert type(f(3, 2)) is type(f(3.0, 2)) is type(f(3, 2.0)) is float
     assert f(big, big) == float(big) * float(big) * float(big)
+    twice = mg.compile(lambda x: x * 2)
+    assert [repr(twice(x)) for x in (1.5, 3, "3", True)] == ["3.0", "6.0", "'33'", "2"]
 
 
 def test_indices_that_differ_from_call_to_call() -> None:
@@ -305,6 +323,25 @@ def test_dicts_and_nested_results() -> None:
     compiled = mg.compile(f)
     for p in ({"a": 2.0, "b": [3.0]}, {"a": 4.0, "b": [5.0]}, {"b": [5.0], "a": 4.0}):
         assert compiled(p) == f(p)
+    assert compiled.cache_info().made == 2
+    first = mg.compile(lambda p: next(iter(p.values())) * 2.0)
+    for key in (1, (1, 2), object()):
+        for p in ({"a": 1.0, key: 2.0}, {key: 3.0, "a": 4.0}):
+            assert first(p) == first(p) == next(iter(p.values())) * 2.0
+    assert first.cache_info().made == 6
+
+
+@dataclass
+class Pair:
+    x: Any
+    y: Any
+
+
+def test_a_result_in_a_dataclass() -> None:
+    f = mg.compile(lambda x: Pair(x, [x * 2.0]))
+    assert (f(1.0), f(2.0)) == (Pair(1.0, [2.0]), Pair(2.0, [4.0]))
+    with pytest.raises(TypeError, match=r"^compile: the result.y\[0\]: expected a number"):
+        mg.compile(lambda x: Pair(x, ["2"]))(1.0)
 
 
 def test_a_result_in_the_structure_of_a_module() -> None:
@@ -329,6 +366,8 @@ def test_values_as_arguments() -> None:
         z.backward()
     assert f(2.0, 3.0) == 8.0
     assert f.cache_info().made == 4
+    f(x := Value(2.0), (x * x) ** 0.5).backward()  # whatever the arguments were computed from
+    assert x.grad == 4.0 * (1.0 + math.log(2.0))
     constant = f(Value(2.0).detach(), 3.0)
     assert isinstance(constant, Value)
     assert not constant.requires_grad
@@ -343,6 +382,82 @@ def test_names_do_not_collide() -> None:
     w, v = Value(2.0, label="exp"), Value(3.0, label="x0")
     f = mg.compile(lambda x: w * x[0] + v * mg.exp(x[0]))
     assert f([1.0]).data == 2.0 + 3.0 * math.e
+    w = Value(2.0, label="lambda")
+    f = mg.compile(lambda float, list, *type: float * list[0] * w * type[0] * type[1])  # noqa: A006
+    assert f(3.0, [5.0], 7.0, 11.0).data == 2310.0
+    assert f.source.startswith("def f(float_, list_0, arg2, arg3, lambda_):\n")
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list to which the source of each trace is added."""
+    sources: list[str] = []
+    plain = builtins.compile
+
+    def spy(source: Any, filename: str, *args: Any, **kwargs: Any) -> Any:
+        if filename.startswith("<compiled "):
+            sources.append(source)
+        return plain(source, filename, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "compile", spy)
+    return sources
+
+
+WHOLE = """\
+def loss(p, x, y, flag):
+    if type(p) is not dict or len(p) != 2: raise RetraceError
+    if list(p) != c0: raise RetraceError
+    p_a = p['a']
+    if type(p['b']) is not list or len(p['b']) != 1: raise RetraceError
+    p_b0, = p['b']
+    if not isinstance(p_b0, Value): raise RetraceError
+    if p_b0.requires_grad is not True: raise RetraceError
+    p_b0_ = p_b0.data
+    if not (type(p_a) is float): p_a, = floats(p_a)
+    if type(x) is not tuple or len(x) != 2: raise RetraceError
+    x0, x1, = x
+    if not (type(x0) is type(x1) is float): x0, x1, = floats(x0, x1)
+    if type(flag) is not c2 or flag != c1: raise RetraceError
+    if not (type(y) is float): y, = floats(y)
+    if recording() is not True or tracing(): raise RetraceError
+    w = w_leaf.data
+    p1 = p1_leaf.data
+    p2 = p2_leaf.data
+    p3 = p3_leaf.data
+    if not (w_leaf.requires_grad and p1_leaf.requires_grad): raise RetraceError
+    if p2_leaf.requires_grad or p3_leaf.requires_grad: raise RetraceError
+    if not x0 > 0: raise RetraceError
+    t1 = exp(p_b0_)
+    d1 = t1 * w
+    t2 = p_a * x0 + d1 * p1
+    t3 = x1 + 0.5
+    if not c3(t3) == 2: raise RetraceError
+    t4 = p1 if p1 >= y or p1 != p1 else y
+    t5 = t2 * p2 + p3
+    d2 = p1 * t1
+    d3 = p1 * w * t1
+    d4 = p2 * p1
+    d5 = p2 * d1
+    d6 = d4 * t1
+    d7 = d4 * w * t1
+    t6 = 1.0 if p1 > y else 0.0 if p1 <= y else nan
+    d8 = 1.0 * t6 if t6 != 0.0 else 0.0
+    return {'z': (node(c8, (p_b0, w_leaf, p1_leaf), (p_b0, w_leaf, p1_leaf), t2, (d3, d2, d1)), \
+[node(c8, (p_b0, w_leaf, p1_leaf), (p_b0, w_leaf, p1_leaf), t5, (d7, d6, d5))]), \
+'y': (node(c8, c9, c9, t4, (d8,)),), 'n': [None, True, 1.0]}"""
+
+
+def test_the_whole_of_what_is_written(written: list[str]) -> None:
+    w, v = Value(2.0, label="w"), Value(3.0)
+    b, c = Value(-5.0).detach(), Value(0.0).detach()
+
+    def loss(p: Any, x: Any, y: Any, *, flag: bool) -> Any:
+        z = p["a"] * x[0] + mg.exp(p["b"][0]) * w * v
+        y = mg.maximum(y, v) if x[0] > 0 and mgmath.floor(x[1] + 0.5) == 2 else y
+        return {"z": (z, [z * b + c]), "y": (y,), "n": [None, flag, 1.0]}
+
+    mg.compile(loss)({"a": 1.0, "b": [Value(2.0)]}, (3.0, 1.5), 2.0, flag=True)
+    assert written == [WHOLE]
 
 
 # Captured Values.
@@ -407,6 +522,9 @@ def test_a_function_of_captured_values_alone() -> None:
     y = f()
     y.backward()
     assert (y.data, square.grad, w.grad, v.grad) == (90.0, 10.0, 60.0, 18.0)
+    w.grad = 0.0
+    mg.compile(lambda: square * w)().backward()
+    assert w.grad == 27.0
     with mg.no_grad():
         assert f().data == 90.0
     g = mg.compile(lambda x: w * v * x)
@@ -477,6 +595,9 @@ def test_derivatives_of_compiled_and_compiled_derivatives() -> None:
     assert mg.grad(compiled)(2.0) == mg.grad(f)(2.0)
     assert mg.compile(mg.grad(mg.grad(f)))(2.0) == mg.grad(mg.grad(f))(2.0)
     assert mg.compile(mg.grad(compiled))(2.0) == mg.grad(f)(2.0)
+    inner = mg.compile(lambda x, y=1.0: x * x * y)
+    assert inner(Value(2.0)).data == 4.0
+    assert mg.compile(lambda x: inner(x) + inner(x, y=2.0))(Value(3.0)).data == 27.0
     with pytest.raises(mg.GradientError, match=r"<lambda> is compiled .*compile\(grad\("):
         mg.grad(mg.grad(mg.compile(lambda x: f(x))))(2.0)
 
@@ -528,6 +649,13 @@ def test_nothing_flows_through_the_slope_of_what_was_not_selected() -> None:
         assert (y.data, x.grad, w.grad) == (2.0, 0.0, 1.0)
 
 
+def test_a_nonfinite_constant_is_refused_as_in_eager_evaluation() -> None:
+    f = mg.compile(mg.value_and_grad(lambda x: Value(math.inf)))
+    for _ in range(2):
+        with pytest.raises(mg.NonFiniteError):
+            f(1.0)
+
+
 def test_nonfinite_results_are_refused_as_in_eager_evaluation() -> None:
     f = mg.compile(mg.value_and_grad(mg.sqrt))
     for _ in range(2):
@@ -537,6 +665,11 @@ def test_nonfinite_results_are_refused_as_in_eager_evaluation() -> None:
     with mg.allow_nonfinite():
         assert f(0.0) == (0.0, math.inf)
     assert f.cache_info().made <= 2
+    slope = mg.compile(lambda x: mg.grad(mg.sqrt)(x))
+    for _ in range(2):
+        with pytest.raises(mg.NonFiniteError, match="the derivative of sqrt"):
+            slope(x=0.0)
+        assert slope(x=4.0) == 0.25
 
 
 def test_a_nonfinite_result_of_a_lambda_is_named() -> None:
@@ -551,6 +684,8 @@ def test_errors_are_those_of_eager_evaluation() -> None:
         with pytest.raises(ValueError, match=r"^log\(-1.0\): not defined there; it needs x > 0$"):
             f(-1.0)
         assert f(1.0) == 0.0
+        with pytest.raises(ValueError, match=r"^log\(-1.0\): not defined"):
+            mg.compile(lambda x: mg.log(x))(x=-1.0)
     with pytest.raises(TypeError, match=r"^maximum: expected a number or a Value, got '2'; "):
         mg.compile(lambda x: mg.maximum(x, "2"))(1.0)
 
@@ -630,10 +765,13 @@ def test_refusals_name_the_remedy_and_the_line(f: Callable[[Any], Any], message:
             TypeError,
             "compile: f must be a function, got 3; pass f itself, not its result",
         ),
-        (
-            lambda: mg.compile(abs, maxsize=0),
-            ValueError,
-            "compile: maxsize must be a whole number >= 1, got 0",
+        *(
+            (
+                lambda maxsize=maxsize: mg.compile(abs, maxsize=maxsize),
+                ValueError,
+                f"compile: maxsize must be a whole number >= 1, got {maxsize}",
+            )
+            for maxsize in (0, True, 2.5)
         ),
         (
             lambda: mg.compile(lambda x: x)({1.0}),
@@ -691,11 +829,21 @@ class Line:
 def test_names_pickle_and_methods() -> None:
     assert (doubled.__name__, doubled.__doc__) == ("doubled", "Return 2 x.")
     assert pickle.loads(pickle.dumps(doubled)) is doubled
+    assert pickle.loads(pickle.dumps(Line.at)) is Line.at
     assert pickle.loads(pickle.dumps(mg.compile(mg.exp)))(0.0) == 1.0
     assert tripled(2.0) == 6.0
     assert tripled.cache_info().maxsize == 4
     assert Line().at(3.0) == 6.0
     assert isinstance(Line.at, Compiled)
+    assert weakref.ref(doubled)() is doubled
+
+
+def test_callables_without_a_name() -> None:
+    half = mg.compile(functools.partial(operator.mul, 0.5))
+    assert (half(4.0), half.__name__, half.__qualname__) == (2.0, "partial", "partial")
+    assert pickle.loads(pickle.dumps(half))(6.0) == 3.0
+    model = nn.MLP(1, [1])
+    assert bits(mg.compile(model)([2.0])) == bits(model([2.0]))
 
 
 def test_threads() -> None:
@@ -742,6 +890,7 @@ def test_calls_leave_nothing_for_the_garbage_collector() -> None:
     model = nn.MLP(2, [2, 1])
     f = mg.compile(lambda x: mg.mse_loss(model(x), [1.0]))
     f([0.0, 1.0])
+    assert gc.isenabled()  # tracing leaves it as it was
     gc.collect()
     gc.disable()
     try:
@@ -750,7 +899,7 @@ def test_calls_leave_nothing_for_the_garbage_collector() -> None:
         assert gc.collect() == 0
         f([0.0, 1])
         mg.compile(mg.exp)(1.0)
-        assert not gc.isenabled()  # tracing leaves it as it was
+        assert not gc.isenabled()
     finally:
         gc.enable()
 
@@ -942,6 +1091,14 @@ def test_the_source_tells_where_it_holds() -> None:
     f = mg.compile(lambda x: mg.softmax([x, 2.0 * x])[0] if x > 1.0 else x)
     f(2.0)
     assert "    # traced where x > 1.0\n" in f.source
+    other = object()
+    g = mg.compile(lambda x: x * math.inf if x > 2 and x != other else -x)
+    for x in (8.0, 1.0, 9.0, 2.0):
+        assert g(x) == (math.inf if x > 2.0 else -x)
+    lines = ("def f(x):", "# traced where not x > 2", "t1 = -x", "return t1\n")
+    assert g.source == "\n    ".join(lines)
+    g(3.0)
+    assert g.source.startswith("from math import inf\n\n\ndef f(x):\n    # traced where x > 2\n")
     namespace: dict[str, Any] = {}
     exec(f.source, namespace)
     assert namespace["f"](2.0) == f(2.0)
@@ -981,7 +1138,7 @@ def test_many_inputs() -> None:
 
 def test_source_that_fails_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(compiling._NAMES, "added", lambda xs: None)
-    slopes = mg.compile(mg.grad(lambda xs: mg.dot(xs, xs)))
+    slopes = mg.compile(lambda xs: mg.grad(lambda ys: mg.dot(ys, ys))(xs))
     with pytest.warns(RuntimeWarning, match="fails where the function does not") as caught:
-        assert slopes([1.0] * 60) == [2.0] * 60
+        assert slopes(xs=[1.0] * 60) == [2.0] * 60
     assert caught[0].filename == __file__

@@ -185,7 +185,7 @@ class _Writer:
         adjoints: dict[Value, Any] = {y: 1.0}
         symbol = self.trace.symbol
         for made in reversed(order):
-            if made in adjoints and made._serial > self.trace.start:
+            if made._serial > self.trace.start:
                 adjoint = adjoints[made]
                 row: Any = made._op
                 partials = row.partials(symbol(made), *map(symbol, made._inputs))
@@ -222,8 +222,9 @@ class _Writer:
             number.text = self.unique(x.label or f"p{i}")
         body = self.code.lines(roots, checks, self.taken)
 
-        if finite and any(isinstance(symbol(x), Symbol) for x in finite):
-            numbers = list(dict.fromkeys(text_of(symbol(x))[0] for x in finite))
+        unsure = [s for s in map(symbol, finite) if isinstance(s, Symbol) or not isfinite(s)]
+        if unsure:
+            numbers = list(dict.fromkeys(text_of(s)[0] for s in unsure))
             total = " + ".join(numbers)
             if len(numbers) > _LONGEST_SUM:
                 total = f"added({_row_of(numbers)})"
@@ -310,7 +311,7 @@ class _Writer:
                 operands.append(self.trace.symbol(x))
                 pieces.append("{}")
             else:
-                pieces.append(repr(x) if type(x) is float and isfinite(x) else self._constant(x))
+                pieces.append(repr(x) if type(x) in (int, float) else self._constant(x))
         if sign := _COMPARISONS.get(guard.function):
             text = f"{pieces[0]} {sign} {pieces[1]}"
         else:
@@ -338,7 +339,7 @@ _COMPARISONS = {
     operator.eq: "==",
     operator.ne: "!=",
 }
-_MATH = {"exp": math.exp, "copysign": math.copysign, "inf": inf, "nan": nan}
+_MATH = {"exp": math.exp, "inf": inf, "nan": nan}
 _NAMES: dict[str, Any] = {
     "__name__": "microgradlib.compiled",  # which may read the data of Values
     **_MATH,
@@ -420,13 +421,14 @@ class CacheInfo(NamedTuple):
 class Compiled:
     """A compiled function: see ``compile``."""
 
-    __slots__ = ("__dict__", "__weakref__", "_latest")  # which is read sooner from a slot
+    __slots__ = ("__dict__", "__weakref__", "_first")  # which is read sooner from a slot
 
     __name__: str
     __qualname__: str
 
     def __init__(self, f: Callable[..., Any], maxsize: int) -> None:
         """Keep the function; the first call traces it."""
+        self.__name__ = self.__qualname__ = type(f).__name__  # of a partial function or a module
         functools.update_wrapper(self, f)
         self._f = f
         self._maxsize = maxsize
@@ -437,7 +439,7 @@ class Compiled:
         """Return what the function returns."""
         if not kwargs:
             try:
-                return self._latest(*args)
+                return self._first(*args)
             except _MISFITS:
                 pass
         return self._choose(args, kwargs)
@@ -457,6 +459,7 @@ class Compiled:
         """Forget all traces."""
         self._made = 0
         self._latest: Callable[..., Any] = _nothing
+        self._first = self._latest
         self._sources: dict[Callable[..., Any], Callable[[], str]] = {}
         self._traces: dict[Any, list[Callable[..., Any]]] = {}
 
@@ -483,9 +486,13 @@ class Compiled:
                 return self._f(*args, **kwargs)
             except _MISFITS:
                 continue
-            self._latest = trace
+            self._note(trace, kwargs)
             return result
         return self._trace(key, args, kwargs)
+
+    def _note(self, trace: Callable[..., Any], kwargs: dict[str, Any]) -> None:
+        """Note the latest trace; it is tried first unless some of its arguments had keywords."""
+        self._latest, self._first = trace, _nothing if kwargs else trace
 
     def _trace(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         writer = _Writer(self.__name__, self._f)
@@ -507,7 +514,7 @@ class Compiled:
                 for others in self._traces.values():
                     if oldest in others:
                         others.remove(oldest)
-            self._latest = trace
+            self._note(trace, kwargs)
         try:
             return trace(*args, *kwargs.values())
         except (RetraceError, UnfiniteError):
