@@ -7,11 +7,13 @@ import gc
 import math
 import operator
 import pickle
+import re
 import struct
 import threading
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -195,6 +197,7 @@ def test_a_branch_is_decided_at_each_call() -> None:
         lambda x: x == 1.0,
         lambda x: x != 1.0,
         lambda x: 1.0 < x,  # noqa: SIM300
+        lambda x: x == Fraction(1, 2),
         lambda x: bool(x - 1.0),
         lambda x: round(x) == 1,
         lambda x: round(x, 1) == 0.5,
@@ -678,6 +681,14 @@ def test_a_nonfinite_result_of_a_lambda_is_named() -> None:
         y.backward()
 
 
+def test_the_line_of_a_nonfinite_result_is_that_of_the_call() -> None:
+    f = mg.compile(lambda a: mg.sqrt(a))
+    with mg.detect_anomaly():
+        y = f(Value(0.0))
+    with pytest.raises(mg.NonFiniteError, match=re.escape(__file__)):
+        y.backward()
+
+
 def test_errors_are_those_of_eager_evaluation() -> None:
     f = mg.compile(mg.log)
     for _ in range(2):
@@ -831,6 +842,8 @@ def test_names_pickle_and_methods() -> None:
     assert pickle.loads(pickle.dumps(doubled)) is doubled
     assert pickle.loads(pickle.dumps(Line.at)) is Line.at
     assert pickle.loads(pickle.dumps(mg.compile(mg.exp)))(0.0) == 1.0
+    with pytest.raises((AttributeError, pickle.PicklingError), match="local object"):
+        pickle.dumps(mg.compile(lambda x: x))
     assert tripled(2.0) == 6.0
     assert tripled.cache_info().maxsize == 4
     assert Line().at(3.0) == 6.0
@@ -1058,6 +1071,16 @@ def test_the_source_is_a_function_of_numbers() -> None:
     value, gradient = namespace["f"](2.0, 0.5)
     assert (value, gradient) == (y.data, (w.grad,))
     assert f.source.startswith("from math import exp, gamma\n\n\ndef f(x, w):\n")
+    f = mg.compile(lambda x: mg.grad(mg.lgamma)(x) * mg.softmax([x, 1.0])[0])
+    assert f(2.0) == mg.grad(mg.lgamma)(2.0) * mg.sigmoid(1.0)
+    assert f.source.partition("\n\n")[0].splitlines() == [
+        "from math import lgamma",
+        "from microgradlib.primitives import PRIMITIVES",
+        "digamma = PRIMITIVES['digamma'].forward",
+        "softmax_entries = PRIMITIVES['softmax'].entries",
+    ]
+    exec(f.source, namespace)
+    assert namespace["f"](2.0) == f(2.0)
 
 
 def test_plain_arithmetic_is_written_out() -> None:
