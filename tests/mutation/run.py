@@ -87,8 +87,8 @@ TESTS = {
     "testing": ("testing", "structure"),
     "_hypothesis": ("testing",),
 }
-# Their survivors have not been judged yet: only those who name them run them.
-UNJUDGED = ("compiling", "tracing", "instructions")
+# Their tests take long as they stand: a sample leaves them out, unless they are named.
+SLOW = ("value", "nn", "transforms", "compiling", "tracing", "instructions", "testing")
 OPTIONS = ("-x", "--ff", "-q", "-m", "not torch", "-o", "addopts=")
 OPTIONS += ("-p", "_hypothesis_pytestplugin", "--hypothesis-profile=ci")
 OPTIONS += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # of what is loaded once for all
@@ -258,18 +258,17 @@ def known_equivalents() -> set[Key]:
 def main() -> int:
     """Run the mutants that were asked for, and print what happened."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    judged = [module for module in TESTS if module not in UNJUDGED]
-    parser.add_argument(
-        "modules", nargs="*", default=judged, help="by default, all that are judged"
-    )
+    parser.add_argument("modules", nargs="*", help="by default, all; of a sample, the quick ones")
     parser.add_argument("--sample", type=int, help="how many mutants to draw from them")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     arguments = parser.parse_args()
     if unknown := set(arguments.modules) - set(TESTS):
         parser.error(f"no tests are known for {sorted(unknown)}; TESTS names those of each module")
 
-    chosen = [mutant for module in arguments.modules for mutant in mutants(module)]
-    known = {key for key in known_equivalents() if key[0].split(".")[0] in arguments.modules}
+    left_out = SLOW if arguments.sample else ()
+    modules = arguments.modules or [module for module in TESTS if module not in left_out]
+    chosen = [mutant for module in modules for mutant in mutants(module)]
+    known = {key for key in known_equivalents() if key[0].split(".")[0] in modules}
     stale = set() if arguments.sample else known - {mutant.key for mutant in chosen}
     if arguments.sample:
         chosen = random.Random(arguments.seed).sample(chosen, min(arguments.sample, len(chosen)))
