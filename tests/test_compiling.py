@@ -85,96 +85,6 @@ def as_function(f: Expression) -> Callable[..., Any]:
     return lambda x, y: f(x, y)
 
 
-# The same bits.
-
-
-@many
-@given(expressions(inputs=2), points)
-def test_values_and_gradients_of_random_expressions(f: Expression, xs: list[Any]) -> None:
-    eager = as_function(f)
-    compiled = mg.compile(eager)
-    for x in xs:
-        assert outcome(compiled, *x) == outcome(eager, *x)
-        assert outcome(by_backward(compiled), *x) == outcome(by_backward(eager), *x)
-
-
-@many
-@given(expressions(inputs=2), points, st.sampled_from([None, 0.0, 1.5]))
-def test_gradients_of_captured_leaves(f: Expression, xs: list[Any], grad: float | None) -> None:
-    compiled, eager = (on_leaves(way, as_function(f), grad) for way in (True, False))
-    for x in xs:
-        assert outcome(compiled, *x) == outcome(eager, *x)
-
-
-@many
-@given(expressions(inputs=2), points)
-def test_value_and_grad_of_random_expressions(f: Expression, xs: list[Any]) -> None:
-    eager = mg.value_and_grad(as_function(f), (0, 1))
-    compiled = mg.compile(eager)
-    for x in xs:
-        assert outcome(compiled, *x) == outcome(eager, *x)
-
-
-@many
-@given(expressions(inputs=2), points)
-def test_hessians_of_random_expressions(f: Expression, xs: list[Any]) -> None:
-    eager = mg.hessian(as_function(f), (0, 1))
-    compiled = mg.compile(eager)
-    for x in xs:
-        assert outcome(compiled, *x) == outcome(eager, *x)
-
-
-HARD = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -2.5, 1e-300, 5e-324, 1e300, math.inf, -math.inf, math.nan)
-
-
-@pytest.mark.parametrize(
-    "row", [row for row in PRIMITIVES.values() if not row.helper], ids=lambda row: row.name
-)
-def test_every_primitive_at_hard_points(row: Primitive) -> None:
-    n = row.arities[0]
-    for x in HARD:
-        for y in HARD if n > 1 else (0.5,):
-            inputs = (x, y, *(0.5,) * n)[:n] if row.name != "where" else (x, y, 1.0)
-            static = inputs[n - row.static :]
-
-            def eager(*xs: Any, static: Any = static) -> Any:
-                return row(*xs, *static)
-
-            with mg.allow_nonfinite():
-                compiled = mg.compile(eager)
-                free = inputs[: n - row.static]
-                for point in ((0.3,) * len(free), free):
-                    if row.name == "clip" and static[0] > static[1]:
-                        continue
-                    expected = outcome(by_backward(eager), *point)
-                    assert outcome(by_backward(compiled), *point) == expected, point
-                    gradients = mg.value_and_grad(eager, range(len(free)))
-                    again = outcome(mg.compile(gradients), *point)
-                    assert again == outcome(gradients, *point), point
-
-
-def test_training_gives_the_same_numbers() -> None:
-    def train(compiled: bool) -> list[float]:
-        mg.manual_seed(42)
-        model = nn.MLP(2, [3, 2], "relu", "linear")
-        optimizer = optim.Adam(model.parameters(), lr=0.1, weight_decay=0.01)
-
-        def loss_fn(x: Any, target: Any) -> Any:
-            return mg.cross_entropy(model(x), 1) + mg.mse_loss(model(x), target)
-
-        f = mg.compile(loss_fn) if compiled else loss_fn
-        losses = []
-        for i in range(60):
-            loss = f([0.1 * (i % 7), i % 3 - 1.0], [0.5, -0.5])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.data)
-        return losses
-
-    assert train(compiled=True) == train(compiled=False)
-
-
 # Decisions.
 
 
@@ -1165,3 +1075,93 @@ def test_source_that_fails_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -
     with pytest.warns(RuntimeWarning, match="fails where the function does not") as caught:
         assert slopes(xs=[1.0] * 60) == [2.0] * 60
     assert caught[0].filename == __file__
+
+
+# The same bits.
+
+
+@many
+@given(expressions(inputs=2), points)
+def test_values_and_gradients_of_random_expressions(f: Expression, xs: list[Any]) -> None:
+    eager = as_function(f)
+    compiled = mg.compile(eager)
+    for x in xs:
+        assert outcome(compiled, *x) == outcome(eager, *x)
+        assert outcome(by_backward(compiled), *x) == outcome(by_backward(eager), *x)
+
+
+@many
+@given(expressions(inputs=2), points, st.sampled_from([None, 0.0, 1.5]))
+def test_gradients_of_captured_leaves(f: Expression, xs: list[Any], grad: float | None) -> None:
+    compiled, eager = (on_leaves(way, as_function(f), grad) for way in (True, False))
+    for x in xs:
+        assert outcome(compiled, *x) == outcome(eager, *x)
+
+
+@many
+@given(expressions(inputs=2), points)
+def test_value_and_grad_of_random_expressions(f: Expression, xs: list[Any]) -> None:
+    eager = mg.value_and_grad(as_function(f), (0, 1))
+    compiled = mg.compile(eager)
+    for x in xs:
+        assert outcome(compiled, *x) == outcome(eager, *x)
+
+
+@many
+@given(expressions(inputs=2), points)
+def test_hessians_of_random_expressions(f: Expression, xs: list[Any]) -> None:
+    eager = mg.hessian(as_function(f), (0, 1))
+    compiled = mg.compile(eager)
+    for x in xs:
+        assert outcome(compiled, *x) == outcome(eager, *x)
+
+
+HARD = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -2.5, 1e-300, 5e-324, 1e300, math.inf, -math.inf, math.nan)
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in PRIMITIVES.values() if not row.helper], ids=lambda row: row.name
+)
+def test_every_primitive_at_hard_points(row: Primitive) -> None:
+    n = row.arities[0]
+    for x in HARD:
+        for y in HARD if n > 1 else (0.5,):
+            inputs = (x, y, *(0.5,) * n)[:n] if row.name != "where" else (x, y, 1.0)
+            static = inputs[n - row.static :]
+
+            def eager(*xs: Any, static: Any = static) -> Any:
+                return row(*xs, *static)
+
+            with mg.allow_nonfinite():
+                compiled = mg.compile(eager)
+                free = inputs[: n - row.static]
+                for point in ((0.3,) * len(free), free):
+                    if row.name == "clip" and static[0] > static[1]:
+                        continue
+                    expected = outcome(by_backward(eager), *point)
+                    assert outcome(by_backward(compiled), *point) == expected, point
+                    gradients = mg.value_and_grad(eager, range(len(free)))
+                    again = outcome(mg.compile(gradients), *point)
+                    assert again == outcome(gradients, *point), point
+
+
+def test_training_gives_the_same_numbers() -> None:
+    def train(compiled: bool) -> list[float]:
+        mg.manual_seed(42)
+        model = nn.MLP(2, [3, 2], "relu", "linear")
+        optimizer = optim.Adam(model.parameters(), lr=0.1, weight_decay=0.01)
+
+        def loss_fn(x: Any, target: Any) -> Any:
+            return mg.cross_entropy(model(x), 1) + mg.mse_loss(model(x), target)
+
+        f = mg.compile(loss_fn) if compiled else loss_fn
+        losses = []
+        for i in range(60):
+            loss = f([0.1 * (i % 7), i % 3 - 1.0], [0.5, -0.5])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.data)
+        return losses
+
+    assert train(compiled=True) == train(compiled=False)
