@@ -131,6 +131,13 @@ def test_every_kind_of_decision(decide: Callable[[Any], Any]) -> None:
             assert outcome(compiled, x) == outcome(f, x)
 
 
+def test_comparisons_with_numpy_scalars() -> None:
+    half = pytest.importorskip("numpy").float64(0.5)
+    f = mg.compile(lambda x: x * 2.0 if x > half else -x)
+    assert [f(x) for x in (1.0, 2.0, 0.5, 0.0, 3.0)] == [2.0, 4.0, -0.5, 0.0, 6.0]
+    assert f.cache_info().made == 2
+
+
 def test_decisions_on_captured_values() -> None:
     w = Value(1.0)
     f = mg.compile(lambda x: x * w if w > 0 else x - w)

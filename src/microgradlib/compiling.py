@@ -314,9 +314,10 @@ class _Writer:
                 pieces.append(repr(x) if type(x) in (int, float) else self._constant(x))
         if sign := _COMPARISONS.get(guard.function):
             text = f"{pieces[0]} {sign} {pieces[1]}"
+            outcome = bool(guard.outcome)  # which a NumPy scalar has made a flag of its own kind
         else:
             text = f"{self._constant(guard.function)}({', '.join(pieces)})"
-        outcome = guard.outcome
+            outcome = guard.outcome
         if not isinstance(outcome, bool):
             text, outcome = f"{text} == {outcome!r}", True
         gaps = tuple((i, 2) for i in range(len(operands)))
