@@ -41,7 +41,8 @@ def graphs(shape: str) -> st.SearchStrategy[Graph]:
     return st.tuples(f, st.tuples(*[x] * inputs))
 
 
-alone = settings(database=None, max_examples=2000)  # what an earlier run has stored is not what was drawn
+# Without what earlier runs have stored, and long enough to find what is rare.
+alone = settings(database=None, max_examples=2000)
 every_shape = pytest.mark.parametrize("shape", SHAPES)
 
 
