@@ -56,7 +56,7 @@ BREAKS = {
         "test_graph.py",
     ),
     "instructions": (
-        "yield expression.right, _ATOM if power else own + 1",
+        "yield expression.right, own + 1",
         "yield expression.right, own",
         "test_compiling.py",
     ),
@@ -76,11 +76,7 @@ BREAKS = {
     "serialization": ("os.fsync(file.fileno())", "pass", "test_serialization.py"),
     "special": ("t = 134217729.0 * a", "t = 65537.0 * a", "test_primitives.py"),
     "testing": ("max(interval.low, -magnitude)", "max(interval.low, -1e9)", "test_testing.py"),
-    "tracing": (
-        "prev = (x,) if x.requires_grad and recording() else ()",
-        "prev = ()",
-        "test_compiling.py",
-    ),
+    "tracing": ("result._prev = (x,)", "result._prev = ()", "test_compiling.py"),
     "transforms": ("return record(primitives.identity, (x,))", "return x", "test_transforms.py"),
     "trees": ('make = getattr(kind, "_make", kind)', "make = kind", "test_trees.py"),
     "value": (
