@@ -821,3 +821,8 @@ def test_select_takes_whole_numbers() -> None:
     for i in (-1, 2):
         with pytest.raises(ValueError, match=rf"^select: index must lie in \[0, 2\), got {i}$"):
             mg.select([1.0, 2.0], i)
+    with pytest.raises(TypeError) as caught:
+        mg.select(1.0, 0)  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "select: expected a sequence of numbers or Values, got 1.0; wrap it in a list"
+    )
