@@ -285,8 +285,14 @@ def test_gradients_against_differences(shape: str) -> None:
     def check(graph: Graph) -> None:
         f, point = graph
         report = mg.gradcheck(f, point, raise_exception=False)
-        # Rounding can hide a slope (unclear), but no gradient may be wrong.
-        assert not [entry for entry in report if entry.verdict == "wrong"], f"{f}\n{report}"
+        # Rounding can hide a slope (unclear), but no gradient may be wrong, except at kinks that
+        # cancel, as in min(x, 2 * abs(x)) at 0: the mean of subgradients is not the slope there.
+        if any(entry.verdict == "wrong" for entry in report):
+            try:
+                judge(f, point)
+            except NearKinkError:
+                reject()
+            raise AssertionError(f"{f}\n{report}")
 
     check()
 
