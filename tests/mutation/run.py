@@ -87,8 +87,12 @@ TESTS = {
     "testing": ("testing", "structure"),
     "_hypothesis": ("testing",),
 }
-# Their tests take long as they stand: a sample leaves them out, unless they are named.
-SLOW = ("value", "nn", "transforms", "compiling", "tracing", "instructions", "testing")
+# A sample leaves these out unless they are named: it would spend its time on their unbroken tests.
+SLOW = (
+    *("nn", "value", "checking", "trees", "transforms", "extending"),
+    *("compiling", "tracing", "instructions", "testing", "_hypothesis"),
+    *("layout", "rendering", "graph", "explaining"),
+)
 OPTIONS = ("-x", "--ff", "-q", "-m", "not torch", "-o", "addopts=")
 OPTIONS += ("-p", "_hypothesis_pytestplugin", "--hypothesis-profile=ci")
 OPTIONS += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # of what is loaded once for all
