@@ -328,3 +328,11 @@ def test_gelu_variants() -> None:
 def test_slopes_of_leaky_relu_and_elu() -> None:
     assert (mg.leaky_relu(-2.0), mg.leaky_relu(-2.0, 0.25)) == (-0.02, -0.5)
     assert mg.elu(-1.0, 2) == 2 * mg.elu(-1.0) == pytest.approx(2 * (math.exp(-1.0) - 1.0))
+
+
+def test_select_counts_from_0_and_takes_a_value_as_index() -> None:
+    xs = [Value(2.0), Value(3.0)]
+    assert [mg.select(xs, i).data for i in (0, 1)] == [2.0, 3.0]
+    index = Value(1.0)
+    mg.select(xs, index).backward()
+    assert [xs[0].grad, xs[1].grad, index.grad] == [0.0, 1.0, 0.0]
