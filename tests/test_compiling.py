@@ -1105,19 +1105,13 @@ def test_gradients_of_captured_leaves(f: Expression, xs: list[Any], grad: float 
         assert outcome(compiled, *x) == outcome(eager, *x)
 
 
+@pytest.mark.parametrize("transform", [mg.value_and_grad, mg.hessian])
 @many
-@given(expressions(inputs=2), points)
-def test_value_and_grad_of_random_expressions(f: Expression, xs: list[Any]) -> None:
-    eager = mg.value_and_grad(as_function(f), (0, 1))
-    compiled = mg.compile(eager)
-    for x in xs:
-        assert outcome(compiled, *x) == outcome(eager, *x)
-
-
-@many
-@given(expressions(inputs=2), points)
-def test_hessians_of_random_expressions(f: Expression, xs: list[Any]) -> None:
-    eager = mg.hessian(as_function(f), (0, 1))
+@given(f=expressions(inputs=2), xs=points)
+def test_derivatives_of_random_expressions(
+    transform: Callable[..., Any], f: Expression, xs: list[Any]
+) -> None:
+    eager = transform(as_function(f), (0, 1))
     compiled = mg.compile(eager)
     for x in xs:
         assert outcome(compiled, *x) == outcome(eager, *x)

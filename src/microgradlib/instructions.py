@@ -268,11 +268,12 @@ class Code:
     def lines(self, roots: Iterable[Any], checks: Iterable["Check"], taken: set[str]) -> list[str]:
         """Return the source of all that roots and checks need; the text of each is set then."""
         due: dict[int, list[Check]] = {}
+        roots = list(roots)
         for check in checks:
             operands = [x for x in check.operands if isinstance(x, Symbol)]
             if operands:  # what depends on nothing comes out as it did
                 due.setdefault(max([x.serial for x in operands]), []).append(check)
-                roots = [*roots, *operands]
+                roots += operands
         for root in roots:
             if isinstance(root, Symbol):
                 root.uses += 2  # not to be inlined

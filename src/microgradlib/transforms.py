@@ -17,7 +17,6 @@ from microgradlib.trees import Build, Tree, flatten, rebuild
 from microgradlib.value import (
     Operand,
     Value,
-    as_value,
     evaluation,
     nested,
     partial_values,
@@ -374,7 +373,7 @@ class _Recorded:
         if tracing() is not None:
             tracing().finite += [*roots, *slopes]
         else:
-            numbers = {x: as_value(y).data for x, y in found.items()}
+            numbers = {x: y.data if isinstance(y, Value) else y for x, y in found.items()}
             refuse_nonfinite(self.name, roots, wanted, order, numbers)
 
     def finish(self, numbers: Sequence[Operand]) -> list[Operand]:
