@@ -1087,6 +1087,7 @@ def test_source_that_fails_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -
 # The same bits.
 
 
+@pytest.mark.long
 @many
 @given(expressions(inputs=2), points)
 def test_values_and_gradients_of_random_expressions(f: Expression, xs: list[Any]) -> None:
@@ -1097,6 +1098,7 @@ def test_values_and_gradients_of_random_expressions(f: Expression, xs: list[Any]
         assert outcome(by_backward(compiled), *x) == outcome(by_backward(eager), *x)
 
 
+@pytest.mark.long
 @many
 @given(expressions(inputs=2), points, st.sampled_from([None, 0.0, 1.5]))
 def test_gradients_of_captured_leaves(f: Expression, xs: list[Any], grad: float | None) -> None:
@@ -1105,6 +1107,7 @@ def test_gradients_of_captured_leaves(f: Expression, xs: list[Any], grad: float 
         assert outcome(compiled, *x) == outcome(eager, *x)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("transform", [mg.value_and_grad, mg.hessian])
 @many
 @given(f=expressions(inputs=2), xs=points)

@@ -170,6 +170,7 @@ print([(name, p.data.hex(), p.grad.hex()) for name, p in model.named_parameters(
 """
 
 
+@pytest.mark.long
 def test_bits_do_not_depend_on_the_hash_seed() -> None:
     rng = random.Random()
     seeds = [str(rng.randrange(2**32)) for _ in range(50)]

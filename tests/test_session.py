@@ -274,4 +274,4 @@ class Session(RuleBasedStateMachine):
 
 
 Session.TestCase.settings = settings(max_examples=300, stateful_step_count=40)
-TestSession = Session.TestCase
+TestSession = pytest.mark.long(Session.TestCase)

@@ -297,6 +297,7 @@ def test_gradients_against_differences(shape: str) -> None:
     check()
 
 
+@pytest.mark.long
 @every_shape
 def test_floats_and_values_give_the_same_bits(shape: str) -> None:
     @many(shape)
