@@ -80,7 +80,7 @@ class Module:
     def __init_subclass__(cls) -> None:
         """Make a call of the module a call of ``forward``, with nothing in between."""
         if "forward" in vars(cls):
-            cls.__call__ = cls.forward  # type: ignore[method-assign]
+            cls.__call__ = vars(cls)["forward"]  # type: ignore[method-assign]
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; every subclass defines it."""
@@ -615,9 +615,7 @@ class MSELoss(Module):
     2.5
     """
 
-    def forward(self, outputs: Tree, targets: Tree) -> Any:
-        """Return ``mse_loss(outputs, targets)``."""
-        return mse_loss(outputs, targets)
+    forward = staticmethod(mse_loss)
 
 
 class BCELoss(Module):
@@ -627,9 +625,7 @@ class BCELoss(Module):
     0.6931471805599453
     """
 
-    def forward(self, outputs: Tree, targets: Tree) -> Any:
-        """Return ``binary_cross_entropy(outputs, targets)``."""
-        return binary_cross_entropy(outputs, targets)
+    forward = staticmethod(binary_cross_entropy)
 
 
 class BCEWithLogitsLoss(Module):
@@ -639,9 +635,7 @@ class BCEWithLogitsLoss(Module):
     1000.0
     """
 
-    def forward(self, outputs: Tree, targets: Tree) -> Any:
-        """Return ``binary_cross_entropy_with_logits(outputs, targets)``."""
-        return binary_cross_entropy_with_logits(outputs, targets)
+    forward = staticmethod(binary_cross_entropy_with_logits)
 
 
 class CrossEntropyLoss(Module):
@@ -651,6 +645,4 @@ class CrossEntropyLoss(Module):
     0.6931471805599453
     """
 
-    def forward(self, logits: Tree, targets: Tree) -> Any:
-        """Return ``cross_entropy(logits, targets)``."""
-        return cross_entropy(logits, targets)
+    forward = staticmethod(cross_entropy)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import chain, compress, count, cycle
+from itertools import compress, count, cycle
 from math import isfinite
 from numbers import Real
 from operator import attrgetter
@@ -621,20 +621,20 @@ def sweep(
     adjoints: dict[Value, float] = dict.fromkeys(inputs, 0.0)
     oldest = min([x._serial for x in adjoints]) if adjoints else 0
     order: list[Value] = []
-    for xs in chain((roots,), map(_prev_of, order)):  # order grows on the way
-        for x in xs:
-            if not x._op:
-                adjoints[x] = 0.0
-            elif x not in adjoints:
-                adjoints[x] = 0.0
-                if x._serial >= oldest:
-                    order.append(x)
+    found = [*roots]
+    for x in found:  # which grows on the way
+        if not x._op:
+            adjoints[x] = 0.0
+        elif x not in adjoints:
+            adjoints[x] = 0.0
+            if x._serial >= oldest:
+                order.append(x)
+                found += x._prev
     order.sort(key=by_serial)
     return order, adjoints
 
 
 by_serial = attrgetter("_serial")
-_prev_of: Callable[[Value], tuple[Value, ...]] = attrgetter("_prev")
 
 
 def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
