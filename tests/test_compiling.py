@@ -333,12 +333,12 @@ def loss(p, x, y, flag):
     if not isinstance(p_b0, Value): raise RetraceError
     if p_b0.requires_grad is not True: raise RetraceError
     p_b0_ = p_b0.data
-    if not (type(p_a) is float): p_a, = floats(p_a)
+    if not (p_a.__class__ is float): p_a, = floats(p_a)
     if type(x) is not tuple or len(x) != 2: raise RetraceError
     x0, x1, = x
-    if not (type(x0) is type(x1) is float): x0, x1, = floats(x0, x1)
+    if not (x0.__class__ is x1.__class__ is float): x0, x1, = floats(x0, x1)
     if type(flag) is not c2 or flag != c1: raise RetraceError
-    if not (type(y) is float): y, = floats(y)
+    if not (y.__class__ is float): y, = floats(y)
     if recording() is not True or tracing(): raise RetraceError
     w = w_leaf.data
     p1 = p1_leaf.data

@@ -165,8 +165,9 @@ class _Writer:
         """Write what makes floats of the numbers that are not."""
         if self.unchecked:
             names = ", ".join(self.unchecked)
-            types = " is ".join([f"type({name})" for name in self.unchecked])
-            self.head.append(f"if not ({types} is float): {names}, = floats({names})")
+            # The class is read sooner than type() is called.
+            classes = " is ".join([f"{name}.__class__" for name in self.unchecked])
+            self.head.append(f"if not ({classes} is float): {names}, = floats({names})")
             self.unchecked = []
 
     def _check(self, mismatch: str) -> None:
@@ -436,7 +437,7 @@ class Compiled:
         self._lock = threading.RLock()
         self.clear_cache()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns."""
         if not kwargs:
             try:

@@ -195,9 +195,12 @@ class SGD(Optimizer):
         lr, mu, state = self.lr, self.momentum, self._state
         decay = self.weight_decay
         if not (mu or decay):
-            return [
-                p.data - lr * (p.grad or 0.0) if p.requires_grad else p.data for p in self.params
-            ], state
+            try:
+                return [
+                    p.data - lr * p.grad if p.requires_grad else p.data for p in self.params
+                ], state
+            except TypeError:  # a gradient is None
+                pass
         data, grads = self._data_and_grads()
         if decay:
             grads = [g + decay * x for g, x in zip(grads, data, strict=True)]
