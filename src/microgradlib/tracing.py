@@ -16,8 +16,9 @@ from microgradlib.value import Operand, Value, by_serial, next_serial, recording
 class Traced(Value):
     """A Value of a trace: its data is hidden from the function that is traced."""
 
-    __slots__ = ("plain", "symbol")
+    __slots__ = ("hidden", "plain", "symbol")
 
+    hidden: float  # its data, as the slot of that name is behind a property
     plain: bool  # whether it would be a float in eager evaluation
     symbol: Any  # the Symbol, or float, that stands for it in the source
 
@@ -28,12 +29,12 @@ class Traced(Value):
             ".data of a traced Value would be frozen at its first number; compute with the Value, "
             "or return it and read .data outside"
         )
-        return _get_data(self)
+        return self.hidden
 
     @data.setter
     def data(self, data: float) -> None:
         _refuse_user("the data of a traced Value cannot be set; make a new Value")
-        _set_data(self, data)
+        self.hidden = data
 
     def __float__(self) -> float:
         raise _error(
@@ -71,10 +72,6 @@ def _refuse_user(reason: str) -> None:
     """Raise an error if the caller's caller is not part of the library."""
     if not _in_library(sys._getframe(2)):
         raise _error(reason)
-
-
-_get_data: Callable[[Value], float] = Value.__dict__["data"].__get__
-_set_data: Callable[[Value, float], None] = Value.__dict__["data"].__set__
 
 
 class Guard(NamedTuple):
@@ -116,12 +113,19 @@ class Trace:
 
     def record(self, primitive: Primitive, inputs: tuple[Operand, ...]) -> Traced:
         """Record a node whatever it depends on, with an edge to all that may need a gradient."""
-        data, symbols, prev, plain = [], [], [], True
+        data, symbols, plain, start = [], [], True, self.start
+        prev: list[Value] = []
         for x in inputs:
-            if isinstance(x, Value):
-                data.append(_get_data(x))
+            if type(x) is Traced and x._serial > start:
+                data.append(x.hidden)
+                symbols.append(x.symbol)
+                plain = plain and x.plain
+                if x.requires_grad:
+                    prev.append(x)
+            elif isinstance(x, Value):
+                data.append(x.data)
                 symbols.append(self.symbol(x))
-                plain = plain and type(x) is Traced and x.plain
+                plain = False
                 if x.requires_grad:
                     prev.append(x)
             else:
@@ -134,15 +138,12 @@ class Trace:
             differentiable = inputs[: len(inputs) - primitive.static]
             prev = [x for x in differentiable if isinstance(x, Value) and x.requires_grad]
         y = primitive.evaluate(*data)
-        result = self._node(primitive, inputs, tuple(prev), y, self.code.apply(primitive, symbols))
-        result.requires_grad, result.plain = bool(prev), plain
-        return result
+        symbol = self.code.apply(primitive, symbols)
+        return self._node(primitive, inputs, tuple(prev), y, symbol, plain)
 
     def number(self, x: Value) -> Traced:
         """Return a node for x that counts as a plain number."""
-        result = self.detach(x)
-        result.plain = True
-        return result
+        return self._node(primitives.identity, (x,), (), x.data, self.symbol(x), True)
 
     def leaf(self, x: Value) -> Traced:
         """Return a node of its own for x, which needs a gradient."""
@@ -154,9 +155,7 @@ class Trace:
 
     def detach(self, x: Value) -> Traced:
         """Return a node for x that needs no gradient."""
-        result = self._node(primitives.identity, (x,), (), _get_data(x), self.symbol(x))
-        result.requires_grad = result.plain = False
-        return result
+        return self._node(primitives.identity, (x,), (), x.data, self.symbol(x), False)
 
     def _node(
         self,
@@ -165,10 +164,12 @@ class Trace:
         prev: tuple[Any, ...],
         data: float,
         symbol: Any,
+        plain: bool,
     ) -> Traced:
         result = object.__new__(Traced)
-        _set_data(result, data)
-        result.grad, result.label, result.symbol = 0.0, "", symbol
+        result.hidden = data
+        result.grad, result.label, result.requires_grad = 0.0, "", bool(prev)
+        result.symbol, result.plain = symbol, plain
         result._op, result._inputs, result._prev, result._partials = primitive, inputs, prev, ()
         result._serial = next_serial()
         return result

@@ -429,8 +429,8 @@ _BOTH, _FIRST, _SECOND = slice(None), slice(0, 1), slice(1, 2)
 
 def record(primitive: Primitive, inputs: tuple[Operand, ...]) -> Value:
     """Compute a primitive of any number of Values and numbers, and record it as a node."""
-    if tracing() is not None:
-        return tracing().record(primitive, inputs)  # type: ignore[no-any-return]
+    if (trace := tracing()) is not None:
+        return trace.record(primitive, inputs)  # type: ignore[no-any-return]
     data, needed = look_at(primitive, inputs)
     try:
         y, partials = primitive.value_and_partials(*data)
@@ -662,12 +662,12 @@ def pull_values(
     with set_grad_enabled(True):
         for node in reversed(order):
             if node in adjoints:
+                adjoint = adjoints[node]
+                gated = tracing() is not None and getattr(node._op, "selects", False)
+                product = primitives.gate if gated else times
                 for x, partial in zip(node._prev, partial_values(node), strict=True):
                     if x in wanted:
-                        if tracing() is not None and getattr(node._op, "selects", False):
-                            term = primitives.gate(adjoints[node], partial)
-                        else:
-                            term = times(adjoints[node], partial)
+                        term = product(adjoint, partial)
                         adjoints[x] = adjoints[x] + term if x in adjoints else term
     return adjoints
 
@@ -692,15 +692,15 @@ def times(x: Operand, y: Operand) -> Operand:
     return x if type(y) is float and y == 1.0 else x * y
 
 
-def edges(node: Value, partials: Sequence[float] = ()) -> list[int]:
+def edges(node: Value, partials: Sequence[float] = ()) -> Sequence[int]:
     """Return the positions among a node's inputs of those that it has an edge to.
 
     The same input at two places may have been selected at one of them: ``partials`` tell which.
     """
+    if len(node._prev) == len(node._inputs):
+        return range(len(node._prev))
     primitive: Any = node._op
     kept: list[int] = []
-    if len(node._prev) == len(node._inputs):
-        return list(range(len(node._prev)))
     for i, x in enumerate(node._inputs[: len(node._inputs) - primitive.static]):
         selected = not (primitive.selects and partials) or partials[i] != 0.0
         if len(kept) < len(node._prev) and x is node._prev[len(kept)] and selected:
