@@ -663,8 +663,8 @@ def pull_values(
         for node in reversed(order):
             if node in adjoints:
                 adjoint = adjoints[node]
-                gated = tracing() is not None and getattr(node._op, "selects", False)
-                product = primitives.gate if gated else times
+                row: Any = node._op
+                product = primitives.gate if tracing() and row.selects else times
                 for x, partial in zip(node._prev, partial_values(node), strict=True):
                     if x in wanted:
                         term = product(adjoint, partial)
