@@ -326,7 +326,7 @@ def _one(node: Value, roots: Iterable[Value], names: Mapping[Value, str], group:
     grad = node.grad.data if isinstance(node.grad, Value) else node.grad
     lines = f"data {show_number(node.data)}", f"grad {show_number(grad)}"
     note = f"{clean(name)} {node._op}".strip() + f"\ndata {node.data!r}\ngrad {grad!r}"
-    return Box(kind, clean(title, _LONGEST + 3), lines, note, group)
+    return Box(kind, clean(title, _LONGEST + 3), lines, note.lstrip(), group)
 
 
 def _many(title: str, nodes: Sequence[Value], group: int) -> Box:
@@ -336,7 +336,7 @@ def _many(title: str, nodes: Sequence[Value], group: int) -> Box:
         counts = Counter(str(node._op) for node in nodes).most_common()
         lines = [f"{clean(op, _LONGEST)} × {n:,}" for op, n in counts[:4]]
         if len(counts) > 4:
-            lines.append(f"and {len(counts) - 4} more operations")
+            lines.append(f"and {len(counts) - 4} more")
     else:
         title = f"{clean(title, _LONGEST)} × {len(nodes):,}"
     grads = [x.grad.data if isinstance(x.grad, Value) else x.grad or 0.0 for x in nodes]
