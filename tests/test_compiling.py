@@ -351,7 +351,7 @@ def loss(p, x, y, flag):
     d1 = t1 * w
     t2 = p_a * x0 + d1 * p1
     t3 = x1 + 0.5
-    if not c3(t3) == 2: raise RetraceError
+    if not floor(t3) == 2: raise RetraceError
     t4 = p1 if p1 >= y or p1 != p1 else y
     t5 = t2 * p2 + p3
     d2 = p1 * t1
@@ -1047,6 +1047,12 @@ def test_the_source_tells_where_it_holds() -> None:
     f = mg.compile(lambda x: x if Value(1.0) > 0.0 else -x)
     f(0.5)
     assert f.source == "def f(x):\n    return x\n"
+    f = mg.compile(lambda x: -x if mgmath.isnan(x) else x)
+    f(0.5)
+    assert f.source == "def f(x):\n    # traced where not isnan(x)\n    return x\n"
+    f = mg.compile(lambda x: x if mgmath.isclose(x, 1.0) else -x)
+    f(0.5)
+    assert "    # traced where not c0(x, 1.0)\n" in f.source
 
 
 def test_a_large_graph() -> None:

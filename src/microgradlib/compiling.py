@@ -173,8 +173,8 @@ class _Writer:
     def _check(self, mismatch: str) -> None:
         self.head.append(f"if {mismatch}: raise RetraceError")
 
-    def _constant(self, x: Any) -> str:
-        name = self.unique(f"c{len(self.constants)}")
+    def _constant(self, x: Any, name: str = "") -> str:
+        name = self.unique(name or f"c{len(self.constants)}")
         self.constants[name] = x
         return name
 
@@ -317,7 +317,8 @@ class _Writer:
             text = f"{pieces[0]} {sign} {pieces[1]}"
             outcome = bool(guard.outcome)  # which a NumPy scalar has made a flag of its own kind
         else:
-            text = f"{self._constant(guard.function)}({', '.join(pieces)})"
+            name = getattr(guard.function, "__name__", "").strip("_")
+            text = f"{self._constant(guard.function, name)}({', '.join(pieces)})"
             outcome = guard.outcome
         if not isinstance(outcome, bool):
             text, outcome = f"{text} == {outcome!r}", True

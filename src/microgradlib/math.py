@@ -124,14 +124,21 @@ def copysign(x: _Operand, y: _Operand) -> Any:
 
 @_lift
 def ldexp(x: _Operand, i: int) -> Any:
-    if isinstance(i, _Value) or not isinstance(x, _Value):
+    if not (isinstance(x, _Value) and isinstance(i, int)):
         raise TypeError(f"ldexp: the exponent must be an int, got {i!r}")
-    _math.ldexp(x.data, i)  # refuses what it refuses of numbers
+    y = _scaled(x, i)
+    if isfinite(x) and not isfinite(y):
+        raise OverflowError("math range error")
+    return y
+
+
+def _scaled(x: _Value, i: int) -> _Value:
+    """Return x times 2**i, in steps within the range of floats."""
     if -1074 <= i <= 1023:
         return x * _math.ldexp(1.0, i)
-    if i > 1023:  # in steps within the range of floats, the largest first
-        return ldexp(x * 2.0**1023, i - 1023)
-    return x * 0.0 if i < -2200 else ldexp(x * 2.0**-1000, i + 1000)
+    if i > 1023:  # the largest first
+        return _scaled(x * 2.0**1023, i - 1023)
+    return x * 0.0 if i < -2200 else _scaled(x * 2.0**-1000, i + 1000)
 
 
 @_lift
