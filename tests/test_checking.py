@@ -436,6 +436,26 @@ def test_a_module_with_a_wrong_gradient_stays_as_it_was() -> None:
     assert model.state_dict() == before
 
 
+def test_frozen_parameters_are_not_checked() -> None:
+    model = nn.MLP(2, [3, 1], "tanh")
+    for p in model.fc1.parameters():
+        p.requires_grad = False
+
+    def loss(m: nn.MLP) -> Value:
+        return mg.mse_loss(m([0.3, -0.7]), [0.5])
+
+    for order, count in ((1, 4), (2, 4 + 4 * 4)):
+        report = mg.gradcheck_module(model, loss, order=order)
+        assert len(report) == count
+        assert {entry.input for entry in report} == {
+            name for name, p in model.named_parameters() if p.requires_grad
+        }
+    for p in model.parameters():
+        p.requires_grad = False
+    with pytest.raises(ValueError, match=r"no parameters to check; .* set requires_grad to True"):
+        mg.gradcheck_module(model, loss)
+
+
 # Misuse.
 
 
@@ -481,7 +501,10 @@ def test_a_module_with_a_wrong_gradient_stays_as_it_was() -> None:
         (
             lambda: mg.gradcheck_module(nn.MSELoss(), lambda m: m([1.0], [1.0])),
             ValueError,
-            "gradcheck_module: MSELoss() has no parameters to check",
+            (
+                "gradcheck_module: MSELoss() has no parameters to check; pass a model that has "
+                "some, and set requires_grad to True where they are frozen"
+            ),
         ),
         (
             lambda: mg.gradcheck_module(nn.Neuron(1), lambda m: "1"),

@@ -185,7 +185,8 @@ def gradcheck_module(
     >>> bool(gradcheck_module(model, lambda m: mg.mse_loss(m([0.0, 1.0]), [1.0])))
     True
 
-    The parameters come back as they were, data and gradients.
+    The parameters come back as they were, data and gradients. Frozen ones, whose ``requires_grad``
+    is False, are not checked.
 
     Args:
         model: a Module.
@@ -201,11 +202,14 @@ def gradcheck_module(
 
     Raises:
         GradcheckError: as in ``gradcheck``.
-        ValueError: as in ``gradcheck``, or if the model has no parameters.
+        ValueError: as in ``gradcheck``, or if the model has no parameters, or only frozen ones.
     """
-    parameters = dict(model.named_parameters())
+    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if not parameters:
-        raise ValueError(f"gradcheck_module: {model!r} has no parameters to check")
+        raise ValueError(
+            f"gradcheck_module: {model!r} has no parameters to check; pass a model that has some, "
+            "and set requires_grad to True where they are frozen"
+        )
 
     def compute() -> dict[str, Operand]:
         outputs, _ = flatten("gradcheck_module", "f", loss_fn(model))
