@@ -5,6 +5,7 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,6 +80,36 @@ def test_floats_lie_in_the_domain(name: str) -> None:
         assert all(abs(x) <= 10.0 for x in point)
 
     check()
+
+
+@pytest.mark.parametrize("name", [row.name for row in PRIMITIVES.values() if not row.helper])
+def test_primitives_evaluate_where_floats_are_drawn(name: str) -> None:
+    row = PRIMITIVES[name]
+
+    @given(floats(name))  # health checks included: enough points are left
+    def check(point: tuple[float, ...]) -> None:
+        row.value_and_partials(*point)
+
+    check()
+
+
+@pytest.mark.parametrize(
+    ("name", "hard"),
+    [
+        ("divide", lambda p: p[0] == 0.0),
+        ("modulo", lambda p: p[1] < 0.0),
+        ("gamma", lambda p: p[0] < 0.0),
+        ("power_c", lambda p: p[0] < 0.0),
+        ("power", lambda p: p[0] == 0.0),
+        ("exp", lambda p: p[0] > 700.0),
+    ],
+)
+def test_hard_points_are_still_drawn(name: str, hard: Callable[[Any], bool]) -> None:
+    find(floats(name), hard, settings=alone)
+
+
+def test_drawn_points_shrink() -> None:
+    assert find(floats("divide"), lambda p: p[0] > 5.0, settings=alone) == (6.0, 1.0)
 
 
 @pytest.mark.parametrize(
