@@ -628,6 +628,27 @@ def test_primitives_of_ones_own() -> None:
     assert bits(mg.compile(f)(0.5)) == bits(f(0.5))
 
 
+@mg.primitive(lambda z, x, y: (3 * x**2 if x > 1.0 else math.exp(y), abs(z) % 2.0), order=1)
+def crooked(x: float, y: float) -> float:
+    return x**3 + y
+
+
+def test_rules_of_ones_own_do_what_they_like() -> None:
+    w = Value(0.5, label="w")
+    compiled = mg.compile(lambda x: crooked(x, w * 2.0) * w)
+    for x, slope in [(2.0, 0.5 * 12.0), (0.5, 0.5 * math.exp(1.0)), (3.0, 0.5 * 27.0)]:
+        v, w.grad = Value(x), 0.0
+        compiled(v).backward()
+        gradient = w.grad
+        u, w.grad = Value(x), 0.0
+        (crooked(u, w * 2.0) * w).backward()
+        assert (v.grad, gradient) == (u.grad, w.grad) == (slope, w.grad)
+    assert compiled.cache_info().made == 1
+    header = "# crooked: of a primitive of your own\n# crooked_partials: of a primitive of your own"
+    assert compiled.source.startswith(header + "\n\n\ndef f(x_, w):\n")
+    assert compiled.source.count("crooked_partials(") == 1
+
+
 def test_primitives_of_ones_own_with_a_name_that_is_taken() -> None:
     @mg.primitive(lambda y, x: (mg.cos(x),))
     def exp(x: float) -> float:
@@ -652,6 +673,11 @@ FROZEN_FLOAT = (
     "float() of a traced Value would be frozen at its first number; compute with the Value, and "
     "take functions from microgradlib.math instead of math"
 )
+COUNTED = (
+    "a traced number counts or indexes nothing: it would be frozen; use mg.select(values, i), or "
+    "make the function once for each count"
+)
+FLOORED = "// is not recorded; use microgradlib.math.floor(x / y), which is checked"
 FROZEN_TEXT = "the text of a traced Value would be frozen; format the result outside"
 
 
@@ -669,6 +695,14 @@ FROZEN_TEXT = "the text of a traced Value would be frozen; format the result out
         (lambda x: complex(x), FROZEN_FLOAT),
         (lambda x: math.sin(x), FROZEN_FLOAT),
         (lambda x: f"{x:.2f}", FROZEN_TEXT),
+        (lambda n: [1.0] * n, COUNTED),
+        (lambda n: [1.0, 2.0][n], COUNTED),
+        (lambda n: n // 2, FLOORED),
+        (lambda n: 2 // n, FLOORED),
+        (
+            lambda x: x.__reduce__(),
+            "a copy of a traced Value would be frozen at its first number; use it as is",
+        ),
         (
             lambda x: (x * x).backward(),
             (
@@ -730,6 +764,70 @@ def test_misuse(call: Callable[[], Any], error: type[Exception], message: str | 
     with pytest.raises(error) as caught:
         call()
     assert message is None or str(caught.value) == message
+
+
+def test_an_error_that_is_caught() -> None:
+    w = Value(1.0)
+
+    def f(x: Any) -> Any:
+        try:
+            return 1.0 / (x + 0.0 * mg.log(w))
+        except ZeroDivisionError:
+            return x - 7.0
+        except ValueError:
+            return x - 9.0
+
+    compiled = mg.compile(f)
+    for x, data in [(0.0, 1.0), (2.0, 1.0), (2.0, -1.0), (4.0, 2.0), (0.0, 3.0), (8.0, 1.0)]:
+        w.data = data
+        assert as_number(compiled(x)) == as_number(f(x))
+    assert compiled.cache_info().made == 1
+
+
+def as_number(x: Any) -> float:
+    return x.data if isinstance(x, Value) else x
+
+
+def test_a_refusal_that_is_caught() -> None:
+    def f(x: Any) -> Any:
+        try:
+            return math.sin(x)
+        except Exception:
+            return x
+
+    with pytest.raises(mg.CompileError, match=re.escape(FROZEN_FLOAT)):
+        mg.compile(f)(1.0)
+
+
+def test_a_traced_value_that_is_kept() -> None:
+    kept = []
+    f = mg.compile(lambda x: kept.append(2.0 * x) or x + 1.0)
+    assert f(3.0) == 4.0
+    message = "compile: a Value that was traced is used when its trace is over; return what is to"
+    uses = (kept[0].tanh, lambda: kept[0] + 1.0, lambda: mg.sum(kept), lambda: kept[0].data)
+    for use in (*uses, lambda: mg.compile(lambda x: x * kept[0])(1.0), lambda: f(kept[0])):
+        with pytest.raises(mg.CompileError, match=message):
+            use()
+    assert repr(kept[0]) == "Value(data=6.0, grad=0.0)"
+
+
+@pytest.mark.parametrize("name", ["data", "grad"])
+def test_a_value_from_outside_that_is_assigned(name: str) -> None:
+    w = Value(2.0)
+    f = mg.compile(lambda x: (w * x, setattr(w, name, 3.0 * x))[0])
+    with pytest.raises(mg.CompileError) as caught:
+        f(1.0)
+    assert str(caught.value) == (
+        f"compile: .data or .grad of {w!r} is assigned in the function, which would happen only "
+        "while it is traced; return the number and assign it outside"
+    )
+    assert getattr(w, name) == 3.0
+
+
+def test_names_that_python_takes_for_one() -> None:
+    w, v = Value(2.0, label="\N{GREEK LUNATE EPSILON SYMBOL}"), Value(5.0, label="\N{MICRO SIGN}")
+    u = Value(7.0, label="\N{GREEK SMALL LETTER EPSILON}")
+    assert mg.compile(lambda x: x * w - v + u)(3.0).data == 8.0
 
 
 # The function as an object.

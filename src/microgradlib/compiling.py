@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from math import inf, isfinite, nan
 from typing import Any, NamedTuple, TypeVar
+from unicodedata import normalize
 
 from microgradlib import primitives
 from microgradlib.errors import CompileError, GradientError
@@ -100,7 +101,7 @@ class _Writer:
 
     def unique(self, name: str) -> str:
         """Return the name, changed if it means something else already."""
-        name = name if name.isidentifier() else "f"
+        name = normalize("NFKC", name) if name.isidentifier() else "f"  # as Python reads it
         while name in self.taken or keyword.iskeyword(name) or hasattr(builtins, name):
             name += "_"
         self.taken.add(name)
@@ -189,7 +190,7 @@ class _Writer:
             if made._serial > self.trace.start:
                 adjoint = adjoints[made]
                 row: Any = made._op
-                partials = row.partials(symbol(made), *map(symbol, made._inputs))
+                partials = self.code.partials(row, symbol(made), [*map(symbol, made._inputs)])
                 for x, i in zip(made._prev, edges(made), strict=True):
                     partial = partials[i]
                     term = primitives.gate(adjoint, partial) if row.selects else adjoint * partial
@@ -382,12 +383,14 @@ def _standalone(
     functions = {n: f for n, f in (_MATH | functions).items() if n in used}
     plain = sorted(n for n, f in functions.items() if getattr(math, n, None) is f)
     header = [f"from math import {', '.join(plain)}"] if plain else []
-    others = [n for n in functions if n not in plain]
-    if others:
+    others = sorted({*functions} - {*plain})
+    listed = [n for n in others if n.removesuffix("_entries") in PRIMITIVES]
+    if listed:
         header.append("from microgradlib.primitives import PRIMITIVES")
-    for n in sorted(others):
+    for n in listed:
         row, entries, _ = n.partition("_entries")
         header.append(f"{n} = PRIMITIVES[{row!r}].{'entries' if entries else 'forward'}")
+    header += [f"# {n}: of a primitive of your own" for n in others if n not in listed]
     return "\n".join([*header, "", "", text, ""] if header else [text, ""])
 
 
@@ -502,10 +505,14 @@ class Compiled:
         new_args, new_kwargs = writer.take(args, kwargs)
         try:
             with tracing_with(writer.trace), _collector_off():
-                trace, source = writer.write(self._f(*new_args, **new_kwargs))
-                del writer, new_args, new_kwargs  # the collector would walk the graph
+                result = self._f(*new_args, **new_kwargs)
+                writer.trace.check_captured()
+                if error := writer.trace.error:  # which the function caught
+                    raise error
+                trace, source = writer.write(result)
+                del result, writer, new_args, new_kwargs  # the collector would walk the graph
         except (ValueError, ArithmeticError):
-            return self._f(*args, **kwargs)  # to raise what it raises
+            return self._f(*args, **kwargs)  # to do with the error what it does
         with self._lock:
             traces = self._traces.setdefault(key, [])
             traces.append(trace)

@@ -61,15 +61,18 @@ def primitive(
         def forward(*xs: float) -> float:
             return to_float(f"{name}: the result", f(*xs), "a number")
 
-        def value_and_partials(*xs: float) -> tuple[float, tuple[float, ...]]:
-            y = forward(*xs)
-            slopes = partials(y, *xs)
-            if not isinstance(slopes, tuple | list) or len(slopes) != len(xs):
+        def slopes(y: float, *xs: float) -> tuple[float, ...]:
+            found = partials(y, *xs)
+            if not isinstance(found, tuple | list) or len(found) != len(xs):
                 raise TypeError(
                     f"{name}: partials must return a tuple of {len(xs)}, one for each input, got "
-                    f"{slopes!r}"
+                    f"{found!r}"
                 )
-            return y, tuple([to_float(f"{name}: a partial", p, "a number") for p in slopes])
+            return tuple([to_float(f"{name}: a partial", p, "a number") for p in found])
+
+        def value_and_partials(*xs: float) -> tuple[float, tuple[float, ...]]:
+            y = forward(*xs)
+            return y, slopes(y, *xs)
 
         row = Primitive(name, forward, partials, fused=value_and_partials, needs="", listed=False)
 
@@ -78,7 +81,7 @@ def primitive(
             return row(*xs)
 
         function.primitive = row  # type: ignore[attr-defined]
-        row.owner = function
+        row.owner, row.slopes = function, slopes
         for point in check:
             gradcheck(function, point, order=order)
         return function  # type: ignore[return-value]

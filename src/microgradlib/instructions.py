@@ -235,13 +235,27 @@ class Code:
         entries = self.instruction(_call(name, len(ordered)), ordered)
         return self.instruction(_entry(position), [entries])
 
+    def partials(self, row: Primitive, output: Any, inputs: list[Any]) -> Sequence[Any]:
+        """Return the partials of a row; of a user's own from a call, whatever its rule does."""
+        if row.owner is None:
+            return row.partials(output, *inputs)
+        name = self._name(row.slopes, f"{row.name}_partials")
+        slopes = self.instruction(_call(name, 1 + len(inputs)), [output, *inputs])
+        return [self.instruction(_entry(i), [slopes]) for i in range(len(inputs))]
+
     def function(self, row: Primitive) -> str:
         """Return the name by which the source calls the forward function of a row."""
-        name = self.names.get(row.forward)
-        if name is None:
-            name = row.name if PRIMITIVES.get(row.name) is row else self.unique(row.name)
-            self.names[row.forward], self.functions[name] = name, row.forward
-        return name
+        if PRIMITIVES.get(row.name) is row:
+            self.functions[row.name] = row.forward
+            return row.name
+        return self._name(row.forward, row.name)
+
+    def _name(self, function: Callable[..., Any], name: str) -> str:
+        """Return the name of a function of the user's own."""
+        if function not in self.names:
+            self.names[function] = self.unique(name)
+            self.functions[self.names[function]] = function
+        return self.names[function]
 
     def instruction(self, template: Template, numbers: Sequence[Any], hint: str = "t") -> Symbol:
         """Return the instruction, a new one if there is none like it."""

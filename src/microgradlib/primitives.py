@@ -78,6 +78,7 @@ class Primitive(str):
         "owner",
         "partials",
         "selects",
+        "slopes",
         "source",
         "static",
         "value_and_partials",
@@ -96,6 +97,7 @@ class Primitive(str):
     source: str
     entries: Callable[..., list[float]] | None
     owner: Callable[..., Any] | None  # the function of a user's own primitive
+    slopes: Callable[..., tuple[float, ...]]  # and its partials as floats
     flat: bool  # whether the inputs are distinct leaves: the partials are the gradient
 
     def __new__(

@@ -25,6 +25,8 @@ class Traced(Value):
     @property
     def data(self) -> float:
         """The number at the time of tracing, for the library only."""
+        if trace_context.get() is None:
+            raise _leaked()
         _refuse_user(
             ".data of a traced Value would be frozen at its first number; compute with the Value, "
             "or return it and read .data outside"
@@ -44,6 +46,23 @@ class Traced(Value):
 
     __int__ = __complex__ = __float__  # type: ignore[assignment]
 
+    def __index__(self) -> int:
+        raise _error(
+            "a traced number counts or indexes nothing: it would be frozen; use "
+            "mg.select(values, i), or make the function once for each count"
+        )
+
+    def __floordiv__(self, other: object) -> float:
+        raise _error("// is not recorded; use microgradlib.math.floor(x / y), which is checked")
+
+    __rfloordiv__ = __floordiv__
+
+    def __reduce__(self) -> Any:
+        raise _error("a copy of a traced Value would be frozen at its first number; use it as is")
+
+    def __repr__(self) -> str:
+        return repr(Value(self.hidden, self.label))
+
     def __format__(self, spec: str) -> str:
         if spec:
             raise _error("the text of a traced Value would be frozen; format the result outside")
@@ -53,7 +72,17 @@ class Traced(Value):
 def _error(reason: str) -> CompileError:
     """Return the error that says what cannot be compiled, and in which line."""
     frame = user_frame()
-    return CompileError(f"compile: {reason} ({frame.f_code.co_filename}, line {frame.f_lineno})")
+    error = CompileError(f"compile: {reason} ({frame.f_code.co_filename}, line {frame.f_lineno})")
+    if trace := trace_context.get():
+        trace.note(error)
+    return error
+
+
+def _leaked() -> CompileError:
+    return _error(
+        "a Value that was traced is used when its trace is over; return what is to be kept, and "
+        "keep it outside of the function"
+    )
 
 
 def user_frame() -> FrameType:
@@ -92,6 +121,7 @@ class Trace:
         others: what stands for these, and for what is computed from them alone.
         guards: the decisions taken on the way.
         finite: the Values that eager evaluation would have refused if they were not finite.
+        error: the first error that was raised, which the function may have caught.
     """
 
     def __init__(self, code: Code) -> None:
@@ -102,6 +132,12 @@ class Trace:
         self.others: dict[Value, Any] = {}
         self.guards: list[Guard] = []
         self.finite: list[Operand] = []
+        self.error: Exception | None = None
+
+    def note(self, error: Exception) -> Exception:
+        """Note an error that is about to be raised, and return it."""
+        self.error = self.error or error
+        return error
 
     def argument(self, x: Operand, name: str) -> Traced:
         """Return the Value that stands for a number of the arguments."""
@@ -137,7 +173,11 @@ class Trace:
         elif primitive.static:
             differentiable = inputs[: len(inputs) - primitive.static]
             prev = [x for x in differentiable if isinstance(x, Value) and x.requires_grad]
-        y = primitive.evaluate(*data)
+        try:
+            y = primitive.evaluate(*data)
+        except Exception as error:
+            self.note(error)
+            raise
         symbol = self.code.apply(primitive, symbols)
         return self._node(primitive, inputs, tuple(prev), y, symbol, plain)
 
@@ -181,6 +221,8 @@ class Trace:
         if not isinstance(x, Value):
             return float(x)
         if x not in self.others:
+            if type(x) is Traced:
+                raise _leaked()
             self._look_at(x)
         return self.others[x]
 
@@ -206,12 +248,24 @@ class Trace:
         """Note a decision."""
         self.guards.append(Guard(function, operands, outcome))
 
-    def refuse_backward(self) -> None:
+    def refuse(self, call: str, where: str) -> None:
         """Refuse what would happen only once."""
         raise _error(
-            "backward() in a function that is compiled would run only while it is traced; compile "
-            "value_and_grad(f), or call backward() on the result"
+            f"{call} in a function that is compiled would run only while it is traced; compile "
+            f"value_and_grad(f), or call {call} {where}"
         )
+
+    def check_captured(self) -> None:
+        """Refuse a function that left its numbers in Values from outside."""
+        for x in self.captured:
+            if isinstance(x.data, Traced) or isinstance(x.grad, Traced):
+                x.data, x.grad = (
+                    y.hidden if isinstance(y, Traced) else y for y in (x.data, x.grad)
+                )
+                raise CompileError(
+                    f"compile: .data or .grad of {x!r} is assigned in the function, which would "
+                    "happen only while it is traced; return the number and assign it outside"
+                )
 
 
 @contextmanager

@@ -147,7 +147,7 @@ class Value:
                 written then. ``allow_nonfinite()`` switches this check off.
         """
         if tracing() is not None:
-            tracing().refuse_backward()
+            tracing().refuse("backward()", "on the result")
         if not self.requires_grad:
             raise GradientError(
                 f"backward: {self!r} is a constant (detached, computed under no_grad(), or from "
@@ -493,7 +493,7 @@ def _unary(primitive: Primitive, x: Value) -> Value:
     try:
         y, partials = primitive.value_and_partials(x.data)
     except _DOMAIN_ERRORS as error:
-        raise primitive.explain(error, (x.data,)) from None
+        raise _failure(primitive, error, (x.data,)) from None
     inputs = (x,)
     if not (x.requires_grad and recording()):
         return constant(y) if tracing() is None else record(primitive, inputs)
@@ -520,8 +520,14 @@ def _binary(primitive: Primitive, x: Operand, y: Operand) -> Value:
     try:
         z, partials = primitive.value_and_partials(a, b)
     except _DOMAIN_ERRORS as error:
-        raise primitive.explain(error, (a, b)) from None
+        raise _failure(primitive, error, (a, b)) from None
     return node(primitive, prev if kept is _BOTH else (x, y), prev, z, partials[kept])
+
+
+def _failure(primitive: Primitive, error: Exception, data: tuple[float, ...]) -> Exception:
+    """Return the error to raise; a trace notes it, as the function may catch it."""
+    explained = primitive.explain(error, data)
+    return explained if tracing() is None else tracing().note(explained)
 
 
 def node(
