@@ -36,6 +36,13 @@ CASES: list[tuple[type[Optimizer], Options]] = [
     (Adam, {}),  # the defaults
     (AdamW, {}),
 ]
+# Here the steps hardly shrink at the minimum: a training would amplify roundings.
+RESTLESS: list[tuple[type[Optimizer], Options]] = [
+    (kind, {"lr": 0.01, "betas": betas, "weight_decay": decay, "amsgrad": amsgrad})
+    for kind, betas, decay, amsgrad in product(
+        (Adam, AdamW), ((0.3, 0.5), (0.0, 0.0)), (0.0, 0.02), (False, True)
+    )
+]
 START = [0.3, -0.8, 1.7, -0.4]
 
 
@@ -79,6 +86,37 @@ class TestAgainstTorch:
             loss(*theirs).backward()
             peer.step()
             assert ours == pytest.approx(theirs.tolist(), rel=1e-12, abs=1e-12), step
+
+    @pytest.mark.torch
+    @pytest.mark.parametrize(("kind", "options"), CASES + RESTLESS, ids=label)
+    def test_gradients_of_all_sizes(self, kind: type[Any], options: Options) -> None:
+        torch = pytest.importorskip("torch")
+        theirs = torch.tensor(START, dtype=torch.float64, requires_grad=True)
+        peer = getattr(torch.optim, kind.__name__)([theirs], **options)
+        optimizer = kind(parameters(), **options)
+        for size in (1.0, 1e17, 1.0, 1e-9, 0.1, 1e9, 1e-3, 1.0):
+            grads = [size, -2.0 * size, 0.0, 3.0 * size]
+            theirs.grad = torch.tensor(grads, dtype=torch.float64)
+            peer.step()
+            for p, grad in zip(optimizer.params, grads, strict=True):
+                p.grad = grad
+            optimizer.step()
+            assert [p.data for p in optimizer.params] == pytest.approx(theirs.tolist(), rel=1e-12)
+            for key, xs in peer.state[theirs].items():
+                if key != "step" and xs is not None:
+                    assert optimizer.state_dict()[key] == pytest.approx(xs.tolist(), rel=1e-12)
+
+    @pytest.mark.torch
+    def test_moments_whose_sum_overflows(self) -> None:
+        torch = pytest.importorskip("torch")
+        theirs = torch.tensor(START, dtype=torch.float64, requires_grad=True)
+        theirs.grad = torch.full((4,), 4e155, dtype=torch.float64)
+        torch.optim.Adam([theirs]).step()
+        adam = Adam(parameters())
+        for p in adam.params:
+            p.grad = 4e155
+        adam.step()
+        assert [p.data for p in adam.params] == pytest.approx(theirs.tolist(), rel=1e-15)
 
 
 class TestByHand:
@@ -187,7 +225,7 @@ class TestByHand:
             optimizer = kind(parameters(), **options)
             for _ in range(3):
                 optimizer.zero_grad()
-                loss(*optimizer.params).backward(create_graph)
+                loss(*optimizer.params).backward(create_graph=create_graph)
                 assert isinstance(optimizer.params[0].grad, Value) is create_graph
                 optimizer.params[3].grad = 0.5  # a float among them
                 optimizer.step()
@@ -196,6 +234,19 @@ class TestByHand:
             optimizer.params[1].grad = Value(inf)
             with pytest.raises(mg.errors.NonFiniteError, match="nothing was updated"):
                 optimizer.step()
+        assert results[0] == results[1]
+
+    @every_case
+    def test_a_gradient_may_be_an_int(self, kind: type[Any], options: Options) -> None:
+        results = []
+        for grad in (2.0, 2):
+            optimizer = kind(parameters(), **options)
+            for _ in range(2):
+                for p in optimizer.params:
+                    p.grad = grad
+                optimizer.step()
+            results.append(snapshot(optimizer))
+            assert {type(p.data) for p in optimizer.params} == {float}
         assert results[0] == results[1]
 
     def test_parameters_may_come_from_a_generator(self) -> None:
@@ -308,14 +359,58 @@ class TestAllOrNothing:
     @pytest.mark.parametrize("kind", [Adam, AdamW])
     def test_overflow_of_the_square_of_a_gradient(self, kind: type[Any]) -> None:
         optimizer = kind(parameters())
-        optimizer.params[0].grad, optimizer.params[1].grad = 1.0, -1e200
-        message = (
-            rf"^{kind.__name__}\.step: the square of a gradient overflows, the largest is "
-            r"-1e\+200; nothing was updated: clip the gradients$"
-        )
-        with pytest.raises(mg.errors.NonFiniteError, match=message):
+        for bad, square in ((-1e200, inf), (nan, nan), (-inf, inf)):
+            optimizer.params[0].grad, optimizer.params[1].grad = 1.0, bad
+            with pytest.raises(mg.errors.NonFiniteError) as caught:
+                optimizer.step()
+            assert str(caught.value) == (
+                f"{kind.__name__}.step: parameter 1 would get {square} for its squared gradients "
+                f"(data=-0.8, grad={bad}); nothing was updated: clip them"
+            )
+            assert snapshot(optimizer) == (START, {"lr": 0.001})
+
+    @pytest.mark.parametrize("kind", [Adam, AdamW])
+    @pytest.mark.parametrize("amsgrad", [False, True])
+    def test_division_by_zero(self, kind: type[Any], amsgrad: bool) -> None:
+        params = [Value(1.0), Value(2.0), Value(3.0, label="w")]
+        optimizer = kind(params, eps=0.0, weight_decay=0.0, amsgrad=amsgrad)
+        params[0].requires_grad = False  # whose gradients are 0, too
+        params[1].grad = 1.0
+        with pytest.raises(mg.errors.NonFiniteError) as caught:
             optimizer.step()
-        assert snapshot(optimizer) == (START, {"lr": 0.001})
+        assert str(caught.value) == (
+            f"{kind.__name__}.step: parameter w needs a division by 0, its squared gradients and "
+            "eps being 0 (data=3.0, grad=0.0); nothing was updated: pass an eps above 0"
+        )
+        assert caught.value.__suppress_context__
+        assert snapshot(optimizer) == ([1.0, 2.0, 3.0], {"lr": 0.001})
+        params[2].grad = 1.0
+        optimizer.step()
+        assert [p.data for p in params] == [1.0, *(x - 0.001 for x in (2.0, 3.0))]
+
+    @every_case
+    def test_a_gradient_that_is_no_float(self, kind: type[Any], options: Options) -> None:
+        numpy = pytest.importorskip("numpy")
+        optimizer = kind(parameters(), **options)
+        frozen, *_, last = optimizer.params
+        frozen.requires_grad = False
+        frozen.grad = numpy.float32(0.1)  # does not matter
+        last.grad = numpy.float64(0.1)  # is a float
+        optimizer.step()
+        assert {type(p.data) for p in optimizer.params} == {float}
+        for xs in optimizer.state_dict().values():
+            assert not isinstance(xs, list) or {*map(type, xs)} == {float}
+        before = snapshot(optimizer)
+        for bad in (numpy.float32(0.1), 1j):
+            optimizer.params[2].grad = bad
+            with pytest.raises(TypeError) as caught:
+                optimizer.step()
+            assert str(caught.value) == (
+                f"{kind.__name__}.step: parameter 2 has a gradient that is no float "
+                f"(data={optimizer.params[2].data}, grad={bad!r}); nothing was updated: convert "
+                "it: float(p.grad)"
+            )
+            assert snapshot(optimizer) == before
 
     def test_overflow_of_an_update(self) -> None:
         params = [Value(1.0), Value(1e308)]
@@ -385,3 +480,23 @@ def test_a_frozen_parameter_stays(kind: type[Any], options: Options) -> None:
         assert params[1].data == kept
         params[1].requires_grad = True
     assert params[0].data < 1.0
+
+
+@every_case
+@pytest.mark.parametrize("left", [nan, 1e200, 3.0])
+def test_what_is_left_in_the_gradient_of_a_frozen_parameter(
+    kind: type[Any], options: Options, left: float
+) -> None:
+    results = []
+    for grad in (0.0, left):
+        optimizer = kind([Value(1.0), Value(1e200)], **options)
+        first, frozen = optimizer.params
+        frozen.requires_grad = False
+        for _ in range(3):
+            first.grad, frozen.grad = 1.0, grad
+            optimizer.step()
+        frozen.requires_grad = True
+        frozen.data = frozen.grad = 1.0
+        optimizer.step()
+        results.append(snapshot(optimizer))
+    assert results[0] == results[1]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from math import inf, isfinite, sqrt
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from microgradlib.errors import NonFiniteError, StateDictError
 from microgradlib.value import Value, set_data
@@ -14,6 +14,10 @@ State: TypeAlias = dict[str, Any]
 
 class Optimizer:
     """What the optimizers share: the parameters, the learning rate, and an all-or-nothing step.
+
+    A gradient of None counts as zero. PyTorch would skip the parameter: there, neither weight decay
+    nor momentum acts on it. What is left in the gradient of a parameter that requires none counts
+    as zero, too, and its data stay.
 
     Attributes:
         params: the parameters, in order.
@@ -59,20 +63,23 @@ class Optimizer:
         """Update every parameter from its gradient: all of them, or none if anything is wrong.
 
         Raises:
-            NonFiniteError: if a parameter would become infinite or NaN.
+            TypeError: if a gradient is no float, int or Value.
+            NonFiniteError: if a parameter, or what is remembered of it, would become infinite or
+                NaN.
         """
         data, state = self._update()
+        # The sum of floats is a float, and where it is finite, so is every term. Only the rare
+        # other cases are looked at.
         total = sum(data)
-        if isinstance(total, Value):  # from gradients that backward(create_graph=True) left
-            data, total = _numbers(data), total.data
-        # A finite sum means that every term is finite; only the rare other case is looked at.
+        if total.__class__ is not float:  # gradients are Values, perhaps, or NumPy's numbers
+            self._check_grads()
+            data = _floats(data)
+            total = sum(data)
         if not isfinite(total):
-            for i, (p, new) in enumerate(zip(self.params, data, strict=True)):
-                if not isfinite(new):
-                    raise NonFiniteError(
-                        f"{type(self).__name__}.step: parameter {p.label or i} would become {new} "
-                        f"(data={p.data}, grad={p.grad}); nothing was updated: lower lr={self.lr} "
-                        "or clip the gradients"
+            for i, x in enumerate(data):
+                if not isfinite(x):
+                    self._refuse(
+                        i, f"would become {x}", f"lower lr={self.lr} or clip the gradients"
                     )
         self._commit(data, state)
 
@@ -120,15 +127,33 @@ class Optimizer:
         raise NotImplementedError
 
     def _data_and_grads(self) -> tuple[list[float], list[float]]:
-        grads = [p.grad or 0.0 for p in self.params]  # None counts as a zero gradient
-        if isinstance(sum(grads), Value):  # of at least one Value
-            grads = _numbers(grads)
+        grads = [(p.grad or 0.0) if p.requires_grad else 0.0 for p in self.params]
+        if sum(grads).__class__ is not float:  # as in step
+            self._check_grads()
+            grads = _floats(grads)
         return [p.data for p in self.params], grads
 
-    def _keep_frozen(self, data: list[float]) -> list[float]:
-        """Return the new data, with the old for parameters that need no gradient."""
-        pairs = zip(self.params, data, strict=True)
-        return [x if p.requires_grad else p.data for p, x in pairs]
+    def _add_decay(self, decay: float, grads: list[float]) -> list[float]:
+        """Return the gradients with that of the L2 penalty."""
+        pairs = zip(self.params, grads, strict=True)
+        return [g + decay * p.data if p.requires_grad else g for p, g in pairs]
+
+    def _check_grads(self) -> None:
+        for i, p in enumerate(self.params):
+            if p.requires_grad and not isinstance(p.grad or 0.0, float | int | Value):
+                self._refuse(
+                    i, "has a gradient that is no float", "convert it: float(p.grad)", TypeError
+                )
+
+    def _refuse(
+        self, i: int, problem: str, remedy: str, error: type[Exception] = NonFiniteError
+    ) -> NoReturn:
+        """Say what is wrong with a parameter."""
+        p = self.params[i]
+        raise error(
+            f"{type(self).__name__}.step: parameter {p.label or i} {problem} "
+            f"(data={p.data}, grad={p.grad!r}); nothing was updated: {remedy}"
+        ) from None
 
     def _state_keys(self) -> Iterable[str]:
         """Return the keys that the state has after a step."""
@@ -203,7 +228,7 @@ class SGD(Optimizer):
                 pass
         data, grads = self._data_and_grads()
         if decay:
-            grads = [g + decay * x for g, x in zip(grads, data, strict=True)]
+            grads = self._add_decay(decay, grads)
         if mu:
             if state:
                 keep = 1.0 - self.dampening
@@ -216,7 +241,8 @@ class SGD(Optimizer):
             else:
                 grads = buffer
             state = {"momentum_buffer": buffer}
-        return self._keep_frozen([x - lr * g for x, g in zip(data, grads, strict=True)]), state
+        triples = zip(self.params, data, grads, strict=True)
+        return [x - lr * g if p.requires_grad else x for p, x, g in triples], state
 
 
 class Adam(Optimizer):
@@ -278,13 +304,15 @@ class Adam(Optimizer):
         m = self._state.get("exp_avg", zeros)
         v = self._state.get("exp_avg_sq", zeros)
         new1, new2 = 1.0 - beta1, 1.0 - beta2
-        m = [a + new1 * (g - a) for a, g in zip(m, grads, strict=True)]
+        if new1 < 0.5:
+            m = [a + new1 * (g - a) for a, g in zip(m, grads, strict=True)]
+        else:  # as PyTorch does it: g itself where beta1 is 0
+            m = [g - (1.0 - new1) * (g - a) for a, g in zip(m, grads, strict=True)]
         v = [beta2 * a + new2 * g * g for a, g in zip(v, grads, strict=True)]
         if not isfinite(sum(v)):
-            raise NonFiniteError(
-                f"{type(self).__name__}.step: the square of a gradient overflows, the largest is "
-                f"{max(grads, key=abs)}; nothing was updated: clip the gradients"
-            )
+            for i, x in enumerate(v):
+                if not isfinite(x):
+                    self._refuse(i, f"would get {x} for its squared gradients", "clip them")
         state = {"step": step, "exp_avg": m, "exp_avg_sq": v}
         if self.amsgrad:
             v = list(map(max, self._state.get("max_exp_avg_sq", zeros), v))
@@ -292,14 +320,22 @@ class Adam(Optimizer):
         rate = self.lr / (1.0 - beta1**step)
         root = sqrt(1.0 - beta2**step)
         eps = self.eps
-        triples = zip(data, m, map(sqrt, v), strict=True)
-        new = [x - rate * a / (b / root + eps) for x, a, b in triples]
-        return self._keep_frozen(new), state
+        rows = zip(self.params, data, m, map(sqrt, v), strict=True)
+        try:
+            data = [
+                x - rate * a / (b / root + eps) if p.requires_grad else p.data
+                for p, x, a, b in rows
+            ]
+        except ZeroDivisionError:
+            zero = [p.requires_grad and not b for p, b in zip(self.params, v, strict=True)]
+            problem = "needs a division by 0, its squared gradients and eps being 0"
+            self._refuse(zero.index(True), problem, "pass an eps above 0")
+        return data, state
 
     def _decay(
         self, decay: float, data: list[float], grads: list[float]
     ) -> tuple[list[float], list[float]]:
-        return data, [g + decay * x for g, x in zip(grads, data, strict=True)]
+        return data, self._add_decay(decay, grads)
 
 
 class AdamW(Adam):
@@ -343,9 +379,9 @@ class AdamW(Adam):
         return [x * (1.0 - self.lr * decay) for x in data], grads
 
 
-def _numbers(xs: Iterable[float | Value]) -> list[float]:
-    """Return the data of Values among numbers."""
-    return [x.data if isinstance(x, Value) else x for x in xs]
+def _floats(xs: Iterable[float | Value]) -> list[float]:
+    """Return numbers, or the data of Values, as floats."""
+    return [x.data if isinstance(x, Value) else float(x) for x in xs]
 
 
 def _flag(function: str, argument: str, x: object) -> bool:
