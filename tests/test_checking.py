@@ -179,6 +179,41 @@ def test_a_kink_is_reported(f: Callable[[Any], Any], x: float, said: str) -> Non
     assert f"not smooth here: {said}" in str(report)
 
 
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (mg.relu, (0.0,)),
+        (abs, (0.0,)),
+        (lambda x: mg.elu(x, 0.5), (0.0,)),
+        (lambda x: mg.clip(x, -1.0, 1.0), (1.0,)),
+        (mg.maximum, (1.0, 1.0)),
+        (mg.sqrt, (0.0,)),
+        (mg.cbrt, (0.0,)),
+    ],
+)
+def test_the_derivatives_of_a_derivative_that_jumps(
+    f: Callable[..., Any], x: tuple[float, ...]
+) -> None:
+    report = mg.gradcheck(f, x, order=2)
+    assert verdicts(report) == {"not smooth here"}
+    for entry in report[len(x) :]:
+        assert str(entry).endswith("not smooth here: the slope grows without bound")
+
+
+def test_a_kink_of_one_output_is_none_of_another() -> None:
+    def f(x: Value, y: Value) -> list[Value]:
+        return [mg.relu(x) * y, 1e9 * mg.sin(x) + y * y]
+
+    report = mg.gradcheck(f, (0.0, 2.0), order=2, raise_exception=False)
+    found = {(e.output, e.input): e.verdict for e in report}
+    assert [key for key in found if found[key] == "not smooth here"] == [
+        ("f[0]", "x0"),
+        ("df[0]/dx0", "x0"),
+        ("df[0]/dx1", "x0"),
+    ]
+    assert found["df[1]/dx0", "x0"] == "unclear"
+
+
 @pytest.mark.parametrize("x", [1e-3, 1e-6, 1e-9])
 def test_a_kink_nearby_does_not_disturb(x: float) -> None:
     assert verdicts(mg.gradcheck(lambda v: mg.relu(v) + v * v, x)) == {"ok"}
@@ -295,6 +330,24 @@ def test_a_slope_that_drowns_in_rounding_is_unclear() -> None:
     assert verdicts(report) == {"unclear"}
     with pytest.raises(mg.GradcheckError, match="unclear"):
         mg.gradcheck(f, 0.7)
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda i: mg.select([1.0, 2.0], i), 1.0),
+        (mg.tanh, math.inf),
+        (lambda x: x * 3.0, 1.7e308),
+        (lambda x: x * math.nan, 1.0),
+    ],
+)
+def test_without_differences_it_is_unclear(f: Callable[[Any], Any], x: float) -> None:
+    (entry,) = mg.gradcheck(f, x, raise_exception=False)
+    assert str(entry).endswith("  unclear: f has no finite differences here")
+
+
+def test_differences_of_the_largest_numbers() -> None:
+    assert verdicts(mg.gradcheck(lambda x: x * 1.0, 1.7e308)) == {"ok"}
 
 
 @pytest.mark.parametrize("different", [1, 2, 3])

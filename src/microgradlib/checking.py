@@ -5,7 +5,7 @@ gradient is called wrong only where it lies outside of that, and a kink is told 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite, nan
 from typing import Any, TypeAlias
 
@@ -76,10 +76,12 @@ class Entry:
         )
         if self.verdict == "wrong" and self.forward != self.analytic:
             return f"{line}: forward mode gives {self.forward:.16g}"
+        if self.verdict == "unclear" and not isfinite(self.numeric.error):
+            return f"{line}: f has no finite differences here"
         if self.verdict != "not smooth here":
             return line
         low, high = sorted((self.left.value, self.right.value))
-        if low == high:
+        if low == high or _coarse(self.left, 1.0) or _coarse(self.right, 1.0):
             return f"{line}: the slope grows without bound"
         between = "between" if low <= self.analytic <= high else "not between"
         return f"{line}: {between} the slopes {low:.6g} and {high:.6g} of its two sides"
@@ -130,7 +132,8 @@ def gradcheck(
     Differences over shrinking steps on both sides are extrapolated to the step 0 (Ridders 1982,
     Adv. Eng. Software 4), which also yields an estimate of the error. A derivative is "ok" within
     atol + rtol * slope plus that estimate, else "wrong". Where the slopes of the two sides differ,
-    it is "not smooth here", which is no failure. Where the estimate is too large to tell, it is
+    it is "not smooth here", which is no failure, and so are the derivatives of a derivative that
+    jumps there. Where the estimate is too large to tell, or ``f`` has no differences, it is
     "unclear", which is one. Forward mode has to agree as well.
 
     Args:
@@ -239,7 +242,14 @@ def _check(
         raise ValueError(f"gradcheck: order must be 1 or 2, got {order!r}")
     entries = _entries(compute, leaves, eps, atol, rtol)
     if order == 2:
-        entries += _entries(lambda: _gradients(compute, leaves), leaves, eps, atol, rtol)
+        second = _entries(lambda: _gradients(compute, leaves), leaves, eps, atol, rtol)
+        # Where f has a kink, its first derivatives jump: they have no slope to compare with.
+        entries += [
+            replace(entry, verdict="not smooth here")
+            if entry.verdict == "unclear" and entries[i // len(leaves)].verdict == "not smooth here"
+            else entry
+            for i, entry in enumerate(second)
+        ]
     report = Report(entries)
     if raise_exception and not report:
         count = len(report.failures())
@@ -321,6 +331,8 @@ def _gradients(compute: Compute, leaves: dict[str, Value]) -> dict[str, Operand]
 def _verdict(
     analytic: float, numeric: Slope, left: Slope, right: Slope, atol: float, rtol: float
 ) -> str:
+    if left.error == right.error == inf:
+        return "unclear"
     tolerance = atol + rtol * abs(numeric.value)
     jump = abs(right.value - left.value)
     if jump > tolerance + _SAFETY * (left.error + right.error):
@@ -347,13 +359,13 @@ class _Extrapolation:
         self.power = power
         self.row: list[float] = []
         self.best = Slope(nan, inf)
-        self.size = 0.0  # of the values at all steps, for what cancels within f
+        self.size = 0.0  # of a rounding of the values at all steps, for what cancels within f
         self.noise = 0.0
 
     def add(self, high: float, low: float, width: float) -> None:
         """Add the quotient (high - low) / width, for a width half of the last one."""
-        self.size = max(self.size, abs(high) + abs(low))
-        self.noise = (_UNIT * self.size + _TINY) / width
+        self.size = max(self.size, _UNIT * abs(high) + _UNIT * abs(low))
+        self.noise = (self.size + _TINY) / width
         new = [(high - low) / width]
         for k, old in enumerate(self.row, start=1):
             weight = 2.0 ** (self.power * k)
