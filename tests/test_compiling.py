@@ -82,7 +82,16 @@ def on_leaves(compiled: bool, f: Callable[..., Any], grad: float | None) -> Call
 
 
 def as_function(f: Expression) -> Callable[..., Any]:
-    return lambda x, y: f(x, y)
+    """Return the function, with a branch on its value and an error that is caught."""
+
+    def g(x: Any, y: Any) -> Any:
+        try:
+            z = f(x, y)
+        except ZeroDivisionError:
+            return x - y
+        return z if z > 0.5 * x else x * z - y
+
+    return g
 
 
 # Decisions.

@@ -160,6 +160,31 @@ class TestDiscovery:
         model.zero_grad()
         assert [p.grad for p in model.parameters()] == [0.0] * 9
 
+    def test_call_is_forward_as_it_is_found_then(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Doubled:
+            def forward(self, x: Any) -> Any:
+                return 2.0 * super().forward(x)  # type: ignore[misc]
+
+        class Both(Doubled, nn.Neuron):
+            pass
+
+        x, both = [3.0, -1.0], Both(2)
+        assert both(x).data == 2.0 * nn.Neuron.forward(both, x).data
+        monkeypatch.setattr(Both, "forward", lambda self, x: x)
+        assert both(x) is x
+        both.forward = lambda x: 7.0  # type: ignore[method-assign, assignment]
+        assert both(x) == 7.0
+
+    def test_a_call_of_its_own(self) -> None:
+        class Timed(nn.Neuron):
+            def __call__(self, x: Any) -> Any:
+                return self.forward(x), 1.0
+
+            def forward(self, x: Any) -> Any:
+                return -1.0
+
+        assert Timed(2)([3.0, -1.0]) == (-1.0, 1.0)
+
     def test_call_is_forward_with_all_arguments(self) -> None:
         class Model(Module):
             def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -272,6 +297,15 @@ class TestStateDict:
         assert other.state_dict() == before
         other.load_state_dict({name: x.numpy() for name, x in Peer().state_dict().items()})
         assert other.state_dict() != before
+
+
+def test_names_that_are_the_same() -> None:
+    model = Module()
+    model.by_size = {1: nn.Layer(1, 1), "1": nn.Layer(1, 1)}  # type: ignore[attr-defined]
+    message = "^Module: two parameters are named 'by_size.1.weight'; use other keys in its dicts$"
+    for call in (model.state_dict, lambda: model.load_state_dict({})):
+        with pytest.raises(mg.StateDictError, match=message):
+            call()
 
 
 class TestInitialWeights:

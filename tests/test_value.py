@@ -214,6 +214,15 @@ def test_the_gradient_of_a_frozen_leaf_may_be_infinite() -> None:
 # backward(create_graph=True).
 
 
+def test_backward_takes_no_gradient() -> None:
+    x = Value(3.0)
+    with pytest.raises(
+        TypeError, match=r"backward\(\) takes 1 positional argument but 2 were given"
+    ):
+        (x * x).backward(2.0)  # type: ignore[misc]
+    assert x.grad == 0.0
+
+
 def test_gradients_are_values_with_create_graph() -> None:
     x, y = Value(2.0), Value(3.0)
     z = x**3 * y

@@ -77,18 +77,15 @@ class Module:
     {'slope': 2.0, 'offset': 1.0}
     """
 
-    def __init_subclass__(cls) -> None:
-        """Make a call of the module a call of ``forward``, with nothing in between."""
-        if "forward" in vars(cls):
-            cls.__call__ = vars(cls)["forward"]  # type: ignore[method-assign]
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what ``forward`` returns."""
+        return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; every subclass defines it."""
         raise NotImplementedError(
             f"{type(self).__name__}.forward: not defined; give the class a forward method"
         )
-
-    __call__ = forward
 
     def parameters(self) -> list[Value]:
         """Return the parameters, each once, in the order of ``named_parameters``.
@@ -122,7 +119,7 @@ class Module:
         >>> list(MLP(2, [2, 1]).state_dict())
         ['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias']
         """
-        return {name: _floats(nest) for name, nest in self._entries()}
+        return {name: _floats(nest) for name, nest in self._named_entries().items()}
 
     def load_state_dict(self, state: dict[str, Tree]) -> None:
         """Set the data of the parameters: all of them, or none if anything does not fit.
@@ -142,7 +139,7 @@ class Module:
         name = f"{type(self).__name__}.load_state_dict"
         if not isinstance(state, dict):
             raise TypeError(f"{name}: expected a dict such as state_dict() returns, got {state!r}")
-        entries = dict(self._entries())
+        entries = self._named_entries()
         missing = [key for key in entries if key not in state]
         unexpected = [key for key in state if key not in entries]
         if missing or unexpected:
@@ -175,6 +172,17 @@ class Module:
             return _replace(self, values, {})  # type: ignore[no-any-return]
 
         return build
+
+    def _named_entries(self) -> dict[str, Tree]:
+        entries: dict[str, Tree] = {}
+        for name, x in self._entries():
+            if name in entries:
+                raise StateDictError(
+                    f"{type(self).__name__}: two parameters are named {name!r}; use other keys in "
+                    "its dicts"
+                )
+            entries[name] = x
+        return entries
 
     def _entries(self) -> Iterator[tuple[str, Tree]]:
         """Yield (name, Value or nested list of Values) for what ``state_dict`` names."""
@@ -328,12 +336,13 @@ def _neurons(
         y = bias.data  # what reductions.dot does, sooner
         for w, v in zip(weight, data):  # noqa: B905
             y += w.data * v
-        inputs = (bias, *weight, *x)
+        parameters = (bias, *weight)
+        inputs = parameters + x
         if needed[0]:
             to_x = [w.data for w in weight]
             neuron = node(primitives.dot, inputs, inputs, y, (*to_weights, *to_x))
         else:
-            neuron = node(primitives.dot, inputs, (bias, *weight), y, to_weights)
+            neuron = node(primitives.dot, inputs, parameters, y, to_weights)
         if row is None:
             outputs.append(activation(neuron))
         else:  # what the activation does, sooner

@@ -111,7 +111,7 @@ class Value:
         """
         return constant(self.data) if tracing() is None else tracing().detach(self)
 
-    def backward(self, create_graph: bool = False) -> None:
+    def backward(self, *, create_graph: bool = False) -> None:
         """Write d(self)/d(node) into the ``grad`` of every node that self was computed from.
 
         >>> a, b = Value(2.0), Value(3.0)
@@ -153,8 +153,9 @@ class Value:
                 f"backward: {self!r} is a constant (detached, computed under no_grad(), or from "
                 "constants only); call it on a value computed from leaf Values"
             )
-        flat = isinstance(self._op, Primitive) and self._op.flat and not create_graph
-        if flat and isfinite(sum(self._partials, self.data)):  # of a compiled function
+        op: Any = self._op
+        flat = op and op.flat and not create_graph  # of a compiled function
+        if flat and isfinite(sum(self._partials, self.data)):
             self.grad = 1.0
             for x, slope in zip(self._prev, self._partials, strict=True):
                 if x.requires_grad:
