@@ -203,7 +203,8 @@ CASES: list[tuple[Function, tuple[float, ...], float, tuple[float, ...]]] = [
     (divide, (1.0, inf), 0.0, (0.0, 0.0)),
     (divide, (0.0, 5.0), 0.0, (0.2, 0.0)),
     (total, (inf, -inf), nan, (1.0, 1.0)),
-    (total, (1e308, 1e308, -1e308), inf, (1.0, 1.0, 1.0)),
+    (total, (1e308, 1e308, -1e308), 1e308, (1.0, 1.0, 1.0)),
+    (mean, (1.5e308, 1.5e308), 1.5e308, (0.5, 0.5)),
     (total, (1e16, 1.0, -1e16), 1.0, (1.0, 1.0, 1.0)),
     (mean, (1.0, 2.0), 1.5, (0.5, 0.5)),
     # Products with zeros.

@@ -2,7 +2,7 @@
 
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from math import inf, isnan, log1p, nan, ulp
+from math import fsum, inf, isnan, log1p, nan, nextafter, ulp
 
 import pytest
 
@@ -34,6 +34,36 @@ def test_softmax_of_what_has_no_limit(xs: list[float]) -> None:
     for f in (reductions.softmax, reductions.log_softmax):
         with pytest.raises(ValueError, match=message):
             f(xs)
+
+
+MAX = nextafter(inf, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("xs", "total", "mean"),
+    [
+        ([1e308, 1e308, -1e308], 1e308, 1e308 / 3),
+        ([-1e308, -1e308, 1e308, 5e-324], -1e308, -1e308 / 4),
+        ([1e308, 1e308, -1e308, -1e308, 5e-324], 5e-324, 0.0),
+        ([1.5e308, 1.5e308], inf, 1.5e308),
+        ([-1.5e308, -1.5e308, -1.5e308], -inf, -1.5e308),
+        ([MAX, MAX], inf, MAX),
+        ([MAX, 0.49 * ulp(MAX)], MAX, MAX / 2),
+        ([MAX, 0.5 * ulp(MAX)], inf, MAX / 2 + ulp(MAX / 2)),
+        ([1e308, 1e308, inf], inf, inf),
+        ([1e308, 1e308, -inf], nan, nan),  # as added from left to right
+        ([inf, -inf], nan, nan),
+        ([1e308, 1e308, nan], nan, nan),
+    ],
+)
+def test_sums_that_overflow_on_the_way(xs: list[float], total: float, mean: float) -> None:
+    assert repr(reductions.total(*xs)) == repr(total)
+    assert repr(reductions.mean(*xs)) == repr(mean)
+
+
+def test_a_mean_is_a_rounded_sum_divided() -> None:
+    xs = [0.1, 0.2, 0.4]
+    assert reductions.mean(*xs) == fsum(xs) / 3
 
 
 def test_far_apart() -> None:

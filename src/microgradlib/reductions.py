@@ -14,13 +14,30 @@ def total(*xs: float) -> float:
     """Return the sum, rounded once."""
     try:
         return math.fsum(xs)
-    except (OverflowError, ValueError):  # fsum refuses what IEEE addition answers: inf or nan
-        return functools.reduce(operator.add, xs)
+    except (OverflowError, ValueError):  # on the way, or from inf and nan
+        return _exact_mean(xs, 1) if _finite(xs) else functools.reduce(operator.add, xs)
 
 
 def mean(*xs: float) -> float:
     """Return the arithmetic mean."""
-    return total(*xs) / len(xs)
+    n = len(xs)
+    result = total(*xs) / n
+    return _exact_mean(xs, n) if math.isinf(result) and _finite(xs) else result
+
+
+def _finite(xs: Sequence[float]) -> bool:
+    """Return whether all numbers are finite."""
+    return all(map(math.isfinite, xs))
+
+
+def _exact_mean(xs: Sequence[float], n: int) -> float:
+    """Return the sum of finite numbers, divided by n, rounded once."""
+    one = 2**1074  # times this, every float is an integer
+    integer = sum([p * (one // q) for p, q in map(float.as_integer_ratio, xs)])
+    try:
+        return integer / (n * one)
+    except OverflowError:
+        return math.inf if integer > 0 else -math.inf
 
 
 def dot(bias: float, *factors: float) -> float:
