@@ -126,7 +126,7 @@ def copysign(x: _Operand, y: _Operand) -> Any:
 def ldexp(x: _Operand, i: int) -> Any:
     if not (isinstance(x, _Value) and isinstance(i, int)):
         raise TypeError(f"ldexp: the exponent must be an int, got {i!r}")
-    y = _scaled(x, i)
+    y = _scaled(x, max(-2200, min(i, 2200)))  # further out nothing changes
     if isfinite(x) and not isfinite(y):
         raise OverflowError("math range error")
     return y
@@ -138,7 +138,7 @@ def _scaled(x: _Value, i: int) -> _Value:
         return x * _math.ldexp(1.0, i)
     if i > 1023:  # the largest first
         return _scaled(x * 2.0**1023, i - 1023)
-    return x * 0.0 if i < -2200 else _scaled(x * 2.0**-1000, i + 1000)
+    return _scaled(x * 2.0**-1000, i + 1000)
 
 
 @_lift

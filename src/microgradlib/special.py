@@ -151,7 +151,7 @@ def power_c_slope(x: float, c: float, k: float) -> float:
     """Return the k-th derivative of x**c, c (c - 1) ... (c - k + 1) x**(c - k): 0 where c < k."""
     y, lost = two_sum(c, 1.0 - k)
     slope = power_dx(x, y)
-    if lost and slope:
+    if lost and slope and math.isfinite(slope):
         slope *= 1.0 + lost * math.log(abs(x))
     for i in range(int(k) - 1):
         slope = slope * (c - i) if c != i else 0.0
