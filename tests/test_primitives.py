@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import pickle
+import re
 from collections.abc import Callable
 from itertools import product
 from math import inf, isinf, isnan, lgamma, nan
@@ -231,6 +232,21 @@ def test_a_number_may_have_only_an_index() -> None:
 
     assert primitives.to_float("f", Three()) == 3.0
     assert primitives.exp(Three()) == primitives.exp(3.0)
+
+
+@pytest.mark.torch
+def test_arrays_and_complex_numbers_are_no_numbers() -> None:
+    numpy, torch = map(pytest.importorskip, ("numpy", "torch"))
+    for xs in (numpy.array([1.0, 2.0]), torch.tensor([1.0, 2.0])):
+        message = f"exp: expected a number or a Value, got {xs!r}; call it on each element"
+        with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+            primitives.exp(xs)
+    assert primitives.exp(numpy.array(0.0)) == primitives.exp(torch.tensor(0.0)) == 1.0
+    for kind in (complex, numpy.complex128, numpy.complex64):
+        x = kind(1 + 2j)
+        message = f"exp: expected a number or a Value, got {x!r}; pass a float"
+        with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+            primitives.exp(x)
 
 
 def test_names_and_symbols() -> None:

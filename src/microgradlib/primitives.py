@@ -11,6 +11,7 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from math import inf
+from numbers import Complex, Real
 from types import FunctionType
 from typing import Any, NamedTuple, TypeVar
 
@@ -187,14 +188,18 @@ def to_float(function: str, x: object, expected: str = "a number or a Value") ->
     """Return ``x`` as a float, or raise an error that names ``function``."""
     if hasattr(x, "_apply"):
         remedy = "pass v.data"
-    elif hasattr(x, "__float__") or hasattr(x, "__index__"):
-        try:
-            return float(x)  # type: ignore[arg-type]
-        except OverflowError:
-            raise OverflowError(f"{function}: an int is too large for a float") from None
     elif isinstance(x, str):
         remedy = "convert it with float()"
     else:
+        # NumPy's complex numbers have __float__, which drops the imaginary part.
+        real = isinstance(x, (int, float, Real)) or not isinstance(x, Complex)
+        if real and (hasattr(x, "__float__") or hasattr(x, "__index__")):
+            try:
+                return float(x)  # type: ignore[arg-type]
+            except OverflowError:
+                raise OverflowError(f"{function}: an int is too large for a float") from None
+            except (TypeError, ValueError):  # an array of NumPy or PyTorch
+                pass
         remedy = "call it on each element" if hasattr(x, "__iter__") else "pass a float"
     raise TypeError(f"{function}: expected {expected}, got {x!r}; {remedy}")
 
