@@ -28,7 +28,7 @@ import torch
 import transformer
 import xor_steps
 from graphs import Graph
-from timing import seconds, take_turns
+from timing import seconds, take_turns, target
 
 Contestant = Callable[[], float]
 
@@ -69,13 +69,6 @@ def show(table: Table, reference: str) -> None:
     for name, t in table.steps.items():
         ratio, once = t / table.steps[reference], table.once[name]
         print(f"  {name:{width}}{t * 1e6:10.2f} us{ratio:9.2f} x{once * 1e3:10.1f} ms once")
-
-
-def target(text: str, ratio: float, holds: Callable[[float, float], bool], limit: float) -> None:
-    """Print a target beside what was reached."""
-    sign = ">=" if holds is operator.ge else "<="
-    met = "met" if holds(ratio, limit) else "MISSED"
-    print(f"    {text}: {ratio:.2f} (target {sign} {limit:g}) {met}", flush=True)
 
 
 def xor(rounds: int) -> None:

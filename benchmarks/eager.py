@@ -6,6 +6,7 @@ default, except where a line says otherwise.
 """
 
 import argparse
+import operator
 import sys
 import threading
 import tracemalloc
@@ -16,7 +17,7 @@ import micrograd.engine
 import torch
 import xor_steps
 from growth import expression
-from timing import take_turns
+from timing import take_turns, target
 
 import microgradlib as mg
 
@@ -36,6 +37,8 @@ def xor(rounds: int) -> None:
         print(
             f"  {name:14}{value / xor_steps.STEPS * 1e6:8.1f}   {ratio:5.1f} x microgradlib's time"
         )
+    for name, limit in (("micrograd", 2.5), ("torch, rows", 15.0)):
+        target(f"{name} / ours", times[name] / times["microgradlib"], operator.ge, limit)
 
 
 def graph(rounds: int, size: int = 60_000) -> None:
@@ -52,7 +55,7 @@ def graph(rounds: int, size: int = 60_000) -> None:
         rounds,
     )
     print(f"Graph of {size:,} operations: microseconds and bytes an operation")
-    ours_memory = 0.0
+    memory = {}
     for name, value in contestants.items():
         tracemalloc.start()
         root = expression(value, size)
@@ -60,14 +63,17 @@ def graph(rounds: int, size: int = 60_000) -> None:
         root.backward()
         after, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        ours_memory = ours_memory or after
+        memory[name] = after
         print(
             f"  {name:14}{times[name] / size * 1e6:8.2f}   "
             f"{times[name] / times['microgradlib']:5.1f} x the time; "
             f"{forward / size:6.0f} bytes, {after / size:6.0f} after backward, "
-            f"{after / ours_memory:4.1f} x the memory"
+            f"{after / memory['microgradlib']:4.1f} x the memory"
         )
         del root
+    target("time, micrograd / ours", times["micrograd"] / times["microgradlib"], operator.ge, 2.0)
+    ratio = memory["micrograd"] / memory["microgradlib"]
+    target("memory, micrograd / ours", ratio, operator.ge, 2.0)
 
 
 def main() -> None:

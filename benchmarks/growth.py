@@ -7,12 +7,15 @@ and again.
 
 import argparse
 import gc
+import operator
 import statistics
 import sys
 import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
+
+from timing import target
 
 import microgradlib as mg
 
@@ -66,8 +69,10 @@ def main() -> None:
         each = [statistics.median(column) * 1e6 for column in zip(*turns, strict=True)]
         figures = [f"{t:6.2f} us ({t / each[0]:.2f} x)" for t in each]
         print(f"  time, collector {collector:3}  ", *figures)
+        target("times of a node, largest / smallest", each[-1] / each[0], operator.le, 1.5)
     held = [memory(size) for size in SIZES]
     print("  memory               ", *[f"{m:6.0f} B  ({m / held[0]:.2f} x)" for m in held])
+    target("memory of a node, largest / smallest", held[-1] / held[0], operator.le, 1.5)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Times that can be compared: contestants take turns, so that a drift of the machine hits all."""
 
 import gc
+import operator
 import statistics
 import time
 from collections.abc import Callable
@@ -33,6 +34,13 @@ def take_turns(contestants: dict[str, Callable[[], object]], rounds: int) -> dic
             times[name].append(seconds(lambda run=run, n=n: _repeat(run, n)) / n)  # type: ignore[misc]
             gc.unfreeze()
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def target(text: str, ratio: float, holds: Callable[[float, float], bool], limit: float) -> None:
+    """Print a target beside what was reached."""
+    sign = ">=" if holds is operator.ge else "<="
+    met = "met" if holds(ratio, limit) else "MISSED"
+    print(f"    {text}: {ratio:.2f} (target {sign} {limit:g}) {met}", flush=True)
 
 
 def _repeat(run: Callable[[], object], times: int) -> None:
