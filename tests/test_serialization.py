@@ -48,6 +48,14 @@ class TestRoundTrip:
         mg.save(state, path)
         assert mg.load(path) == state
 
+    def test_a_link_and_a_long_name_stay(self, tmp_path: Path) -> None:
+        file, link = tmp_path / ("m" * 245 + ".json"), tmp_path / "latest.json"
+        mg.save({"a": 1.0}, file)
+        link.symlink_to(file)
+        mg.save({"a": 2.0}, link)
+        assert link.is_symlink()
+        assert mg.load(file) == {"a": 2.0}
+
     def test_replaces_the_file_and_leaves_nothing_else(self, path: Path) -> None:
         mg.save({"x": 1.0}, path)
         mg.save({"x": 2.0}, str(path))

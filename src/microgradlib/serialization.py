@@ -53,13 +53,14 @@ def load(path: str | os.PathLike[str]) -> Any:
 def write_text(path: Path, text: str) -> None:
     """Write a file, or leave the old one as it was."""
     # Write next to the file, so that the rename at the end is one step of the file system.
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    target = path.resolve()  # a link stays one
+    temporary = target.with_name(f".{uuid4().hex}")
     try:
         with open(temporary, "x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except OSError as error:  # name the file that the caller knows
         raise type(error)(error.errno, error.strerror, os.fspath(path)) from None
     finally:
