@@ -138,13 +138,13 @@ def main() -> int:
         print(f"Interrupted after {epochs:,} of {options.epochs:,} epochs.")
     reached = accuracy(score, points, labels)
     print(f"{epochs:,} epochs: loss {loss!r}, {reached:.1%} of the training points are right")
-    if interrupts:
-        return 128 + signal.SIGINT
     if options.plot:
         try:
             plot(model, points, labels, options.plot)
         except OSError as error:
             sys.exit(f"moons.py: cannot write the plot: {error}")
+    if interrupts:
+        return 128 + signal.SIGINT
     if reached < ENOUGH:
         print(f"That is less than {ENOUGH:.0%}: not learnt. More epochs may help.")
         return 1

@@ -360,14 +360,12 @@ def main() -> int:
     print("\n" + table(runs) + "\n")
     for run in runs:
         print(textwrap.fill(verdict(run), 88, subsequent_indent="  "))
-    if interrupts:
-        return 128 + signal.SIGINT
     if options.plot:
         try:
             plot(runs, options.plot)
         except OSError as error:
             sys.exit(f"xor.py: cannot write the plot: {error}")
-    return 0
+    return 128 + signal.SIGINT if interrupts else 0
 
 
 if __name__ == "__main__":

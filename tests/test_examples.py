@@ -214,9 +214,10 @@ class TestOptions:
 
 @needs_posix
 class TestTerminal:
-    def test_ctrl_c(self) -> None:
+    def test_ctrl_c(self, tmp_path: Path) -> None:
+        file = tmp_path / "xor.png"
         with subprocess.Popen(
-            [*XOR, "--epochs", "1000000"],
+            [*XOR, "--epochs", "1000000", "--plot", str(file)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -233,6 +234,7 @@ class TestTerminal:
         assert len(after) == 6
         assert f"Interrupted after {epochs} of 1,000,000 epochs." in output
         assert list(verdicts(output)) == ["1st model"]
+        assert file.stat().st_size > 10_000  # what was trained so far
 
     @pytest.mark.parametrize("columns", [20, 40, 80, 120])
     def test_live_view(self, columns: int) -> None:
@@ -384,9 +386,10 @@ class TestMoons:
         assert done.stderr.startswith("moons.py: the progress bar needs tqdm; install it with: pip")
 
     @needs_posix
-    def test_ctrl_c(self) -> None:
+    def test_ctrl_c(self, tmp_path: Path) -> None:
+        file = tmp_path / "moons.png"
         with subprocess.Popen(
-            [*self.MOONS, "--epochs", "1000000"],
+            [*self.MOONS, "--epochs", "1000000", "--plot", str(file)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -401,6 +404,7 @@ class TestMoons:
         assert (process.returncode, errors) == (130, "")
         (epochs,) = re.findall(r"Interrupted after (\S+) of 1,000,000 epochs\.", output)
         assert f"\n{epochs} epochs: loss " in output
+        assert file.stat().st_size > 10_000  # what was trained so far
 
 
 class TestDerivatives:
