@@ -6,6 +6,7 @@ import math
 import pickle
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from itertools import product
 from math import inf, isinf, isnan, lgamma, nan
 from pathlib import Path
@@ -247,6 +248,11 @@ def test_arrays_and_complex_numbers_are_no_numbers() -> None:
         message = f"exp: expected a number or a Value, got {x!r}; pass a float"
         with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
             primitives.exp(x)
+
+
+def test_the_error_of_a_number_that_gives_no_float() -> None:
+    with pytest.raises(ValueError, match=r"^cannot convert signaling NaN to float$"):
+        primitives.exp(Decimal("sNaN"))
 
 
 def test_names_and_symbols() -> None:

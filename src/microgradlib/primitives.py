@@ -188,20 +188,26 @@ def to_float(function: str, x: object, expected: str = "a number or a Value") ->
     """Return ``x`` as a float, or raise an error that names ``function``."""
     if hasattr(x, "_apply"):
         remedy = "pass v.data"
+    elif isinstance(x, (int, float)) or _converts(x):
+        try:
+            return float(x)  # type: ignore[arg-type]
+        except OverflowError:
+            raise OverflowError(f"{function}: an int is too large for a float") from None
+        except (TypeError, ValueError):  # of an array, perhaps
+            if not hasattr(x, "__iter__"):
+                raise
+            remedy = "call it on each element"
     elif isinstance(x, str):
         remedy = "convert it with float()"
     else:
-        # NumPy's complex numbers have __float__, which drops the imaginary part.
-        real = isinstance(x, (int, float, Real)) or not isinstance(x, Complex)
-        if real and (hasattr(x, "__float__") or hasattr(x, "__index__")):
-            try:
-                return float(x)  # type: ignore[arg-type]
-            except OverflowError:
-                raise OverflowError(f"{function}: an int is too large for a float") from None
-            except (TypeError, ValueError):  # an array of NumPy or PyTorch
-                pass
         remedy = "call it on each element" if hasattr(x, "__iter__") else "pass a float"
     raise TypeError(f"{function}: expected {expected}, got {x!r}; {remedy}")
+
+
+def _converts(x: object) -> bool:
+    # NumPy's complex numbers have __float__, too: it drops the imaginary part.
+    is_complex = isinstance(x, Complex) and not isinstance(x, Real)
+    return not is_complex and (hasattr(x, "__float__") or hasattr(x, "__index__"))
 
 
 _FLOATS: dict[str, Any] = {}
