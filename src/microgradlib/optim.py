@@ -176,6 +176,8 @@ class SGD(Optimizer):
     >>> w.data
     0.5
 
+    A gradient of None counts as zero, where PyTorch skips the parameter.
+
     Args:
         params: leaf Values, each once.
         lr: the learning rate, >= 0.
@@ -253,6 +255,8 @@ class Adam(Optimizer):
     >>> Adam([w], lr=0.25).step()
     >>> round(w.data, 6)
     0.75
+
+    A gradient of None counts as zero, where PyTorch skips the parameter.
 
     Args:
         params: leaf Values, each once.
@@ -345,6 +349,8 @@ class AdamW(Adam):
     >>> AdamW([w], lr=0.5, weight_decay=0.5).step()
     >>> w.data
     0.75
+
+    A gradient of None counts as zero, where PyTorch skips the parameter.
 
     Args:
         params: leaf Values, each once.
