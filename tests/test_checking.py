@@ -19,11 +19,13 @@ from microgradlib.value import constant, node, recording
 ROWS = [row for row in PRIMITIVES.values() if not row.helper and not row.static]
 
 
-def with_rule(slope: Callable[[float], float]) -> Callable[[Value], Value]:
-    """Return the sine, with a rule of the caller's choice for its derivative."""
+def with_rule(
+    slope: Callable[[float], float], function: Callable[[float], float] = math.sin
+) -> Callable[[Value], Value]:
+    """Return a function, the sine, with a rule of the caller's choice for its derivative."""
 
     def f(x: Value) -> Value:
-        y = math.sin(x.data)
+        y = function(x.data)
         if not recording():
             return constant(y)
         return node(primitives.sin, (x,), (x,), y, (slope(x.data),))
@@ -101,6 +103,8 @@ WRONG: dict[str, Callable[[float], float]] = {
     "nan": lambda x: math.nan,
     "infinite": lambda x: math.inf,
 }
+# Those that differences of few digits tell from the right one.
+PLAIN = ("off by 0.1%", "sign flipped", "zero", "at a wrong argument")
 
 
 @pytest.mark.parametrize("slope", WRONG.values(), ids=WRONG)
@@ -112,6 +116,32 @@ def test_wrong_rules_are_caught(slope: Callable[[float], float], x: float) -> No
         mg.gradcheck(f, x)
     # Also as a part of something larger.
     assert not mg.gradcheck(lambda v: mg.exp(f(v * 2.0)) + v, x / 2.0, raise_exception=False)
+
+
+def fast(slope: Callable[[float], float], k: float) -> Callable[[Value], Value]:
+    """Return sin(k * x), with the rule made of one for the sine."""
+    return with_rule(lambda x: k * slope(k * x), lambda x: math.sin(k * x))
+
+
+# Steps in time with the oscillation see another function, or none at all.
+FAST = [(1e4, 4.0), (1e4, 4.06), (2.0 * math.pi * 800.0, 0.0), (2.0 * math.pi * 6400.0, 0.3)]
+_rng = random.Random(0)
+FAST += [(10.0 ** _rng.uniform(3.0, 9.0), _rng.uniform(-5.0, 5.0)) for _ in range(30)]
+
+
+@pytest.mark.parametrize(("k", "x"), FAST)
+def test_fast_oscillation(k: float, x: float) -> None:
+    assert verdicts(mg.gradcheck(fast(math.cos, k), x)) == {"ok"}
+    for name in PLAIN:
+        report = mg.gradcheck(fast(WRONG[name], k), x, raise_exception=False)
+        assert verdicts(report) == {"wrong"}
+
+
+@pytest.mark.parametrize(("k", "x"), FAST[:4])
+def test_a_kink_of_fast_oscillation(k: float, x: float) -> None:
+    (entry,) = mg.gradcheck(lambda v: abs(mg.sin(k * (v - x))), x)
+    assert entry.verdict == "not smooth here"
+    assert entry.right.value == pytest.approx(k)
 
 
 def test_the_right_rule_passes_the_same_way() -> None:
@@ -266,7 +296,7 @@ def test_the_edge_of_a_domain_has_one_side() -> None:
 
 @pytest.mark.parametrize(("power", "error"), [(1, 1 / 8), (2, 1 / 64)])
 def test_extrapolation_takes_away_two_powers_of_the_step(power: int, error: float) -> None:
-    ladder = checking._Extrapolation(power)
+    ladder = checking._Extrapolation(power, 0.0)
     for h in (1.0, 1 / 2, 1 / 4, 1 / 8):
         assert not ladder.done()
         ladder.add(h * (3.0 + h**power + h ** (2 * power)), 0.0, h)
@@ -274,17 +304,80 @@ def test_extrapolation_takes_away_two_powers_of_the_step(power: int, error: floa
     assert ladder.best == Slope(3.0, error + 40 * 2.0**-52)
 
 
-def test_extrapolation_of_a_constant_ends_at_once() -> None:
-    ladder = checking._Extrapolation(1)
-    for _ in range(3):
+def test_extrapolation_of_a_constant_ends_soon() -> None:
+    ladder = checking._Extrapolation(1, 0.0)
+    for k in range(3 + 4):  # until it has converged, and four halvings more
         assert not ladder.done()
-        ladder.add(0.0, 0.0, 1.0)
+        ladder.add(0.0, 0.0, 2.0**-k)
     assert ladder.done()
-    assert ladder.best == Slope(0.0, 16 * 5e-324)
+    assert ladder.best == Slope(0.0, 4 * 16 * 5e-324)
+
+
+def test_extrapolation_knows_that_the_input_is_rounded() -> None:
+    errors = []
+    for x in (0.0, -3.0):
+        ladder = checking._Extrapolation(1, x)
+        for h in (1.0, 1 / 2, 1 / 4):
+            ladder.add(2.0 * h, 0.0, h)
+        errors.append(ladder.best.error)
+    assert errors == [4 * 2.0 * 2.0**-52, 4 * (2.0 + 3.0 * 2.0) * 2.0**-52]
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        (2.0, 2.0),
+        (1.125, 1.125),
+        (1.0625, 1.0),  # as close as that, it may be rounding
+        (0.0, 1.0),  # which is what remains where steps are lost in it
+    ],
+)
+def test_extrapolation_believes_what_persists_at_smaller_steps(
+    later: float, expected: float
+) -> None:
+    ladder = checking._Extrapolation(2, 0.0)
+    for k in range(4):
+        ladder.add(2.0**-k, 0.0, 2.0**-k)
+    assert ladder.best.value == 1.0
+    for k in range(4, 16):
+        ladder.add(later * 2.0**-k, 0.0, 2.0**-k)
+        # Four quotients have to agree.
+        assert k >= 7 or ladder.best.value == 1.0
+    assert ladder.best.value == pytest.approx(expected, rel=1e-6)
+
+
+def test_extrapolation_goes_on_while_quotients_disagree() -> None:
+    ladder = checking._Extrapolation(2, 0.0)
+    for k in range(10):
+        ladder.add(2.0**-k, 0.0, 2.0**-k)
+    assert ladder.done()
+    ladder.add(1.2 * 2.0**-10, 0.0, 2.0**-10)
+    assert not ladder.done()
+
+
+@pytest.mark.parametrize(
+    ("slope", "wider", "expected"),
+    [
+        ((1.0, 0.1), (1.2, 0.01), (1.2, 0.01)),
+        ((1.0, 0.1), (1.44, 0.01), (1.44, 0.01)),
+        ((1.0, 0.1), (1.45, 0.01), (1.0, 0.1)),
+        ((1.0, 0.1), (1.0, 0.1), (1.0, 0.1)),
+        ((1.0, 0.1), (1.01, 0.2), (1.0, 0.1)),
+        ((1.0, 0.1), (math.nan, math.inf), (1.0, 0.1)),
+    ],
+)
+def test_larger_steps_refine_what_smaller_ones_admit(
+    slope: tuple[float, float], wider: tuple[float, float], expected: tuple[float, float]
+) -> None:
+    exact = Slope(3.0, 0.0)
+    for i in range(3):
+        ours, theirs, refined = [exact] * 3, [exact] * 3, [exact] * 3
+        ours[i], theirs[i], refined[i] = Slope(*slope), Slope(*wider), Slope(*expected)
+        assert checking._refine((*ours,), (*theirs,)) == (*refined,)
 
 
 def test_extrapolation_beyond_floats_finds_nothing() -> None:
-    ladder = checking._Extrapolation(1)
+    ladder = checking._Extrapolation(1, 0.0)
     for _ in range(3):
         ladder.add(1.7e308, 0.0, 1.0)
     assert math.isnan(ladder.best.value)
@@ -319,6 +412,27 @@ def test_bounds_of_the_tolerances_are_included() -> None:
 
 
 # What cannot be told.
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: x * x + 1e6, (0.0,)),
+        (lambda a, b, c, d: mg.dot([a, b], [c, d]), (1e3, 1.0, 1e3, 0.0)),
+        (lambda a, b, c, d: mg.mse_loss([a, b], [c, d]), (-255.0, 1e-38, -976.0, -1e-225)),
+        (lambda x: mg.exp(x) + 1e5, (-10.0,)),
+        (lambda x, y: [x * y, mg.sin(x) + 1e8, y * y - 1e7], (0.0, 3.0)),
+    ],
+)
+def test_small_slopes_of_a_large_output(f: Callable[..., Any], x: tuple[float, ...]) -> None:
+    assert verdicts(mg.gradcheck(f, x)) == {"ok"}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("x", [-2.0, 0.7, 3.0])
+def test_wrong_rules_of_a_large_output_are_caught(name: str, x: float) -> None:
+    f = with_rule(WRONG[name], lambda v: math.sin(v) + 1e6)
+    assert verdicts(mg.gradcheck(f, x, raise_exception=False)) == {"wrong"}
 
 
 def test_a_slope_that_drowns_in_rounding_is_unclear() -> None:

@@ -25,6 +25,8 @@ from microgradlib.value import (
 
 _STEPS = 50  # at most, each half of the one before
 _SAFETY = 4.0  # how far the estimate of an error is trusted
+_CONFIRM = 16.0  # how much smaller steps get than those of the estimate
+_GROSS = 0.1  # a relative difference above this is no rounding
 _COARSE = 1e-4  # a relative error above this tells too little
 _SMALL = 1e-3  # inputs below this may have a scale of their own
 _UNIT = 2.0**-52
@@ -42,6 +44,10 @@ class Slope:
 
     value: float
     error: float
+
+
+Slopes: TypeAlias = tuple[Slope, Slope, Slope]
+"""Of both sides together, left, and right."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,8 @@ def gradcheck(
     atol + rtol * slope plus that estimate, else "wrong". Where the slopes of the two sides differ,
     it is "not smooth here", which is no failure, and so are the derivatives of a derivative that
     jumps there. Where the estimate is too large to tell, or ``f`` has no differences, it is
-    "unclear", which is one. Forward mode has to agree as well.
+    "unclear", which is one: where a small slope drowns in the rounding of a large output, subtract
+    what is constant, or raise ``atol``. Forward mode has to agree as well.
 
     Args:
         f: a function of Values that returns a Value, or nested lists of them. It must give the
@@ -353,11 +360,14 @@ class _Extrapolation:
 
     Args:
         power: the error of a quotient goes down with this power of the step.
+        x: the input, which f may round.
     """
 
-    def __init__(self, power: int) -> None:
+    def __init__(self, power: int, x: float) -> None:
         self.power = power
+        self.x = x
         self.row: list[float] = []
+        self.quotients: list[float] = []  # the last four
         self.best = Slope(nan, inf)
         self.size = 0.0  # of a rounding of the values at all steps, for what cancels within f
         self.noise = 0.0
@@ -365,27 +375,47 @@ class _Extrapolation:
     def add(self, high: float, low: float, width: float) -> None:
         """Add the quotient (high - low) / width, for a width half of the last one."""
         self.size = max(self.size, _UNIT * abs(high) + _UNIT * abs(low))
-        self.noise = (self.size + _TINY) / width
         new = [(high - low) / width]
+        self.noise = (self.size + _UNIT * abs(self.x) * abs(new[0]) + _TINY) / width
+        self.quotients = [*self.quotients[-3:], new[0]]
+        found = Slope(nan, inf)
         for k, old in enumerate(self.row, start=1):
             weight = 2.0 ** (self.power * k)
             new.append((weight * new[-1] - old) / (weight - 1.0))
             if k < len(self.row):  # three neighbours to agree with: two might do so by accident
                 neighbours = (new[-2], old, self.row[k])
                 error = max(abs(new[-1] - x) for x in neighbours) + self.noise
-                if error < self.best.error:
-                    self.best = Slope(new[-1], error)
+                if error < found.error:
+                    found = Slope(new[-1], error)
+        if found.error < self.best.error or self._contradicts(found):
+            self.best = found
         self.row = new
 
+    def _contradicts(self, found: Slope) -> bool:
+        """Return whether the best was an accident, such as steps in time with an oscillation.
+
+        A later slope excludes it, and is what the last quotients are close to, as noise is not. A
+        zero may be lost to rounding.
+        """
+        gap = abs(found.value - self.best.value)
+        return (
+            found.value != 0.0
+            and gap > _GROSS * abs(found.value) + _SAFETY * (found.error + self.best.error)
+            and all(8.0 * abs(quotient - found.value) < gap for quotient in self.quotients)
+        )
+
     def done(self) -> bool:
-        """Return whether smaller steps would only add noise."""
-        return self.noise >= self.best.error
+        """Return whether smaller steps would only add noise, and some have confirmed the best."""
+        if not self.noise >= _CONFIRM * self.best.error:
+            return False
+        near = _GROSS * abs(self.best.value) + _SAFETY * (self.best.error + self.noise)
+        return abs(self.quotients[-1] - self.best.value) <= near
 
 
 def _slopes(
     evaluate: Evaluate, start: list[float], i: int, eps: float, atol: float, center: list[float]
-) -> list[tuple[Slope, Slope, Slope]]:
-    """Return the slopes of each output in input i: of both sides together, left, and right."""
+) -> list[Slopes]:
+    """Return the slopes of each output in input i."""
 
     def at(x: float) -> list[float] | None:
         try:
@@ -394,43 +424,69 @@ def _slopes(
             return None  # outside the domain of f
 
     x = start[i]
+    unit = max(abs(x), 1.0)
     best = [(Slope(nan, inf),) * 3 for _ in center]
     # Functions have a scale of their own, about 1, or that of the input where it is much smaller.
-    for scale in (max(abs(x), 1.0), abs(x)):
-        ladders = [(_Extrapolation(2), _Extrapolation(1), _Extrapolation(1)) for _ in center]
-        for k in range(_STEPS):
-            h = (x + eps * scale * 2.0**-k) - x  # a step that x + h does not round
-            if h == 0.0:
-                break
-            low, high = at(x - h), at(x + h)
-            for j, (central, left, right) in enumerate(ladders):
-                if low and high:
-                    central.add(high[j], low[j], 2.0 * h)
-                if low:
-                    left.add(center[j], low[j], h)
-                if high:
-                    right.add(high[j], center[j], h)
-            if all(ladder.done() for row in ladders for ladder in row):
-                break
-        for j, (central, left, right) in enumerate(ladders):
-            found = central.best, left.best, right.best
+    for scale in (unit, abs(x)):
+        for j, found in enumerate(_climb(at, x, eps * scale, center)):
+            central = found[0]
             # A small step that sees a slope sees what is nearest; a zero may be lost to rounding.
-            if scale < 1.0 and central.best.value and not _coarse(central.best, 0.0):
+            if scale < 1.0 and central.value and not _coarse(central, 0.0):
                 best[j] = found
             elif _coarse(best[j][0], atol):
                 best[j] = min(best[j], found, key=_doubt)
         if abs(x) > _SMALL and not any(_coarse(central, atol) for central, _, _ in best):
             break  # the smaller scale is not needed, and is closer to rounding
+    # Where a slope drowns in rounding, it may stand out at larger steps.
+    for k in range(1, 4):
+        # But a slope without bound is only smaller there.
+        vague = [_coarse(central, atol) and not _coarse(central, 1.0) for central, _, _ in best]
+        if not any(vague):
+            break
+        for j, found in enumerate(_climb(at, x, eps * unit * 16.0**k, center)):
+            if vague[j]:
+                best[j] = _refine(best[j], found)
     return [_sides(*slopes) for slopes in best]
 
 
-def _doubt(slopes: tuple[Slope, Slope, Slope]) -> tuple[float, float]:
+def _climb(
+    at: Callable[[float], list[float] | None], x: float, first: float, center: list[float]
+) -> list[Slopes]:
+    """Return the best slopes of each output that steps from the first one downwards find."""
+    ladders = [(_Extrapolation(2, x), _Extrapolation(1, x), _Extrapolation(1, x)) for _ in center]
+    for k in range(_STEPS):
+        h = (x + first * 2.0**-k) - x  # a step that x + h does not round
+        if h == 0.0:
+            break
+        low, high = at(x - h), at(x + h)
+        for j, (central, left, right) in enumerate(ladders):
+            if low and high:
+                central.add(high[j], low[j], 2.0 * h)
+            if low:
+                left.add(center[j], low[j], h)
+            if high:
+                right.add(high[j], center[j], h)
+        if all(ladder.done() for row in ladders for ladder in row):
+            break
+    return [(central.best, left.best, right.best) for central, left, right in ladders]
+
+
+def _refine(slopes: Slopes, wider: Slopes) -> Slopes:
+    """Return those of larger steps that are surer, and that smaller steps admit."""
+    central, left, right = [
+        w if w.error < s.error and abs(w.value - s.value) <= _SAFETY * (w.error + s.error) else s
+        for s, w in zip(slopes, wider, strict=True)
+    ]
+    return central, left, right
+
+
+def _doubt(slopes: Slopes) -> tuple[float, float]:
     """Return how uncertain slopes are: judged by both sides, at an edge by the only one."""
     central, left, right = slopes
     return central.error, min(left.error, right.error)
 
 
-def _sides(central: Slope, left: Slope, right: Slope) -> tuple[Slope, Slope, Slope]:
+def _sides(central: Slope, left: Slope, right: Slope) -> Slopes:
     """Return the slopes; at the edge of the domain, where only one side exists, that for all."""
     if isfinite(central.error):
         return central, left, right
