@@ -687,6 +687,7 @@ COUNTED = (
     "make the function once for each count"
 )
 FLOORED = "// is not recorded; use microgradlib.math.floor(x / y), which is checked"
+SGD = optim.SGD([Value(1.0)], lr=0.1)
 FROZEN_TEXT = "the text of a traced Value would be frozen; format the result outside"
 
 
@@ -704,6 +705,19 @@ FROZEN_TEXT = "the text of a traced Value would be frozen; format the result out
         (lambda x: complex(x), FROZEN_FLOAT),
         (lambda x: math.sin(x), FROZEN_FLOAT),
         (lambda x: f"{x:.2f}", FROZEN_TEXT),
+        *(
+            (
+                call,
+                (
+                    f"{name} in a function that is compiled would run only while it is traced; "
+                    f"compile value_and_grad(f), or call {name} outside"
+                ),
+            )
+            for name, call in (
+                ("step()", lambda _: SGD.step()),
+                ("zero_grad()", lambda _: SGD.zero_grad()),
+            )
+        ),
         (lambda n: [1.0] * n, COUNTED),
         (lambda n: [1.0, 2.0][n], COUNTED),
         (lambda n: n // 2, FLOORED),

@@ -5,7 +5,7 @@ from math import inf, isfinite, sqrt
 from typing import Any, NoReturn, TypeAlias
 
 from microgradlib.errors import NonFiniteError, StateDictError
-from microgradlib.value import Value, set_data
+from microgradlib.value import Value, set_data, tracing
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
 
@@ -56,6 +56,8 @@ class Optimizer:
         >>> w.grad
         0.0
         """
+        if tracing() is not None:
+            tracing().refuse("zero_grad()", "outside")
         for p in self.params:
             p.grad = 0.0
 
@@ -67,6 +69,8 @@ class Optimizer:
             NonFiniteError: if a parameter, or what is remembered of it, would become infinite or
                 NaN.
         """
+        if tracing() is not None:
+            tracing().refuse("step()", "outside")
         data, state = self._update()
         # The sum of floats is a float, and where it is finite, so is every term. Only the rare
         # other cases are looked at.
