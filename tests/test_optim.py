@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import microgradlib as mg
-from microgradlib import Value
+from microgradlib import Value, optim
 from microgradlib.optim import SGD, Adam, AdamW, Optimizer
 
 Options = dict[str, Any]
@@ -495,8 +495,28 @@ def test_what_is_left_in_the_gradient_of_a_frozen_parameter(
         for _ in range(3):
             first.grad, frozen.grad = 1.0, grad
             optimizer.step()
+        remembered = [xs[1] for xs in optimizer.state_dict().values() if isinstance(xs, list)]
+        assert not any(remembered)
         frozen.requires_grad = True
         frozen.data = frozen.grad = 1.0
         optimizer.step()
         results.append(snapshot(optimizer))
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("name", ["step", "zero_grad"])
+def test_functions_that_are_compiled_take_no_steps(name: str) -> None:
+    w = Value(1.0)
+    w.grad = 2.0
+    call = getattr(SGD([w], lr=0.1), name)
+    with pytest.raises(mg.CompileError) as caught:
+        mg.compile(lambda x: (call(), x * w)[1])(1.0)
+    assert str(caught.value).startswith(
+        f"compile: {name}() in a function that is compiled would run only while it is traced; "
+        f"compile value_and_grad(f), or call {name}() outside ("
+    )
+    assert (w.data, w.grad) == (1.0, 2.0)
+
+
+def test_all_names_what_there_is() -> None:
+    assert all(hasattr(optim, name) for name in optim.__all__)

@@ -52,7 +52,7 @@ MAX = nextafter(inf, 0.0)
         ([MAX, 0.49 * ulp(MAX)], MAX, MAX / 2),
         ([MAX, 0.5 * ulp(MAX)], inf, MAX / 2 + ulp(MAX / 2)),
         ([1e308, 1e308, inf], inf, inf),
-        ([1e308, 1e308, -inf], nan, nan),  # as added from left to right
+        ([1e308, 1e308, -inf], -inf, -inf),
         ([inf, -inf], nan, nan),
         ([1e308, 1e308, nan], nan, nan),
     ],

@@ -15,7 +15,7 @@ def total(*xs: float) -> float:
     try:
         return math.fsum(xs)
     except (OverflowError, ValueError):  # on the way, or from inf and nan
-        return _exact_mean(xs, 1) if _finite(xs) else functools.reduce(operator.add, xs)
+        return _exact_mean(xs, 1) if _finite(xs) else sum([x for x in xs if not math.isfinite(x)])
 
 
 def mean(*xs: float) -> float:
