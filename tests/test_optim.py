@@ -504,6 +504,24 @@ def test_what_is_left_in_the_gradient_of_a_frozen_parameter(
     assert results[0] == results[1]
 
 
+@pytest.mark.parametrize(
+    ("beta", "grads", "moment"),
+    [
+        (0.9, (1.0, 2.0), (1.0 - 0.9) + (1.0 - 0.9) * (2.0 - (1.0 - 0.9))),
+        (0.5, (0.7, -0.3), -0.3 - 0.5 * (-0.3 - 0.35)),  # not 0.35 + 0.5 * (-0.3 - 0.35)
+        (0.0, (1e17, 1.0), 1.0),
+    ],
+)
+def test_the_first_moment_is_rounded_as_in_pytorch(
+    beta: float, grads: tuple[float, ...], moment: float
+) -> None:
+    w = Value(0.0)
+    optimizer = Adam([w], betas=(beta, 0.9))
+    for w.grad in grads:
+        optimizer.step()
+    assert optimizer.state_dict()["exp_avg"] == [moment]
+
+
 @pytest.mark.parametrize("name", ["step", "zero_grad"])
 def test_functions_that_are_compiled_take_no_steps(name: str) -> None:
     w = Value(1.0)
