@@ -87,7 +87,7 @@ class Entry:
         if self.verdict != "not smooth here":
             return line
         low, high = sorted((self.left.value, self.right.value))
-        if low == high or _coarse(self.left, 1.0) or _coarse(self.right, 1.0):
+        if _coarse(self.left, 1.0) or _coarse(self.right, 1.0):
             return f"{line}: the slope grows without bound"
         between = "between" if low <= self.analytic <= high else "not between"
         return f"{line}: {between} the slopes {low:.6g} and {high:.6g} of its two sides"
@@ -346,7 +346,7 @@ def _verdict(
         return "not smooth here"
     if not abs(analytic - numeric.value) <= tolerance + _SAFETY * numeric.error:
         # A vertical tangent: both are without bound.
-        return "not smooth here" if abs(analytic) == inf and numeric.error > 1.0 else "wrong"
+        return "not smooth here" if abs(analytic) == inf and _coarse(numeric, 1.0) else "wrong"
     return "unclear" if _coarse(numeric, atol) else "ok"
 
 
@@ -438,14 +438,16 @@ def _slopes(
         if abs(x) > _SMALL and not any(_coarse(central, atol) for central, _, _ in best):
             break  # the smaller scale is not needed, and is closer to rounding
     # Where a slope drowns in rounding, it may stand out at larger steps.
-    for k in range(1, 4):
+    for k in range(1, 9):
         # But a slope without bound is only smaller there.
         vague = [_coarse(central, atol) and not _coarse(central, 1.0) for central, _, _ in best]
         if not any(vague):
             break
-        for j, found in enumerate(_climb(at, x, eps * unit * 16.0**k, center)):
-            if vague[j]:
-                best[j] = _refine(best[j], found)
+        for j, (wider, _, _) in enumerate(_climb(at, x, eps * unit * 4.0**k, center)):
+            central, left, right = best[j]
+            # Smaller steps have to admit it: larger ones may skip what is between.
+            if vague[j] and abs(wider.value - central.value) <= central.error > wider.error:
+                best[j] = wider, left, right
     return [_sides(*slopes) for slopes in best]
 
 
@@ -469,15 +471,6 @@ def _climb(
         if all(ladder.done() for row in ladders for ladder in row):
             break
     return [(central.best, left.best, right.best) for central, left, right in ladders]
-
-
-def _refine(slopes: Slopes, wider: Slopes) -> Slopes:
-    """Return those of larger steps that are surer, and that smaller steps admit."""
-    central, left, right = [
-        w if w.error < s.error and abs(w.value - s.value) <= _SAFETY * (w.error + s.error) else s
-        for s, w in zip(slopes, wider, strict=True)
-    ]
-    return central, left, right
 
 
 def _doubt(slopes: Slopes) -> tuple[float, float]:
