@@ -821,6 +821,7 @@ def test_a_traced_value_that_is_kept() -> None:
         with pytest.raises(mg.CompileError, match=message):
             use()
     assert repr(kept[0]) == "Value(data=6.0, grad=0.0)"
+    assert kept[0].grad == 0.0
 
 
 @pytest.mark.parametrize("name", ["data", "grad"])

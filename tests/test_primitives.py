@@ -250,6 +250,18 @@ def test_arrays_and_complex_numbers_are_no_numbers() -> None:
             primitives.exp(x)
 
 
+def test_a_vector_is_no_number() -> None:
+    class Vector:
+        def __float__(self) -> float:
+            raise TypeError("only vectors of one element")
+
+        def __iter__(self) -> Any:
+            return iter([1.0, 2.0])
+
+    with pytest.raises(TypeError, match=r"^exp: expected .*; call it on each element$"):
+        primitives.exp(Vector())
+
+
 def test_the_error_of_a_number_that_gives_no_float() -> None:
     with pytest.raises(ValueError, match=r"^cannot convert signaling NaN to float$"):
         primitives.exp(Decimal("sNaN"))

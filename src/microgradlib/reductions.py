@@ -60,7 +60,7 @@ def select(*values: float) -> float:
     """Return the entry of the others that the last number counts, from 0."""
     *entries, index = values
     if index not in range(len(entries)):
-        raise ValueError("no such entry")
+        raise ValueError  # the row says what it needs
     return entries[int(index)]
 
 
