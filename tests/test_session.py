@@ -58,7 +58,7 @@ class Expected:
         self.state: dict[str, Any] = {}
 
     def step(self) -> None:
-        g = self.grad
+        g = [x if t else 0.0 for x, t in zip(self.grad, self.trained, strict=True)]
         if self.kind == "sgd":
             update = g
         elif self.kind == "momentum":
