@@ -161,6 +161,13 @@ def test_the_failure_names_the_input_and_shows_the_table() -> None:
     assert re.match(r"f +x1\[1\] +2 +-0.98999249660\d+ +\d.\de-\d+  wrong", lines[4])
 
 
+def test_slopes_of_one_side_are_extrapolated_from_it() -> None:
+    entry = mg.gradcheck(lambda x: mg.exp(x) * abs(x), 0.0)[0]
+    for side, slope in ((entry.left, -1.0), (entry.right, 1.0)):
+        assert side.value == pytest.approx(slope, rel=1e-14)
+        assert side.error < 1e-12
+
+
 @pytest.mark.parametrize(
     ("analytic", "numeric", "left", "right", "verdict"),
     [
