@@ -7,8 +7,10 @@ import pickle
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 from itertools import product
 from math import inf, isinf, isnan, lgamma, nan
+from numbers import Complex
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +250,17 @@ def test_arrays_and_complex_numbers_are_no_numbers() -> None:
         message = f"exp: expected a number or a Value, got {x!r}; pass a float"
         with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
             primitives.exp(x)
+
+
+def test_a_complex_number_is_refused_even_if_it_converts() -> None:
+    class Phasor:
+        def __float__(self) -> float:
+            return 1.0
+
+    Complex.register(Phasor)
+    with pytest.raises(TypeError, match=r"^exp: expected .*Phasor object at .*; pass a float$"):
+        primitives.exp(Phasor())
+    assert primitives.exp(Fraction(1, 2)) == math.exp(0.5)
 
 
 def test_a_vector_is_no_number() -> None:
