@@ -884,9 +884,10 @@ def test_nothing_is_left_behind(call: Callable[[], Any]) -> None:
 
 
 def smooth(f: Expression, *xs: float) -> bool:
-    """Whether f has no kink at a point that its second derivatives would miss."""
+    """Whether f has no kink or jump that its second derivatives would miss."""
     steps = str(f)
-    kinks = ("abs(", "relu(", "maximum(", "minimum(", "clip(", "where(", "elu(")
+    kinks = ("abs(", "relu(", "maximum(", "minimum(", "clip(", "where(", "elu(", "hypot(")
+    kinks += ("copysign(", "fmod(", "remainder(", " % ")
     return not any(kink in steps for kink in kinks)
 
 
