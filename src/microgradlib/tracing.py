@@ -183,7 +183,7 @@ class Trace:
 
     def number(self, x: Value) -> Traced:
         """Return a node for x that counts as a plain number."""
-        return self._node(primitives.identity, (x,), (), x.data, self.symbol(x), True)
+        return self.detach(x, plain=True)
 
     def leaf(self, x: Value) -> Traced:
         """Return a node of its own for x, which needs a gradient."""
@@ -193,9 +193,9 @@ class Trace:
             result._prev = (x,)
         return result
 
-    def detach(self, x: Value) -> Traced:
+    def detach(self, x: Value, plain: bool = False) -> Traced:
         """Return a node for x that needs no gradient."""
-        return self._node(primitives.identity, (x,), (), x.data, self.symbol(x), False)
+        return self._node(primitives.identity, (x,), (), x.data, self.symbol(x), plain)
 
     def _node(
         self,
