@@ -34,6 +34,9 @@ REAL = Interval(-inf, inf)
 POSITIVE = Interval(0.0, inf)
 UNIT = Interval(-1.0, 1.0)
 
+DOMAIN_ERRORS = (ValueError, ZeroDivisionError, OverflowError)
+"""What the forward functions raise where they are not defined, as those of ``math`` do."""
+
 
 class Primitive(str):
     """One row: an operation, its partial derivatives, and where it is defined.
@@ -152,7 +155,7 @@ class Primitive(str):
         """Compute the operation on floats; an error names the operation and its inputs."""
         try:
             return self.forward(*data)
-        except (ValueError, ZeroDivisionError, OverflowError) as error:
+        except DOMAIN_ERRORS as error:
             raise self.explain(error, data) from None
 
     def explain(self, error: Exception, data: Sequence[float]) -> Exception:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import microgradlib
 import microgradlib.math  # so that expressions can say mg.math
-from microgradlib.primitives import PRIMITIVES, REAL, Interval, Primitive
+from microgradlib.primitives import DOMAIN_ERRORS, PRIMITIVES, REAL, Interval, Primitive
 from microgradlib.value import Value
 
 __all__ = ["Expression", "expressions", "floats", "values"]
@@ -54,7 +54,7 @@ def floats(
     def evaluates(point: tuple[float, ...]) -> bool:
         try:
             row.forward(*point)
-        except (ValueError, ZeroDivisionError, OverflowError):
+        except DOMAIN_ERRORS:
             return False
         return True
 
@@ -208,7 +208,7 @@ _SQUEEZES = {
 def _moderate(row: Primitive, x: float) -> bool:
     try:
         y, (slope,) = row.value_and_partials(x)
-    except (ValueError, ZeroDivisionError, OverflowError):
+    except DOMAIN_ERRORS:
         return False
     return abs(y) <= 1e4 and abs(slope) <= 1e2
 

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from microgradlib import primitives
 from microgradlib.errors import GradientError, NonFiniteError
-from microgradlib.primitives import Primitive, to_float
+from microgradlib.primitives import DOMAIN_ERRORS, Primitive, to_float
 
 _recording_context: ContextVar[bool] = ContextVar("recording", default=True)
 recording = _recording_context.get
@@ -28,10 +28,7 @@ _nested_context: ContextVar[bool] = ContextVar("nested", default=False)
 nested = _nested_context.get
 _nonfinite_allowed: ContextVar[bool] = ContextVar("nonfinite_allowed", default=False)
 
-
 next_serial = count().__next__
-
-_DOMAIN_ERRORS = (ValueError, ZeroDivisionError, OverflowError)
 
 
 class Value:
@@ -435,7 +432,7 @@ def record(primitive: Primitive, inputs: tuple[Operand, ...]) -> Value:
     data, needed = look_at(primitive, inputs)
     try:
         y, partials = primitive.value_and_partials(*data)
-    except _DOMAIN_ERRORS as error:
+    except DOMAIN_ERRORS as error:
         raise primitive.explain(error, data) from None
     if True not in needed or not recording():
         return constant(y)
@@ -493,7 +490,7 @@ def _unary(primitive: Primitive, x: Value) -> Value:
         return record(primitive, (x,))
     try:
         y, partials = primitive.value_and_partials(x.data)
-    except _DOMAIN_ERRORS as error:
+    except DOMAIN_ERRORS as error:
         raise _failure(primitive, error, (x.data,)) from None
     inputs = (x,)
     if not (x.requires_grad and recording()):
@@ -520,7 +517,7 @@ def _binary(primitive: Primitive, x: Operand, y: Operand) -> Value:
         return constant(primitive.evaluate(a, b))
     try:
         z, partials = primitive.value_and_partials(a, b)
-    except _DOMAIN_ERRORS as error:
+    except DOMAIN_ERRORS as error:
         raise _failure(primitive, error, (a, b)) from None
     return node(primitive, prev if kept is _BOTH else (x, y), prev, z, partials[kept])
 
