@@ -154,7 +154,7 @@ class Value:
         flat = op and op.flat and not create_graph  # of a compiled function
         if flat and isfinite(sum(self._partials, self.data)):
             self.grad = 1.0
-            for x, slope in zip(self._prev, self._partials, strict=True):
+            for x, slope in zip(self._prev, self._partials):  # noqa: B905 (this loop is hot)
                 if x.requires_grad:
                     x.grad = (0.0 if x.grad is None else x.grad) + slope
             return
