@@ -149,10 +149,10 @@ def test_the_rule_reads_the_same_on_floats_and_on_values(row: Primitive) -> None
 @pytest.mark.parametrize("row", ROWS, ids=name)
 def test_generated_code_gives_the_same_bits(row: Primitive) -> None:
     for n in row.arities:
-        code = Code(str)
+        code = Code(set())
         names = [f"x{i}" for i in range(n)]
         y: Any = row(*map(code.input, names))
-        program = compile("\n".join([*code.lines([y], [], set()), f"y = {y.text}"]), "", "exec")
+        program = compile("\n".join([*code.lines([y], []), f"y = {y.text}"]), "", "exec")
         points = [inputs for inputs in drawn_points(row, 25) if len(inputs) == n]
         for inputs in [*points, *[(x,) * n for x in (0.0, -0.0, 1.0, inf, nan)]]:
             try:

@@ -11,7 +11,6 @@ import enum
 import functools
 import gc
 import inspect
-import keyword
 import math
 import operator
 import re
@@ -22,7 +21,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from math import inf, isfinite, nan
 from typing import Any, NamedTuple, TypeVar
-from unicodedata import normalize
 
 from microgradlib import primitives
 from microgradlib.errors import CompileError, GradientError
@@ -70,9 +68,9 @@ class _Writer:
     def __init__(self, name: str, f: Callable[..., Any]) -> None:
         self.name = name
         self.f = f
-        self.code = Code(self.unique)
+        self.code = Code({*_NAMES, *PRIMITIVES})
+        self.unique = self.code.unique
         self.trace = Trace(self.code)
-        self.taken = {*_NAMES, *PRIMITIVES}
         self.parameters: list[str] = []
         self.head: list[str] = []  # what unpacks and checks the arguments
         self.unchecked: list[str] = []  # numbers that may not be floats
@@ -98,14 +96,6 @@ class _Writer:
         ]
         self._check_floats()
         return new[: len(args)], dict(zip(kwargs, new[len(args) :], strict=True))
-
-    def unique(self, name: str) -> str:
-        """Return the name, changed if it means something else already."""
-        name = normalize("NFKC", name) if name.isidentifier() else "f"  # as Python reads it
-        while name in self.taken or keyword.iskeyword(name) or hasattr(builtins, name):
-            name += "_"
-        self.taken.add(name)
-        return name
 
     def unpack(self, tree: Any, source: str, name: str) -> Any:
         """Write what checks an argument and takes it apart; return it with Values in it."""
@@ -222,7 +212,7 @@ class _Writer:
         roots += [d for found in gradients.values() for d in found.values()]
         for i, (x, number) in enumerate(captured.items()):
             number.text = self.unique(x.label or f"p{i}")
-        body = self.code.lines(roots, checks, self.taken)
+        body = self.code.lines(roots, checks)
 
         unsure = [s for s in map(symbol, finite) if isinstance(s, Symbol) or not isfinite(s)]
         if unsure:

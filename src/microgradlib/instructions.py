@@ -5,10 +5,13 @@ Values: each operation on symbols adds an instruction.
 """
 
 import ast
+import builtins
 import functools
+import keyword
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import copysign, inf
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 from microgradlib import primitives
 from microgradlib.primitives import PRIMITIVES, Primitive
@@ -176,14 +179,22 @@ class Symbol:
 class Code:
     """Instructions in the order in which they are to be executed, each of them once."""
 
-    def __init__(self, unique: Callable[[str], str]) -> None:
-        """Start with nothing; ``unique`` makes names that are not in use."""
-        self.unique = unique
+    def __init__(self, taken: set[str]) -> None:
+        """Start with nothing but names that mean something else already."""
+        self.taken = taken
         self.instructions: list[Symbol] = []
         self.inputs = 0
         self.known: dict[Any, Symbol] = {}
         self.functions: dict[str, Any] = {}  # what the source calls, by name
         self.names: dict[Any, str] = {}  # and its names
+
+    def unique(self, name: str) -> str:
+        """Return the name, changed if it means something else already."""
+        name = normalize("NFKC", name) if name.isidentifier() else "f"  # as Python reads it
+        while name in self.taken or keyword.iskeyword(name) or hasattr(builtins, name):
+            name += "_"
+        self.taken.add(name)
+        return name
 
     def apply(self, row: Primitive, inputs: Sequence[Any]) -> Any:
         """Return the number that a row makes of inputs: folded, found, or as a new instruction."""
@@ -279,8 +290,11 @@ class Code:
         symbol.serial = -self.inputs
         return symbol
 
-    def lines(self, roots: Iterable[Any], checks: Iterable["Check"], taken: set[str]) -> list[str]:
-        """Return the source of all that roots and checks need; the text of each is set then."""
+    def lines(self, roots: Iterable[Any], checks: Iterable["Check"]) -> list[str]:
+        """Return the source of all that roots and checks need; the text of each is set then.
+
+        The code is used up then: nothing is left that waits for the cyclic garbage collector.
+        """
         due: dict[int, list[Check]] = {}
         roots = list(roots)
         for check in checks:
@@ -316,7 +330,7 @@ class Code:
                     symbol.text = free.pop()
                 else:
                     number = names.get(symbol.hint, 0) + 1
-                    while f"{symbol.hint}{number}" in taken:
+                    while f"{symbol.hint}{number}" in self.taken:
                         number += 1
                     names[symbol.hint] = number
                     symbol.text = f"{symbol.hint}{number}"
@@ -324,6 +338,10 @@ class Code:
                 result.append(f"{symbol.text} = {text}")
             if symbol.serial in due:
                 result += [check.line() for check in due[symbol.serial]]
+        for symbol in needed:  # which refer to one another, and to the code
+            symbol.named = ()
+        self.known.clear()
+        self.instructions.clear()
         return result
 
 

@@ -122,6 +122,8 @@ class Trace:
         guards: the decisions taken on the way.
         finite: the Values that eager evaluation would have refused if they were not finite.
         error: the first error that was raised, which the function may have caught.
+        nodes: what was recorded. A list is freed from its end, and so no chain of nodes is freed by
+            recursion in C.
     """
 
     def __init__(self, code: Code) -> None:
@@ -133,6 +135,7 @@ class Trace:
         self.guards: list[Guard] = []
         self.finite: list[Operand] = []
         self.error: Exception | None = None
+        self.nodes: list[Traced] = []
 
     def note(self, error: Exception) -> Exception:
         """Note an error that is about to be raised, and return it."""
@@ -212,6 +215,7 @@ class Trace:
         result.symbol, result.plain = symbol, plain
         result._op, result._inputs, result._prev, result._partials = primitive, inputs, prev, ()
         result._serial = next_serial()
+        self.nodes.append(result)
         return result
 
     def symbol(self, x: Operand) -> Any:
