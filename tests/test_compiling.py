@@ -27,7 +27,7 @@ from microgradlib.compiling import Compiled
 from microgradlib.instructions import Code, Symbol, template
 from microgradlib.primitives import PRIMITIVES, Primitive
 from microgradlib.testing import Expression, expressions
-from microgradlib.tracing import Traced
+from microgradlib.tracing import Trace, Traced, tracing_with
 
 many = settings(max_examples=700, deadline=None, suppress_health_check=list(HealthCheck))
 number = st.integers(-3000, 3000).map(lambda n: n / 1000)
@@ -958,8 +958,17 @@ def test_tracing_leaves_no_graph_for_the_garbage_collector() -> None:
         gc.enable()
 
 
+def test_a_trace_has_its_nodes_in_order() -> None:
+    trace = Trace(Code(set()))
+    x = trace.argument(2.0, "x")
+    with tracing_with(trace):
+        y = x * x
+        z = y + 1.0
+    assert [*map(id, trace.nodes)] == [id(y), id(z)]
+
+
 def test_a_long_chain_in_a_thread_with_a_small_stack() -> None:
-    """Freeing it must not recurse, which Python 3.13 does in C."""
+    """Freeing it must not recurse, which Python 3.13 does in C, unless the last node goes first."""
 
     def chain(x: Any) -> Any:
         for _ in range(20_000):

@@ -339,7 +339,7 @@ class Code:
             if symbol.serial in due:
                 result += [check.line() for check in due[symbol.serial]]
         for symbol in needed:  # which refer to one another, and to the code
-            symbol.named = ()
+            del symbol.named
         self.known.clear()
         self.instructions.clear()
         return result
