@@ -1017,6 +1017,15 @@ def test_operators_and_powers_of_symbols(code: Code) -> None:
     assert written[14:] == ["2.0 * y", "power_c_slope(y, 3.0, 1.0)", "sum(x, 2.0, 1.0)"]
 
 
+def test_a_factor_of_minus_one_is_a_negation_and_a_negated_term_is_subtracted(code: Code) -> None:
+    x, y = code.input("x"), code.input("y")
+    roots: list[Any] = [x * -1.0, y * -1.0 + x, x + -1.0 * y, x * -1.0 + y * -1.0, 2.0 + -y]
+    roots += [x * -1.5, x / -1.0]
+    assert [line.partition(" = ")[2] for line in code.lines(roots, [])] == [
+        *("-x", "-y", "t2 + x", "x - y", "t1 - y", "2.0 + t2", "x * -1.5", "x / -1.0")
+    ]
+
+
 def test_what_is_used_twice_is_computed_once_and_what_is_not_used_never(code: Code) -> None:
     x, y = code.input("x"), code.input("y")
     z = primitives.sin(x * y) + primitives.sin(x * y)

@@ -108,6 +108,9 @@ def _statements(source: str, count: int) -> list[Template]:
     return result
 
 
+_NEGATIVE = template("-x", ("x",))
+
+
 @functools.cache
 def _call(function: str, count: int) -> Template:
     """Return the template of a call with any number of operands."""
@@ -201,6 +204,8 @@ class Code:
         for x in inputs:
             if type(x) is not Symbol:
                 return self._apply_to_constants(row, inputs)
+        if row is primitives.add and inputs[1].template is _NEGATIVE:  # x + -y is x - y
+            return self._apply(primitives.subtract, [inputs[0], *inputs[1].operands])
         return self._apply(row, inputs)
 
     def _apply_to_constants(self, row: Primitive, inputs: Sequence[Any]) -> Any:
@@ -214,6 +219,8 @@ class Code:
                 return x
             if type(x) is float and x == 1.0:
                 return y
+            if -1.0 in (x, y):
+                return self.apply(primitives.negative, [y if x == -1.0 else x])
         elif row is primitives.divide and numbers[1] == 1.0:
             return numbers[0]
         elif row is primitives.power_c and numbers[1] in _WHOLE:  # the same bits, sooner
