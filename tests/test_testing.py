@@ -43,7 +43,7 @@ def graphs(shape: str) -> st.SearchStrategy[Graph]:
 
 
 # Without what earlier runs have stored, and long enough to find what is rare.
-alone = settings(database=None, max_examples=2000)
+alone = settings(database=None, max_examples=20_000)
 every_shape = pytest.mark.parametrize("shape", SHAPES)
 
 
