@@ -131,6 +131,21 @@ class TestArguments:
         assert mg.value_and_grad(f)(2.0, tag, power=3, of=tag) == (8.0, 12.0)
         assert mg.hessian(f)(2.0, tag, power=3, of=tag) == 12.0
 
+    def test_no_numbers_to_differentiate_in(self) -> None:
+        assert mg.jacobian(lambda xs: [mg.sum(xs) + 1.0, 2.0])([]) == [[], []]
+        assert mg.grad(mg.sum)([]) == []
+
+    def test_what_aux_depends_on(self) -> None:
+        def f(a: Any) -> Any:
+            _, aux = mg.grad(lambda x: (x * x, {"ax": a * x, "xx": x * x}), has_aux=True)(5.0)
+            return aux["ax"] + aux["xx"]
+
+        assert mg.value_and_grad(f)(3.0) == (40.0, 5.0)
+        assert mg.compile(mg.value_and_grad(f))(3.0) == (40.0, 5.0)
+        plan = mg.grad(lambda x: (x, Plan(3.0 * x)), has_aux=True)(2.0)[1]
+        assert plan == Plan(6.0)
+        assert type(plan.rate) is float
+
     def test_has_aux(self) -> None:
         def f(x: Any) -> Any:
             return x * x, {"half": x / 2, "all": [x, "text", Pair(x, 1)], "n": 3}
@@ -185,6 +200,74 @@ class TestModules:
         assert [p.data for p in gradient.parameters()] == [p.grad for p in model.parameters()]
         assert model.state_dict() == before
         assert not any(p.requires_grad for p in gradient.parameters())
+
+    def test_methods_among_the_attributes(self) -> None:
+        class Steps(nn.Module):
+            def __init__(self) -> None:
+                self.k = Value(3.0)
+                self.steps = [self.scale, {"again": self.scale}]
+
+            def scale(self, x: Any) -> Any:
+                return self.k * x
+
+            def forward(self, x: Any) -> Any:
+                first, others = self.steps
+                return first(others["again"](x))  # type: ignore[operator, index]
+
+        assert mg.grad(lambda m: m(2.0))(Steps()).state_dict() == {"k": 12.0}
+
+    @pytest.mark.parametrize("wrap", [mg.grad, mg.compile, lambda f: mg.compile(mg.grad(f))])
+    def test_a_wrapped_method_among_the_attributes(self, wrap: Any) -> None:
+        class Field(nn.Module):
+            def __init__(self) -> None:
+                self.k = Value(3.0)
+                self.activation = mg.tanh
+                self.field = wrap(self.energy)
+
+            def energy(self, x: Any) -> Any:
+                return self.k * x * x
+
+            def forward(self, x: Any) -> Any:
+                return self.field(x)
+
+        with pytest.raises(TypeError) as caught:
+            mg.grad(lambda m: m(2.0))(Field())
+        assert str(caught.value) == (
+            "an attribute of a module wraps the method Field.energy and would use the module's old "
+            "parameters; wrap it in forward, where it is called"
+        )
+
+    def test_a_wrapped_function_among_the_attributes(self) -> None:
+        class Activated(nn.Module):
+            def __init__(self) -> None:
+                self.k = Value(3.0)
+                self.slope = mg.grad(mg.tanh)
+
+            def forward(self, x: Any) -> Any:
+                return self.k * self.slope(x)
+
+        assert mg.grad(lambda m: m(0.0))(Activated()).state_dict() == {"k": 1.0}
+
+    def test_two_parameters_of_one_name(self) -> None:
+        class Twins(nn.Module):
+            def __init__(self) -> None:
+                self.d = {0: Value(2.0), "0": Value(3.0)}
+
+        with pytest.raises(mg.StateDictError, match=r"two parameters are named 'd\.0'"):
+            mg.grad(lambda m: m.d[0] * m.d["0"])(Twins())
+        with pytest.raises(mg.StateDictError, match=r"two parameters are named 'd\.0'"):
+            mg.gradcheck_module(Twins(), lambda m: m.d[0] * m.d["0"])  # type: ignore[attr-defined]
+
+    def test_slopes_that_are_the_same_leaf(self) -> None:
+        class Pair(nn.Module):
+            def __init__(self) -> None:
+                self.a, self.b = Value(1.0), Value(5.0)
+
+        def f(c: Any) -> Any:
+            gradient = mg.grad(lambda m: m.a * c + m.b * c)(Pair())
+            return mg.sum([p * p for p in gradient.parameters()])
+
+        assert mg.value_and_grad(f)(2.0) == (8.0, 8.0)
 
     def test_shared_frozen_and_nested_parameters(self) -> None:
         class Tied(nn.Module):

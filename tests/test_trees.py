@@ -2,7 +2,7 @@
 
 from array import array
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any, NamedTuple
 
 import pytest
@@ -78,6 +78,35 @@ def test_a_dataclass_keeps_its_other_fields() -> None:
     again = rebuild(build, [10.0, 20.0, 30.0])
     assert again == Model([10.0, 20.0], "name", True, None, b"raw", 30.0)
     assert model == Model([1.0, 2.0], "name", True, None, b"raw", 3.0)
+
+
+@dataclass(frozen=True)
+class Angle:
+    degrees: float
+    unit: InitVar[str] = "degrees"
+    label: str = field(init=False, default="angle")
+
+    def __post_init__(self, unit: str) -> None:
+        if self.degrees < 0.0:
+            raise ValueError("negative")
+        object.__setattr__(self, "degrees", self.degrees % 360.0)
+        object.__setattr__(self, "label", unit)
+
+
+def test_a_dataclass_is_not_made_anew() -> None:
+    """What __post_init__ refuses or changes may be a derivative."""
+    leaves, build = flatten("f", "t", Angle(400.0, "deg"))
+    assert leaves == {"t.degrees": 40.0}
+    again = rebuild(build, [-500.0])
+    assert (again.degrees, again.label) == (-500.0, "deg")
+
+
+def test_two_numbers_of_one_name() -> None:
+    tree = {Value(1.0): 2.0, Value(1.0): 3.0}
+    with pytest.raises(TypeError, match=r"^f: two numbers are named t\[.*\]; use other keys$"):
+        flatten("f", "t", tree)
+    with pytest.raises(TypeError, match="two numbers are named"):
+        flatten("f", "t", {x: x for x in tree})
 
 
 def test_a_module_within() -> None:

@@ -214,6 +214,7 @@ def gradcheck_module(
         GradcheckError: as in ``gradcheck``.
         ValueError: as in ``gradcheck``, or if the model has no parameters, or only frozen ones.
     """
+    model.state_dict()  # refuses two parameters of one name
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if not parameters:
         raise ValueError(

@@ -1,7 +1,9 @@
 """Neural networks: modules with parameters, and the losses that train them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from inspect import unwrap
 from math import sqrt
+from types import MethodType
 from typing import Any, TypeAlias
 
 from microgradlib import functions, primitives, random
@@ -161,6 +163,7 @@ class Module:
         This is how a module is an argument of ``grad``. Frozen parameters stay constant. A module
         counts as plain numbers, unless the derivative is nested in another one.
         """
+        self._named_entries()  # refuses two of one name
         named = dict(self.named_parameters())
         for name, p in named.items():
             leaves[f"{where}.{name}"] = (
@@ -208,7 +211,7 @@ def _parameter(x: Any, requires_grad: bool) -> Any:
         return x
     if not requires_grad:
         return x.detach()
-    return record(primitives.identity, (x,)) if x._op else x
+    return record(primitives.identity, (x,))
 
 
 def _is_parameter(x: Tree) -> bool:
@@ -224,12 +227,29 @@ def _replace(x: Any, values: dict[Value, Value], done: dict[int, Any]) -> Any:
         return make([_replace(child, values, done) for child in x])
     if isinstance(x, dict):
         return {key: _replace(child, values, done) for key, child in x.items()}
+    if isinstance(x, MethodType) and isinstance(x.__self__, Module):
+        return MethodType(x.__func__, _replace(x.__self__, values, done))
     if not isinstance(x, Module):
-        return x
+        return _refuse_method(x) if hasattr(x, "__wrapped__") else x
     if id(x) not in done:
         done[id(x)] = copy = object.__new__(type(x))
         vars(copy).update({key: _replace(child, values, done) for key, child in vars(x).items()})
     return done[id(x)]
+
+
+def _refuse_method(x: Any) -> Any:
+    """Refuse a derivative, say, of a method: it would go on to use the parameters it was made for.
+
+    Other functions are returned.
+    """
+    method = unwrap(x)
+    if isinstance(method, MethodType) and isinstance(method.__self__, Module):
+        name = f"{type(method.__self__).__name__}.{method.__name__}"
+        raise TypeError(
+            f"an attribute of a module wraps the method {name} and would use the module's old "
+            "parameters; wrap it in forward, where it is called"
+        )
+    return x
 
 
 def _items(x: Tree) -> Iterator[tuple[object, Tree]]:

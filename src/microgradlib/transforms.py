@@ -6,6 +6,7 @@ is itself a Value, or the function is called within another one that is being di
 derivative is recorded as well: that is how derivatives nest.
 """
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any, TypeAlias
 
 from microgradlib import primitives
 from microgradlib.errors import ShapeError
-from microgradlib.trees import Build, Tree, flatten, rebuild
+from microgradlib.trees import Build, Tree, flatten, rebuild, with_fields
 from microgradlib.value import (
     Operand,
     Value,
@@ -60,8 +61,8 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
         A function of the same arguments. It returns the gradient in the structure of the argument
         (for a Module: another Module), or a tuple of those where argnums is a sequence; with
         has_aux, the pair of that and the second result. Numbers in it are floats, unless an
-        argument is a Value that needs a gradient, or it is called inside a function that is being
-        differentiated.
+        argument that is differentiated is a Value that needs a gradient, or it is called inside a
+        function that is being differentiated.
 
     Raises:
         TypeError: by the function, if an argument holds something but numbers, or f returns
@@ -143,7 +144,8 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
         m, n = len(recorded.outputs), len(recorded.inputs)
         rows: list[Any]
         if m > n:
-            rows = list(zip(*map(recorded.push, _unit_vectors(n)), strict=True))
+            columns = list(map(recorded.push, _unit_vectors(n)))
+            rows = [[column[i] for column in columns] for i in range(m)]
         else:
             rows = list(map(recorded.pull, _unit_vectors(m)))
         return rebuild(recorded.build, map(recorded.arguments, rows))
@@ -315,7 +317,7 @@ class _Recorded:
             or (inside and self._reaches_beyond())
         )
         self.recorded = self.linked or tracing() is not None
-        if not self.linked:
+        if not (self.linked or (inside and linked)):
             self.aux = _cut(self.aux)
 
     def pull(self, cotangents: Sequence[Operand]) -> list[Operand]:
@@ -415,11 +417,13 @@ def _active(order: list[Value], inputs: list[Value]) -> set[Value]:
 
 
 def _cut(x: Any) -> Any:
-    """Return nested lists, tuples and dicts with numbers in place of Values."""
+    """Return nested lists, tuples, dicts and dataclasses with numbers in place of Values."""
     if isinstance(x, Value):
         return x.data if tracing() is None else tracing().number(x)
     if isinstance(x, list | tuple):
         return getattr(x, "_make", type(x))([_cut(child) for child in x])
+    if dataclasses.is_dataclass(x) and not isinstance(x, type):
+        return with_fields(x, {f.name: _cut(getattr(x, f.name)) for f in dataclasses.fields(x)})
     return {key: _cut(child) for key, child in x.items()} if isinstance(x, dict) else x
 
 

@@ -4,8 +4,9 @@ A tree is a number or a Value, or a list, tuple, dict or dataclass of trees, or 
 sequence of numbers, such as a NumPy array, counts as a list.
 """
 
+import copy
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from microgradlib.primitives import to_float
@@ -31,8 +32,9 @@ def flatten(function: str, where: str, tree: Tree) -> tuple[dict[str, Operand], 
         tree: the tree.
 
     Raises:
-        TypeError: if it holds something but numbers. Texts, flags and None as fields of a dataclass
-            go along unchanged, and so does what is no parameter of a Module.
+        TypeError: if it holds something but numbers, or keys of a dict look the same. Texts, flags
+            and None as fields of a dataclass go along unchanged, and so does what is no parameter
+            of a Module.
     """
     leaves: dict[str, Operand] = {}
     return leaves, _flatten(function, where, tree, leaves)
@@ -47,6 +49,8 @@ def _flatten(function: str, where: str, tree: Tree, leaves: dict[str, Operand]) 
     def part(path: str, x: Tree) -> Build:
         return _flatten(function, where + path, x, leaves)
 
+    if where in leaves:
+        raise TypeError(f"{function}: two numbers are named {where}; use other keys")
     if isinstance(tree, Value):
         leaves[where] = tree
         return next
@@ -68,9 +72,17 @@ def _flatten(function: str, where: str, tree: Tree, leaves: dict[str, Operand]) 
             for field in dataclasses.fields(tree)
             if not isinstance(x := getattr(tree, field.name), str | bytes | bool | None)
         }
-        return lambda new: dataclasses.replace(tree, **{k: fields[k](new) for k in fields})
+        return lambda new: with_fields(tree, {k: build(new) for k, build in fields.items()})
     name = f"{function}: {where}"
     if isinstance(tree, bool):
         raise TypeError(f"{name}: expected a number, got {tree!r}; pass a float")
     leaves[where] = to_float(name, tree, "a number, or a list, tuple or dict of numbers")
     return next
+
+
+def with_fields(tree: Any, fields: Mapping[str, Any]) -> Any:
+    """Return a copy of a dataclass with other fields, past what its ``__init__`` does to them."""
+    new = copy.copy(tree)
+    for name, x in fields.items():
+        object.__setattr__(new, name, x)  # also where it is frozen
+    return new
