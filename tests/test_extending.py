@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -101,10 +102,45 @@ def test_a_rule_for_floats_serves_first_derivatives_only() -> None:
 
 
 def test_its_own_errors_are_kept() -> None:
-    with pytest.raises(ValueError, match=r"^lambertw\(-1.0\): lambertw needs x > 0$"):
-        lambertw(-1.0)
-    with pytest.raises(ValueError, match=r"^lambertw\(-1.0\): lambertw needs x > 0$"):
-        lambertw(Value(-1.0))  # type: ignore[arg-type]
+    class DivergenceError(ValueError):
+        def __init__(self, steps: int, at: float) -> None:
+            super().__init__(f"diverges after {steps} steps at {at}")
+            self.steps = steps
+
+    @mg.primitive(lambda y, x: (1.0,))
+    def f(x: float) -> float:
+        raise DivergenceError(3, x)
+
+    for call in (f, mg.compile(f)):
+        for x in (-1.0, Value(-1.0)):
+            with pytest.raises(DivergenceError) as caught:
+                call(x)
+            assert str(caught.value) == "diverges after 3 steps at -1.0"
+            assert caught.value.steps == 3
+            assert caught.value.__notes__[0] == "in f(-1.0)"
+            assert "raise DivergenceError" in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_function_that_uses_the_library_itself() -> None:
+    def equation(x: Any, m: Any) -> Any:
+        return x - 0.5 * mg.sin(x) - m
+
+    @mg.primitive(lambda x, m: (1.0 / (1.0 - 0.5 * mg.cos(x)),))
+    def kepler(m: float) -> float:
+        x = Value(m)
+        for _ in range(20):  # Newton's method
+            residual = equation(x, m)
+            residual.backward()
+            assert x.grad == mg.grad(equation)(x.data, m)
+            x = Value(x.data - residual.data / x.grad)
+        return x.data
+
+    expected = 1.0 / (1.0 - 0.5 * math.cos(kepler(1.0)))
+    assert mg.grad(kepler)(1.0) == expected
+    assert mg.compile(mg.value_and_grad(kepler))(1.0) == (kepler(1.0), expected)
+    with mg.no_grad():
+        assert kepler(Value(1.0)).data == kepler(1.0)  # type: ignore[arg-type, attr-defined]
+    assert mg.gradcheck(kepler, 1.0, order=2)
 
 
 def test_a_wrong_rule_is_refused_on_registration() -> None:

@@ -122,7 +122,7 @@ ARROWS = {
     "checking": {"errors", "trees", "value"},
     "compiling": {"errors", "instructions", "primitives", "tracing", "trees", "value"},
     "explaining": {"errors", "graph", "rendering", "tracing", "value"},
-    "extending": {"checking", "primitives"},
+    "extending": {"checking", "primitives", "value"},
     "functions": {"errors", "primitives", "value"},
     "graph": {"errors", "layout", "rendering", "serialization", "value"},
     "instructions": {"primitives"},

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from microgradlib.checking import gradcheck
 from microgradlib.primitives import Primitive, to_float
+from microgradlib.value import Value, outermost, recording, tracing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,22 +60,33 @@ def primitive(
         name = getattr(f, "__name__", type(f).__name__)
 
         def forward(*xs: float) -> float:
-            return to_float(f"{name}: the result", f(*xs), "a number")
+            if tracing() is None and recording():
+                y = f(*xs)
+            else:
+                with outermost():
+                    y = f(*xs)
+            return to_float(f"{name}: the result", y, "a number")
 
-        def slopes(y: float, *xs: float) -> tuple[float, ...]:
+        def rule(y: Any, *xs: Any) -> tuple[Any, ...]:
             found = partials(y, *xs)
             if not isinstance(found, tuple | list) or len(found) != len(xs):
                 raise TypeError(
                     f"{name}: partials must return a tuple of {len(xs)}, one for each input, got "
                     f"{found!r}"
                 )
-            return tuple([to_float(f"{name}: a partial", p, "a number") for p in found])
+            return tuple([p if isinstance(p, Value) else number(p) for p in found])
+
+        def number(partial: Any) -> float:
+            return to_float(f"{name}: a partial", partial, "a number")
+
+        def slopes(y: float, *xs: float) -> tuple[float, ...]:
+            return tuple(map(number, rule(y, *xs)))
 
         def value_and_partials(*xs: float) -> tuple[float, tuple[float, ...]]:
             y = forward(*xs)
             return y, slopes(y, *xs)
 
-        row = Primitive(name, forward, partials, fused=value_and_partials, needs="", listed=False)
+        row = Primitive(name, forward, rule, fused=value_and_partials, listed=False)
 
         @functools.wraps(f)
         def function(*xs: Any) -> Any:

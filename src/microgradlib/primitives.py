@@ -159,13 +159,19 @@ class Primitive(str):
             raise self.explain(error, data) from None
 
     def explain(self, error: Exception, data: Sequence[float]) -> Exception:
-        """Return an exception of the same type that names the operation, its inputs and remedy."""
+        """Return an exception of the same type that names the operation, its inputs and remedy.
+
+        Of a user's own operation it is the error itself, with a note.
+        """
+        if self.owner is not None:
+            error.add_note(f"in {self.show(*data)}")
+            return error
         if isinstance(error, OverflowError):
             reason = "the result is too large for a float; scale the inputs down"
         elif isinstance(error, ZeroDivisionError):
             reason = "division by zero; keep the divisor away from 0"
         else:
-            reason = f"not defined there; it needs {self.needs}" if self.needs else str(error)
+            reason = f"not defined there; it needs {self.needs}"
         return type(error)(f"{self.show(*data)}: {reason}")
 
     def show(self, *inputs: object) -> str:

@@ -730,7 +730,8 @@ def partial_values(node: Value) -> list[Operand]:
         if now != [*map(repr, (node.data, *node._partials))]:
             raise GradientError(
                 f"create_graph: data was edited since {_describe(node)} = {node.data} was "
-                "computed; compute it again, and edit data only after differentiating"
+                "computed, or it comes out different each time; compute it again, and edit data "
+                "only after differentiating"
             )
     try:
         partials = primitive.partials(node, *inputs)
@@ -818,6 +819,18 @@ def evaluation() -> Iterator[None]:
             yield
     finally:
         _nested_context.reset(token)
+
+
+@contextmanager
+def outermost() -> Iterator[None]:
+    """Evaluate a function as if nothing else were going on: no trace, no derivative."""
+    traced, nested = trace_context.set(None), _nested_context.set(False)
+    try:
+        with set_grad_enabled(True):
+            yield
+    finally:
+        trace_context.reset(traced)
+        _nested_context.reset(nested)
 
 
 @contextmanager
