@@ -192,12 +192,21 @@ class TestValues:
         assert mg_math.isclose(x, 1.1, rel_tol=0.2)
         assert mg_math.isclose(1.1, x, abs_tol=0.2)
         assert not mg_math.isclose(x, 1.1)
+        assert mg_math.isclose(a=x, b=1.0)
 
     @pytest.mark.parametrize("name", INTEGERS + REFUSED)
     def test_refuses_what_would_drop_the_gradient(self, name: str) -> None:
         for n in (1, 2):
             with pytest.raises(TypeError):
                 getattr(mg_math, name)(*[Value(2.0)] * n)
+
+    def test_a_refusal_shows_the_call(self) -> None:
+        with pytest.raises(TypeError) as caught:
+            mg_math.nextafter(Value(2.0), 3.0, steps=2)
+        assert str(caught.value) == (
+            "nextafter(Value(data=2.0, grad=0.0), 3.0, steps=2) would drop the gradient; pass "
+            "v.data"
+        )
 
     def test_domain_errors(self) -> None:
         for f, x, error in (
@@ -217,6 +226,7 @@ class TestValues:
         assert x.grad == pytest.approx(1.0 / (8.0 * math.log(2.0)), rel=1e-15)
         assert base.grad == pytest.approx(-3.0 / (2.0 * math.log(2.0)), rel=1e-15)
         assert mg_math.log(8.0, base).data == mg_math.log(x, 2).data == 3.0
+        assert mg_math.log(x, 8**400).data == pytest.approx(1.0 / 400.0, rel=1e-15)
 
     def test_pow_at_zero(self) -> None:
         for x, y in product((0.0, -0.0), (inf, -inf, nan)):
@@ -254,6 +264,12 @@ class TestValues:
             assert mg_math.sumprod(xs, [1.0] * 3).data == 1.0
             with pytest.raises(ValueError, match=r"^sumprod: needs one length, got 3 and 2$"):
                 mg_math.sumprod(xs, [1.0] * 2)
+            p, q = [134217729.0, -1.0], [134217729.0, 18014398777917440.0]
+            assert mg_math.sumprod([*map(Value, p)], q).data == 1.0
+        if hasattr(math, "fma"):  # since Python 3.13
+            x = Value(0.1)
+            assert mg_math.fma(x, 10.0, -1.0).data == mg_math.fma(0.1, 10.0, -1.0) == 2.0**-54
+            assert mg.compile(lambda x: mg_math.fma(x, 10.0, -1.0))(0.1) == 2.0**-54
 
 
 def test_documentation() -> None:

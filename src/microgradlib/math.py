@@ -48,7 +48,8 @@ def _lift(on_values: _F) -> _F:
     standard = getattr(_math, name)
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        return (on_values if _any_value(args) else standard)(*args, **kwargs)
+        values = _any_value((*args, *kwargs.values()))
+        return (on_values if values else standard)(*args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = standard.__doc__
@@ -90,7 +91,9 @@ tanh = _lift(_f.tanh)
 
 @_lift
 def log(x: Any, base: Any = None) -> Any:
-    return _f.log(x) if base is None else _f.log(x) / _f.log(base)
+    if base is None:
+        return _f.log(x)
+    return _f.log(x) / (_f.log(base) if isinstance(base, _Value) else _math.log(base))
 
 
 @_lift
@@ -155,8 +158,8 @@ def radians(x: _Operand) -> Any:
 
 
 def _refuse(name: str) -> Callable[..., Any]:
-    def on_values(*args: Any) -> Any:
-        shown = ", ".join(map(repr, args))
+    def on_values(*args: Any, **kwargs: Any) -> Any:
+        shown = ", ".join([*map(repr, args), *[f"{k}={x!r}" for k, x in kwargs.items()]])
         raise TypeError(f"{name}({shown}) would drop the gradient; pass v.data")
 
     on_values.__name__ = name
@@ -226,13 +229,32 @@ if hasattr(_math, "sumprod"):  # since Python 3.12
             return getattr(_math, "sumprod")(xs, ys)  # noqa: B009 (unknown to older type stubs)
         if len(xs) != len(ys):
             raise _ShapeError(f"sumprod: needs one length, got {len(xs)} and {len(ys)}")
-        return _f.sum([x * y for x, y in zip(xs, ys, strict=True)])
+        return _sumprod(*xs, *ys)
+
+    def _sumprod_of(*factors: float) -> float:
+        n = len(factors) // 2
+        return getattr(_math, "sumprod")(factors[:n], factors[n:])  # type: ignore[no-any-return]  # noqa: B009
+
+    def _sumprod_partials(y: Any, *factors: Any) -> tuple[Any, ...]:
+        n = len(factors) // 2
+        return (*factors[n:], *factors[:n])
+
+    _sumprod = _primitives.Primitive(
+        "sumprod", _sumprod_of, _sumprod_partials, _primitives.REAL, arities=(2, 4, 8), listed=False
+    )
 
     sumprod.__doc__ = getattr(_math, "sumprod").__doc__  # noqa: B009
 
 
 if hasattr(_math, "fma"):  # since Python 3.13
+    _fma = _primitives.Primitive(
+        "fma",
+        getattr(_math, "fma"),  # noqa: B009
+        lambda w, x, y, z: (y, x, 1.0),
+        *[_primitives.REAL] * 3,
+        listed=False,
+    )
 
     @_lift
     def fma(x: _Operand, y: _Operand, z: _Operand) -> Any:
-        return x * y + z  # on Values rounded twice
+        return _fma(x, y, z)
