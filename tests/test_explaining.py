@@ -75,6 +75,13 @@ class TestSteps:
             "gradients of the leaves: a -0.002682, x2 0.002682",
         ]
 
+    def test_no_name_is_given_twice(self) -> None:
+        y = Value(2.0, label="x2") * Value(3.0) * Value(5.0)
+        y.label = "t1"
+        assert str(explain(y)).endswith("gradients of the leaves: x2 15, x3 10, x4 6")
+        assert "t1 = t2 * x4" in str(explain(y))
+        assert "t2 = x2 * x3" in str(explain(y))
+
     def test_names_of_a_model(self) -> None:
         model = nn.Neuron(1)
         explanation = explain(model([2.0]), model=model)

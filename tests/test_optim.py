@@ -3,8 +3,10 @@
 import signal
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import product
 from math import inf, nan, sqrt
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -322,6 +324,12 @@ class TestStateDict:
         list(train(used, 5))
         used.load_state_dict(fresh.state_dict())
         assert used.state_dict() == fresh.state_dict()
+
+    def test_a_learning_rate_of_another_kind_is_saved_as_a_float(self, tmp_path: Path) -> None:
+        sgd = optim.SGD([Value(1.0)], lr=0.1)
+        sgd.lr = Fraction(1, 4)  # type: ignore[assignment]
+        mg.save(sgd.state_dict(), tmp_path / "sgd.json")
+        assert mg.load(tmp_path / "sgd.json") == {"lr": 0.25}
 
     def test_momentum_of_another_is_refused(self) -> None:
         optimizer = SGD(parameters(), lr=0.1)

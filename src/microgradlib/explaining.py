@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import count
 from math import isfinite, log10
 from threading import Lock
 from typing import Any, NamedTuple, TypeAlias
@@ -324,11 +325,16 @@ def explain(v: Value, *, model: Any = None) -> Explanation:
     explanation.root, explanation.adjoints, explanation._inputs = v, log, traced((v,))
     leaves = [x for x in explanation._inputs if not x._op]
     nodes = [x for x in explanation._inputs if x._op]
-    explanation._names = {
-        x: clean(x.label, _LONGEST) or clean(names.get(x, ""), _LONGEST) or f"{letter}{i}"
-        for letter, xs in (("x", leaves), ("t", nodes))
-        for i, x in enumerate(xs, 1)
+    shown = {
+        x: clean(x.label, _LONGEST) or clean(names.get(x, ""), _LONGEST) for x in (*leaves, *nodes)
     }
+    taken = {*shown.values()}
+    for letter, xs in (("x", leaves), ("t", nodes)):
+        for i, x in enumerate(xs, 1):
+            if not shown[x]:
+                shown[x] = next(name for k in count(i) if (name := f"{letter}{k}") not in taken)
+                taken.add(shown[x])
+    explanation._names = shown
     return explanation
 
 

@@ -97,7 +97,7 @@ class Optimizer:
         >>> SGD([Value(1.0)], lr=0.1).state_dict()
         {'lr': 0.1}
         """
-        return {"lr": self.lr} | {
+        return {"lr": float(self.lr)} | {
             key: list(x) if isinstance(x, list) else x for key, x in self._state.items()
         }
 
