@@ -171,8 +171,8 @@ class _Writer:
 
     # The graph.
 
-    def gradient(self, y: Value) -> dict[Value, Any]:
-        """Return the adjoints of the inputs of the trace: those of y's graph, in symbols."""
+    def adjoints(self, y: Value) -> dict[Value, Any]:
+        """Return the derivatives of y by all that it was computed from, in symbols."""
         order, _ = sweep((y,), [x.traced for x in self.arguments])
         adjoints: dict[Value, Any] = {y: 1.0}
         symbol = self.trace.symbol
@@ -195,79 +195,92 @@ class _Writer:
         """Return the function that computes the result of the trace, and what tells its source."""
         outputs: list[Operand] = []
         shape = self._shape(result, outputs)
-        finite = [x for x in dict.fromkeys(self.trace.finite) if isinstance(x, Value)]
         symbol = self.trace.symbol
-        roots = [symbol(y) for y in (*outputs, *finite)]
+        numbers = [symbol(y) for y in outputs]
+        finite = [symbol(x) for x in dict.fromkeys(self.trace.finite) if isinstance(x, Value)]
         checks = [self._guard(guard) for guard in self.trace.guards]
         captured = {x: self.trace.captured[x] for x in sorted(self.trace.captured, key=by_serial)}
-        inputs = [x for x in self.arguments if x.traced.requires_grad]
-        wanted = [x.traced for x in inputs] + [x for x in captured if x.requires_grad]
-        gradients: dict[Value, dict[Value, Any]] = {}
-        for y in outputs:
-            if isinstance(y, Value) and y.requires_grad and y not in gradients:
-                adjoints = self.gradient(y)
-                found = {x: adjoints[x] for x in wanted if x in adjoints}
-                if found:
-                    gradients[y] = found
-        roots += [d for found in gradients.values() for d in found.values()]
+        gradients = self._gradients(outputs, captured)
+        slopes = [d for found in gradients.values() for d in found.values()]
         for i, (x, number) in enumerate(captured.items()):
             number.text = self.unique(x.label or f"p{i}")
-        body = self.code.lines(roots, checks)
-
-        unsure = [s for s in map(symbol, finite) if isinstance(s, Symbol) or not isfinite(s)]
-        if unsure:
-            numbers = list(dict.fromkeys(text_of(s)[0] for s in unsure))
-            total = " + ".join(numbers)
-            if len(numbers) > _LONGEST_SUM:
-                total = f"added({_row_of(numbers)})"
-            body.append(f"if not isfinite({total}): raise UnfiniteError")
+        body = self.code.lines([*numbers, *finite, *slopes], checks)
+        body += _finite_check(finite)
         captured = {x: number for x, number in captured.items() if number.uses}
-        names: dict[Value, str] = {x.traced: x.source for x in inputs} | {
-            x: self.unique(f"{number.text}_leaf") for x, number in captured.items()
-        }
-        head = self.head
-        if captured or any(isinstance(x.given, Value) for x in self.arguments):
-            head.append(f"if recording() is not {recording()} or tracing(): raise RetraceError")
-        flags: dict[bool, list[str]] = {True: [], False: []}
-        for leaf, number in captured.items():
-            self.constants[names[leaf]] = leaf
-            head.append(f"{number.text} = {names[leaf]}.data")
-            flags[leaf.requires_grad].append(f"{names[leaf]}.requires_grad")
-        if flags[True]:
-            head.append(f"if not ({' and '.join(flags[True])}): raise RetraceError")
-        if flags[False]:
-            head.append(f"if {' or '.join(flags[False])}: raise RetraceError")
-
-        reached = {x for found in gradients.values() for x in found}
-        leaves_only = all(x in captured and not x._op for x in reached)
-        operation = self._constant(_operation(self.name, leaves_only)) if gradients else ""
-        texts, plain = [], []
-        for output in outputs:
-            text = text_of(symbol(output))[0]
-            plain.append(text)
-            if isinstance(output, Value) and output in gradients:
-                slopes = _row_of(text_of(d)[0] for d in gradients[output].values())
-                plain[-1] = f"({text}, {slopes})"
-                if all(x in captured for x in gradients[output]):
-                    leaves = self._constant(tuple(gradients[output]))
-                else:
-                    leaves = _row_of(names[x] for x in gradients[output])
-                text = f"node({operation}, {leaves}, {leaves}, {text}, {slopes})"
-            elif isinstance(output, Value) and not (type(output) is Traced and output.plain):
-                text = f"constant({text})"
-            texts.append(text)
+        leaves = self._read(captured)
+        texts, plain = self._texts(outputs, gradients, leaves)
 
         self.name = self.unique(self.name)
         namespace = _NAMES | self.code.functions | self.constants
-        lines = [f"def {self.name}({', '.join(self.parameters)}):", *head, *body]
+        lines = [f"def {self.name}({', '.join(self.parameters)}):", *self.head, *body]
         source = "\n    ".join([*lines, f"return {shape(iter(texts))}"])
         exec(builtins.compile(source, f"<compiled {self.name}>", "exec"), namespace)
-        read = [x.traced.symbol.text for x in self.arguments]
-        read += [number.text for number in captured.values()]
-        result = f"return {shape(iter(plain))}"
+        inputs = [x.traced.symbol.text for x in self.arguments]
+        inputs += [number.text for number in captured.values()]
+        returned = f"return {shape(iter(plain))}"
         return namespace[self.name], functools.partial(
-            _standalone, self.name, read, self.code.functions, body, result
+            _standalone, self.name, inputs, self.code.functions, body, returned
         )
+
+    def _gradients(
+        self, outputs: list[Operand], captured: Iterable[Value]
+    ) -> dict[Value, dict[Value, Any]]:
+        """Return the gradient of each output that has one, by the arguments and captured Values."""
+        wanted: list[Value] = [x.traced for x in self.arguments if x.traced.requires_grad]
+        wanted += [x for x in captured if x.requires_grad]
+        gradients: dict[Value, dict[Value, Any]] = {}
+        for y in outputs:
+            if isinstance(y, Value) and y.requires_grad and y not in gradients:
+                adjoints = self.adjoints(y)
+                found = {x: adjoints[x] for x in wanted if x in adjoints}
+                if found:
+                    gradients[y] = found
+        return gradients
+
+    def _read(self, captured: dict[Value, Symbol]) -> dict[Value, str]:
+        """Write what reads the captured Values, each call anew; return the names of the Values."""
+        if captured or any(isinstance(x.given, Value) for x in self.arguments):
+            self._check(f"recording() is not {recording()} or tracing()")
+        names: dict[Value, str] = {}
+        flags: dict[bool, list[str]] = {True: [], False: []}
+        for leaf, number in captured.items():
+            names[leaf] = name = self._constant(leaf, f"{number.text}_leaf")
+            self.head.append(f"{number.text} = {name}.data")
+            flags[leaf.requires_grad].append(f"{name}.requires_grad")
+        if flags[True]:
+            self._check(f"not ({' and '.join(flags[True])})")
+        if flags[False]:
+            self._check(" or ".join(flags[False]))
+        return names
+
+    def _texts(
+        self,
+        outputs: list[Operand],
+        gradients: dict[Value, dict[Value, Any]],
+        leaves: dict[Value, str],
+    ) -> tuple[list[str], list[str]]:
+        """Return the source of each output twice: what a call returns, and as numbers alone."""
+        names = leaves | {x.traced: x.source for x in self.arguments}
+        reached = {x for found in gradients.values() for x in found}
+        leaves_only = all(x in leaves and not x._op for x in reached)
+        operation = self._constant(_operation(self.name, leaves_only)) if gradients else ""
+        texts, plain = [], []
+        for y in outputs:
+            text = text_of(self.trace.symbol(y))[0]
+            if isinstance(y, Value) and y in gradients:
+                found = gradients[y]
+                slopes = _row_of(text_of(d)[0] for d in found.values())
+                if all(x in leaves for x in found):
+                    inputs = self._constant(tuple(found))
+                else:
+                    inputs = _row_of(names[x] for x in found)
+                texts.append(f"node({operation}, {inputs}, {inputs}, {text}, {slopes})")
+                plain.append(f"({text}, {slopes})")
+            else:
+                is_number = not isinstance(y, Value) or (type(y) is Traced and y.plain)
+                texts.append(text if is_number else f"constant({text})")
+                plain.append(text)
+        return texts, plain
 
     def _shape(self, tree: Any, outputs: list[Operand]) -> Callable[[Iterator[str]], str]:
         """Collect the numbers of the result; return what writes it around the texts of them."""
@@ -322,6 +335,18 @@ def _floats(*numbers: Any) -> list[float]:
     if all(isinstance(x, int | float) and not isinstance(x, bool) for x in numbers):
         return [float(x) for x in numbers]
     raise RetraceError
+
+
+def _finite_check(symbols: Iterable[Any]) -> list[str]:
+    """Return the statement that leaves a call to f, which says what is not finite; or none."""
+    unsure = [s for s in symbols if isinstance(s, Symbol) or not isfinite(s)]
+    if not unsure:
+        return []
+    numbers = list(dict.fromkeys(text_of(s)[0] for s in unsure))
+    total = " + ".join(numbers)
+    if len(numbers) > _LONGEST_SUM:
+        total = f"added({_row_of(numbers)})"
+    return [f"if not isfinite({total}): raise UnfiniteError"]
 
 
 _LONGEST_SUM = 50  # written with +, which is faster for few, and nests too deep for many
