@@ -17,7 +17,7 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf, isfinite, nan
 from typing import Any, NamedTuple, TypeVar
@@ -106,25 +106,10 @@ class _Writer:
         kind = type(tree)
         if kind in (list, tuple, dict):
             self._check(f"type({source}) is not {kind.__name__} or len({source}) != {len(tree)}")
-            items = list(tree.items() if kind is dict else enumerate(tree))
-            if kind is dict:
-                keys = self._constant(list(tree))
-                self._check(f"list({source}) != {keys}")
-                plain = all(type(key) in (str, int) for key in tree)
-                parts = [
-                    f"{source}[{key!r}]" if plain else f"{source}[{keys}[{i}]]"
-                    for i, key in enumerate(tree)
-                ]
-            else:
-                parts = [self.unique(f"{name}{i}") for i, _ in items]
-                if parts:
-                    self.head.append(f"{', '.join(parts)}, = {source}")
-            names = parts if kind is not dict else [self.unique(f"{name}_{key}") for key in tree]
-            new = [
-                self.unpack(x, part, n) for (_, x), part, n in zip(items, parts, names, strict=True)
-            ]
+            unpack = self._unpack_dict if kind is dict else self._unpack_list
+            new = unpack(tree, source, name)
             self._check_floats()
-            return dict(zip(tree, new, strict=True)) if kind is dict else kind(new)
+            return kind(new)
         unchanging = isinstance(tree, str | bytes | bool | None | enum.Enum)
         by_identity = getattr(kind, "__eq__") is object.__eq__  # noqa: B009 (mypy knows better)
         if not (unchanging or by_identity):
@@ -136,6 +121,24 @@ class _Writer:
         constant = self._constant(tree)
         self._check(f"type({source}) is not {self._constant(kind)} or {source} != {constant}")
         return tree
+
+    def _unpack_list(self, tree: Sequence[Any], source: str, name: str) -> list[Any]:
+        names = [self.unique(f"{name}{i}") for i, _ in enumerate(tree)]
+        if names:
+            self.head.append(f"{', '.join(names)}, = {source}")
+        return [self.unpack(x, n, n) for x, n in zip(tree, names, strict=True)]
+
+    def _unpack_dict(self, tree: dict[Any, Any], source: str, name: str) -> dict[Any, Any]:
+        keys = self._constant(list(tree))
+        self._check(f"list({source}) != {keys}")
+        plain = all(type(key) in (str, int) for key in tree)
+        sources = [
+            f"{source}[{key!r}]" if plain else f"{source}[{keys}[{i}]]"
+            for i, key in enumerate(tree)
+        ]
+        names = [self.unique(f"{name}_{key}") for key in tree]
+        items = zip(tree.values(), sources, names, strict=True)
+        return dict(zip(tree, [self.unpack(*item) for item in items], strict=True))
 
     def _number(self, x: Any, source: str, name: str) -> Value:
         value = isinstance(x, Value)
