@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf, isfinite, nan
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, overload
 
 from microgradlib import primitives
 from microgradlib.errors import CompileError, GradientError
@@ -39,8 +39,6 @@ from microgradlib.value import (
     sweep,
     tracing,
 )
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class RetraceError(Exception):
@@ -574,7 +572,13 @@ def _nothing(*args: Any) -> Any:
     raise RetraceError
 
 
-def compile(f: F | None = None, *, maxsize: int = 128) -> Any:
+@overload
+def compile(f: Callable[..., Any], *, maxsize: int = 128) -> Compiled: ...
+@overload
+def compile(f: None = None, *, maxsize: int = 128) -> Callable[[Callable[..., Any]], Compiled]: ...
+def compile(
+    f: Callable[..., Any] | None = None, *, maxsize: int = 128
+) -> Compiled | Callable[[Callable[..., Any]], Compiled]:
     """Return a function that does what f does, from source written for the arguments it gets.
 
     >>> import microgradlib as mg
