@@ -7,7 +7,7 @@ from typing import NamedTuple
 from unicodedata import east_asian_width
 
 from microgradlib import layout
-from microgradlib.layout import UNGROUPED, Piece
+from microgradlib.layout import UNGROUPED, Piece, Rectangle
 
 
 class Box(NamedTuple):
@@ -63,6 +63,7 @@ _ROUND = ("leaf", "parameter")
 _FONT = "DejaVu Sans Mono, Menlo, Consolas, Liberation Mono, monospace"
 _TITLE, _TEXT, _LABEL = 12, 11, 10  # sizes of fonts, in pixels
 _ADVANCE = 0.61  # of a character of a monospaced font, for a size of 1
+_FIRST, _NEXT, _INDENT = 24.0, 15.0, 8.0  # in a box: the first line, each one more, and the left
 
 
 def clean(text: str, longest: int = 400) -> str:
@@ -79,64 +80,79 @@ def clean(text: str, longest: int = 400) -> str:
 
 def svg(picture: Picture) -> str:
     """Return a picture as SVG, arranged by our own layout."""
-    boxes = picture.boxes
-    sizes = [
-        (
-            16.0 + max([_width(box.title, _TITLE), *[_width(line, _TEXT) for line in box.lines]]),
-            24.0 + 15.0 * len(box.lines),
-        )
-        for box in boxes
-    ]
     edges = [layout.Edge(s, t, 14.0 + _width(text, _LABEL)) for s, t, text, _ in picture.edges]
-    plan = layout.arrange(sizes, edges, [box.group for box in boxes])
+    groups = [box.group for box in picture.boxes]
+    plan = layout.arrange([(_box_width(b), _box_height(b)) for b in picture.boxes], edges, groups)
     head = 24.0 if picture.caption else 0.0
     width = max(plan.width, 24.0 + _width(picture.caption, _TITLE))
     height = plan.height + head
     size = f'width="{width:.0f}" height="{height:.0f}"'
     view = f'viewBox="0 {-head:.0f} {width:.0f} {height:.0f}"'
     style = f"max-width:100%;min-width:{0.8 * width:.0f}px;height:auto"
-    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view} style="{style}" role="img">']
-    lines.append(f'<g font-family="{_FONT}">')
-    lines.append(f'<rect y="{-head:.0f}" width="100%" height="100%" rx="6" fill="#ffffff"/>')
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view} style="{style}" role="img">',
+        f'<g font-family="{_FONT}">',
+        f'<rect y="{-head:.0f}" width="100%" height="100%" rx="6" fill="#ffffff"/>',
+    ]
     if head:
         lines.append(_text(12.0, -6.0, picture.caption, _TITLE, _INK))
-    for group, (x, y, w, h) in plan.frames:
-        lines.append(
-            f'<g class="frame"><rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" '
-            f'rx="6" fill="#fafafa" stroke="#888888" stroke-dasharray="5 3"/>'
-        )
-        lines.append(_text(x + 8.0, y + 15.0, picture.groups[group], _TEXT, _LINE) + "</g>")
+    for group, place in plan.frames:
+        lines += _svg_frame(picture.groups[group], place)
     lines.append(f'<g fill="none" stroke="{_LINE}">')
     lines += [f'<path d="{_path(trunk)}"/>' for trunk in plan.trunks]
     lines.append("</g>")
-    for edge, end in zip(picture.edges, plan.ends, strict=True):
-        x, y = end.end
-        dashes = "" if edge.flows else ' stroke-dasharray="3 3"'
-        lines += [
-            f'<g class="edge" data-source="{edge.source}" data-target="{edge.target}">'
-            f'<path d="{_path(end)}" fill="none" stroke="{_LINE}"{dashes}/>'
-            f'<path d="M{x:.1f} {y:.1f}l-7 -3.5v7z" fill="{_LINE}"/>'
-            + _text(x - 8.0, y - 3.0, edge.text, _LABEL, _INK, ' text-anchor="end"')
-            + "</g>"
-        ]
-    for box, (x, y, w, h) in zip(boxes, plan.boxes, strict=True):
-        fill, border = COLOURS[box.kind]
-        radius = 9 if box.kind in _ROUND else 1
-        stroke = 2.5 if box.kind == "result" else 1.2
-        lines.append(
-            f'<g class="box"><title>{escape(box.note)}</title><rect x="{x:.1f}" y="{y:.1f}" '
-            f'width="{w:.1f}" height="{h:.1f}" rx="{radius}" fill="{fill}" stroke="{border}" '
-            f'stroke-width="{stroke}"/>'
-        )
-        baseline = y + (h - 24.0 - 15.0 * len(box.lines)) / 2 + 16.0
-        bold = ' font-weight="bold"'
-        lines.append(_text(x + 8.0, baseline, box.title, _TITLE, _INK, bold))
-        for line in box.lines:
-            baseline += 15.0
-            ink = _ALARM if re.search(r"\b(inf|nan|not finite)\b", line) else _INK
-            lines.append(_text(x + 8.0, baseline, line, _TEXT, ink))
-        lines.append("</g>")
+    lines += map(_svg_edge, picture.edges, plan.ends)
+    for box, place in zip(picture.boxes, plan.boxes, strict=True):
+        lines += _svg_box(box, place)
     return "\n".join([*lines, "</g>", "</svg>\n"])
+
+
+def _svg_frame(title: str, place: Rectangle) -> Iterator[str]:
+    x, y, w, h = place
+    yield (
+        f'<g class="frame"><rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" '
+        f'rx="6" fill="#fafafa" stroke="#888888" stroke-dasharray="5 3"/>'
+    )
+    yield _text(x + _INDENT, y + 15.0, title, _TEXT, _LINE) + "</g>"
+
+
+def _svg_edge(edge: Edge, end: Piece) -> str:
+    x, y = end.end
+    dashes = "" if edge.flows else ' stroke-dasharray="3 3"'
+    label = _text(x - 8.0, y - 3.0, edge.text, _LABEL, _INK, ' text-anchor="end"')
+    return (
+        f'<g class="edge" data-source="{edge.source}" data-target="{edge.target}">'
+        f'<path d="{_path(end)}" fill="none" stroke="{_LINE}"{dashes}/>'
+        f'<path d="M{x:.1f} {y:.1f}l-7 -3.5v7z" fill="{_LINE}"/>{label}</g>'
+    )
+
+
+def _svg_box(box: Box, place: Rectangle) -> Iterator[str]:
+    x, y, w, h = place
+    fill, border = COLOURS[box.kind]
+    radius = 9 if box.kind in _ROUND else 1
+    stroke = 2.5 if box.kind == "result" else 1.2
+    yield (
+        f'<g class="box"><title>{escape(box.note)}</title><rect x="{x:.1f}" y="{y:.1f}" '
+        f'width="{w:.1f}" height="{h:.1f}" rx="{radius}" fill="{fill}" stroke="{border}" '
+        f'stroke-width="{stroke}"/>'
+    )
+    baseline = y + (h - _box_height(box)) / 2 + 16.0
+    yield _text(x + _INDENT, baseline, box.title, _TITLE, _INK, ' font-weight="bold"')
+    for line in box.lines:
+        baseline += _NEXT
+        ink = _ALARM if re.search(r"\b(inf|nan|not finite)\b", line) else _INK
+        yield _text(x + _INDENT, baseline, line, _TEXT, ink)
+    yield "</g>"
+
+
+def _box_width(box: Box) -> float:
+    lines = [_width(line, _TEXT) for line in box.lines]
+    return 2.0 * _INDENT + max([_width(box.title, _TITLE), *lines])
+
+
+def _box_height(box: Box) -> float:
+    return _FIRST + _NEXT * len(box.lines)
 
 
 def _width(text: str, size: float) -> float:
