@@ -14,7 +14,7 @@ together in a frame; a group that paths leave and enter again has several frames
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
@@ -92,6 +92,31 @@ class _Item:
         self.place = 0.0  # in its column: from 0 to 1
         self.y = 0.0  # of its middle
 
+    @property
+    def top(self) -> float:
+        return self.y - self.height / 2
+
+    @property
+    def bottom(self) -> float:
+        return self.y + self.height / 2
+
+
+class _Span(NamedTuple):
+    """A column from left to right: room for labels, and then the boxes."""
+
+    room: float
+    left: float
+    width: float
+
+    @property
+    def entry(self) -> float:
+        """Where edges have come to the height of their box."""
+        return self.left - self.room
+
+    @property
+    def right(self) -> float:
+        return self.left + self.width
+
 
 def arrange(
     sizes: Sequence[tuple[float, float]], edges: Sequence[Edge], groups: Sequence[int]
@@ -125,56 +150,68 @@ def arrange(
     positions = _order(table, rounds)
     _draw_together(table, rounds)
     frames = _separate(items, positions)
-
     # Vertical places are known; now the horizontal ones.
-    widths, rooms, bends = ([0.0] * len(bands) for _ in range(3))
-    for (width, _), column in zip(sizes, columns, strict=True):
-        widths[column] = max(widths[column], width)
-    for edge in edges:
-        rooms[columns[edge.target]] = max(rooms[columns[edge.target]], edge.room)
-    for item in items:
-        for x in item.inputs:
-            bends[item.column] = max(bends[item.column], min(4.0 * BEND, abs(item.y - x.y) / 6.0))
     framed = {item.column for item in boxes if item.block[1] != UNGROUPED}
-    left: list[float] = []
-    right = 0.0
-    for i, band in enumerate(bands):
-        border = PADDING * ((i in framed) + (i - 1 in framed)) * (not i or band != bands[i - 1])
-        bend = max(BEND, bends[i]) if i else PADDING
-        left.append(right + bend + border + rooms[i])
-        right = left[-1] + widths[i]
+    spans = _spans(items, sizes, edges, bands, framed)
 
-    rectangles = []
-    for (_, group), members in frames.items():
-        inside = [item.column for item in members]
-        start = left[min(inside)] - rooms[min(inside)] - PADDING
-        end = left[max(inside)] + widths[max(inside)] + PADDING
-        top, bottom = _extent(members)
-        rectangles.append((group, Rectangle(start, top, end - start, bottom - top)))
-    top = min([item.y - item.height / 2 for item in items] + [frame.y for _, frame in rectangles])
+    rectangles = [(group, _frame(members, spans)) for (_, group), members in frames.items()]
+    top = min([*[item.top for item in items], *[frame.y for _, frame in rectangles]])
     bottom = max(
-        [item.y + item.height / 2 for item in items]
-        + [frame.y + frame.height for _, frame in rectangles]
+        [*[item.bottom for item in items], *[frame.y + frame.height for _, frame in rectangles]]
     )
     for item in items:
         item.y += PADDING - top
 
     def piece(source: _Item, column: int, y: float, end: float) -> Piece:
-        start = left[source.column] + widths[source.column], source.y
-        return Piece(start, (left[column] - rooms[column], y), (end, y))
+        return Piece((spans[source.column].right, source.y), (spans[column].entry, y), (end, y))
 
     ports = _ports(boxes, hops, edges)
     return Layout(
-        right + PADDING * (1 + (len(bands) - 1 in framed)),
+        spans[-1].right + PADDING * (1 + (len(bands) - 1 in framed)),
         bottom - top + 2 * PADDING,
-        [Rectangle(left[b.column], b.y - b.height / 2, widths[b.column], b.height) for b in boxes],
+        [Rectangle(spans[b.column].left, b.top, spans[b.column].width, b.height) for b in boxes],
         [(group, frame._replace(y=frame.y + PADDING - top)) for group, frame in rectangles],
-        [piece(a, b.column, b.y, left[b.column] + widths[b.column]) for a, b in trunks],
+        [piece(a, b.column, b.y, spans[b.column].right) for a, b in trunks],
         [
-            piece(hop, columns[edge.target], port, left[columns[edge.target]])
+            piece(hop, columns[edge.target], port, spans[columns[edge.target]].left)
             for hop, edge, port in zip(hops, edges, ports, strict=True)
         ],
     )
+
+
+def _spans(
+    items: Sequence[_Item],
+    sizes: Sequence[tuple[float, float]],
+    edges: Sequence[Edge],
+    bands: Sequence[int],
+    framed: Set[int],
+) -> list[_Span]:
+    """Return the columns from left to right: as wide as their boxes, and edges need, and frames."""
+    widths, rooms, bends = ([0.0] * len(bands) for _ in range(3))
+    for (width, _), box in zip(sizes, items, strict=False):  # the boxes come first
+        widths[box.column] = max(widths[box.column], width)
+    for edge in edges:
+        column = items[edge.target].column
+        rooms[column] = max(rooms[column], edge.room)
+    for item in items:
+        for x in item.inputs:
+            bends[item.column] = max(bends[item.column], min(4.0 * BEND, abs(item.y - x.y) / 6.0))
+    spans: list[_Span] = []
+    right = 0.0
+    for i, band in enumerate(bands):
+        border = PADDING * ((i in framed) + (i - 1 in framed)) * (not i or band != bands[i - 1])
+        bend = max(BEND, bends[i]) if i else PADDING
+        spans.append(_Span(rooms[i], right + bend + border + rooms[i], widths[i]))
+        right = spans[-1].right
+    return spans
+
+
+def _frame(members: Sequence[_Item], spans: Sequence[_Span]) -> Rectangle:
+    """Return the frame around a block."""
+    inside = [item.column for item in members]
+    left, right = spans[min(inside)].entry - PADDING, spans[max(inside)].right + PADDING
+    top, bottom = _extent(members)
+    return Rectangle(left, top, right - left, bottom - top)
 
 
 def _levels(edges: Sequence[Edge], groups: Sequence[int]) -> list[int]:
@@ -373,8 +410,8 @@ def _separate(items: Iterable[_Item], positions: Mapping[Block, float]) -> dict[
 def _extent(members: Sequence[_Item]) -> tuple[float, float]:
     """Return where a block begins and ends, with its frame."""
     padding = PADDING * (members[0].block[1] > UNGROUPED)
-    top = min(item.y - item.height / 2 for item in members) - padding
-    return top - TITLE * (padding > 0.0), max(i.y + i.height / 2 for i in members) + padding
+    top = min(item.top for item in members) - padding
+    return top - TITLE * (padding > 0.0), max(item.bottom for item in members) + padding
 
 
 def _ports(boxes: Sequence[_Item], hops: Sequence[_Item], edges: Sequence[Edge]) -> list[float]:
