@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import microgradlib as mg
 from microgradlib import Value, graph, nn, rendering
 from microgradlib.errors import CompileError
-from microgradlib.graph import Drawing, draw, traced
+from microgradlib.graph import Drawing, draw, graph_of
 from microgradlib.layout import UNGROUPED
 from microgradlib.testing import Expression, expressions
 from microgradlib.value import sweep
@@ -178,7 +178,7 @@ class TestNodesAndEdges:
         flowing = Counter(
             (edge.source, edge.target, edge.text) for edge in drawing.edges if edge.flows
         )
-        numbers = {node: i for i, node in enumerate(traced([y]))}
+        numbers = {node: i for i, node in enumerate(graph_of([y]))}
         assert set(numbers) >= set(adjoints)
         assert len(drawing.boxes) == len(numbers)
         assert flowing == Counter(
@@ -471,7 +471,7 @@ class TestSummary:
     @given(expressions(max_steps=40, shape="shared"), st.floats(-3, 3))
     def test_all_edges_between_boxes_are_counted(self, f: Expression, x: float) -> None:
         y = f(Value(x), Value(0.5))
-        inputs = traced([y])
+        inputs = graph_of([y])
         drawing = draw(y, max_nodes=1, engine="builtin")
         assert len({(edge.source, edge.target) for edge in drawing.edges}) <= len(drawing.edges)
         for edge in drawing.edges:

@@ -14,10 +14,10 @@ from microgradlib.graph import (
     Inputs,
     derivatives,
     expression,
+    graph_of,
     parameter_names,
     refuse_traced,
     show_number,
-    traced,
 )
 from microgradlib.rendering import clean
 from microgradlib.tracing import user_frame
@@ -322,7 +322,7 @@ def explain(v: Value, *, model: Any = None) -> Explanation:
         )
         for node in reversed(order)
     )
-    explanation.root, explanation.adjoints, explanation._inputs = v, log, traced((v,))
+    explanation.root, explanation.adjoints, explanation._inputs = v, log, graph_of((v,))
     leaves = [x for x in explanation._inputs if not x._op]
     nodes = [x for x in explanation._inputs if x._op]
     shown = {

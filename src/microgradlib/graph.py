@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from math import isfinite
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from microgradlib import rendering
@@ -157,7 +158,7 @@ def draw(
         CompileError: in a function that is being compiled.
     """
     roots = _check(v, max_nodes, engine)
-    inputs = traced(roots)
+    inputs = graph_of(roots)
     names = parameter_names("draw", model)
     parts = {} if model is None else _parts(model, inputs)
     if len(inputs) <= max_nodes and sum(map(len, inputs.values())) <= 4 * max_nodes:
@@ -208,7 +209,7 @@ Inputs: TypeAlias = dict[Value, tuple[Value, ...]]
 """For each node, inputs first, its differentiable inputs."""
 
 
-def traced(roots: Iterable[Value]) -> Inputs:
+def graph_of(roots: Iterable[Value]) -> Inputs:
     """Return the nodes that roots were computed from, each with its inputs.
 
     An input that was not selected, such as that of ``relu`` below 0, is none of ``_prev``. Here it
@@ -250,26 +251,37 @@ def _summary(
     depths: dict[Value, int] = {}
     for node, xs in inputs.items():
         depths[node] = 1 + max(map(depths.__getitem__, xs), default=-1)
-    nodes = sorted(inputs, key=depths.__getitem__)  # stable
-    tables = {x: re.sub(r"(\.\d+)+$", "", names[x]) for x in nodes if x in names}
-    sets: dict[Hashable, tuple[str, list[Value]]] = {}
-    for node in nodes:
-        title = str(node._op) if node._op else tables.get(node, "leaves")
-        sets.setdefault((depths[node], parts.get(node), title), (title, []))[1].append(node)
+    depths = dict(sorted(depths.items(), key=itemgetter(1)))  # stable
+    sets = _by_operation(depths, names, parts)
     if len(sets) <= _MOST_BOXES:
-        return [*sets.values()], "operation and depth"
-    deepest = depths[nodes[-1]]
-    sets = {}
-    for node in nodes:
-        depth = depths[node]
+        return sets, "operation and depth"
+    return _by_depth(depths, names), "depth"
+
+
+def _by_operation(
+    depths: Mapping[Value, int], names: Mapping[Value, str], parts: Mapping[Value, str]
+) -> _Sets:
+    """Put together the nodes of one depth, part of the model, and operation or parameter."""
+    sets: dict[Hashable, tuple[str, list[Value]]] = {}
+    for node, depth in depths.items():
+        title = str(node._op) or re.sub(r"(\.\d+)+$", "", names.get(node, "leaves"))
+        sets.setdefault((depth, parts.get(node), title), (title, []))[1].append(node)
+    return [*sets.values()]
+
+
+def _by_depth(depths: Mapping[Value, int], names: Mapping[Value, str]) -> _Sets:
+    """Put together the nodes of each range of depths."""
+    deepest = max(depths.values())
+    sets: dict[str, list[Value]] = {}
+    for node, depth in depths.items():
         if depth:
             i = (depth - 1) * _RANGES // deepest
             first, last = (-(-k * deepest // _RANGES) for k in (i, i + 1))
             title = f"depth {first + 1:,} to {last:,}"
         else:
             title = "parameters" if node in names else "leaves"
-        sets.setdefault(title, (title, []))[1].append(node)
-    return [*sets.values()], "depth"
+        sets.setdefault(title, []).append(node)
+    return [*sets.items()]
 
 
 def _picture(
@@ -280,24 +292,6 @@ def _picture(
     names: Mapping[Value, str],
     parts: Mapping[Value, str],
 ) -> Picture:
-    numbers = {node: i for i, (_, nodes) in enumerate(sets) for node in nodes}
-    single = [len(nodes) == 1 for _, nodes in sets]
-    edges: list[Edge] = []
-    counts: Counter[tuple[int, int]] = Counter()
-    flowing: set[tuple[int, int]] = set()
-    for node, i in numbers.items():
-        partials = derivatives(node, inputs[node])
-        if single[i]:
-            for x, partial in zip(inputs[node], partials, strict=True):
-                if single[numbers[x]]:
-                    text, flows = show_number(partial or 0.0), partial is not None
-                    edges.append(Edge(numbers[x], i, text, flows))
-        for source, n in Counter(map(numbers.__getitem__, inputs[node])).items():
-            counts[source, i] += n
-        flowing |= {(numbers[x], i) for x in {*node._prev}}
-    for (source, target), n in counts.items():
-        if source != target and not (single[source] and single[target]):
-            edges.append(Edge(source, target, f"× {n:,}", (source, target) in flowing))
     groups: dict[str, int] = {}
     boxes = []
     for title, nodes in sets:
@@ -308,7 +302,28 @@ def _picture(
             boxes.append(_many(title, nodes, group))
         else:
             boxes.append(_one(nodes[0], roots, names, group))
-    return Picture(tuple(boxes), tuple(edges), tuple(groups), caption)
+    return Picture(tuple(boxes), tuple(_edges(inputs, sets)), tuple(groups), caption)
+
+
+def _edges(inputs: Inputs, sets: _Sets) -> list[Edge]:
+    """Return the edges between boxes: one by one between single nodes, others counted."""
+    numbers = {node: i for i, (_, nodes) in enumerate(sets) for node in nodes}
+    single = [len(nodes) == 1 for _, nodes in sets]
+    edges: list[Edge] = []
+    counts: Counter[tuple[int, int]] = Counter()
+    flowing: set[tuple[int, int]] = set()
+    for node, i in numbers.items():
+        for x, partial in zip(inputs[node], derivatives(node, inputs[node]), strict=True):
+            source, flows = numbers[x], partial is not None
+            if single[source] and single[i]:
+                edges.append(Edge(source, i, show_number(partial or 0.0), flows))
+            elif source != i:
+                counts[source, i] += 1
+                if flows:
+                    flowing.add((source, i))
+    for ends, n in counts.items():
+        edges.append(Edge(*ends, f"× {n:,}", ends in flowing))
+    return edges
 
 
 def _one(node: Value, roots: Iterable[Value], names: Mapping[Value, str], group: int) -> Box:
