@@ -631,7 +631,8 @@ def sum(xs: Sequence[Operand]) -> Operand:
 
     Source: Shewchuk (1997), through ``math.fsum``.
     """
-    return _reduce(primitives.sum_, xs, empty=0.0)
+    xs = _sequence("sum", xs)
+    return primitives.sum_(*xs) if xs else 0.0
 
 
 @overload
@@ -650,7 +651,7 @@ def mean(xs: Sequence[Operand]) -> Operand:
     Raises:
         ValueError: if xs is empty.
     """
-    return _reduce(primitives.mean, xs)
+    return primitives.mean(*_at_least_one("mean", xs))
 
 
 @overload
@@ -668,7 +669,8 @@ def prod(xs: Sequence[Operand]) -> Operand:
     Args:
         xs: any numbers; none of them multiply to 1.
     """
-    return _reduce(primitives.prod, xs, empty=1.0)
+    xs = _sequence("prod", xs)
+    return primitives.prod(*xs) if xs else 1.0
 
 
 @overload
@@ -713,7 +715,7 @@ def logsumexp(xs: Sequence[Operand]) -> Operand:
 
     Source: Blanchard, Higham and Higham (2021), IMA J. Numer. Anal. 41.
     """
-    return _reduce(primitives.logsumexp, xs)
+    return primitives.logsumexp(*_at_least_one("logsumexp", xs))
 
 
 @overload
@@ -805,18 +807,13 @@ def _sequence(function: str, xs: Sequence[Operand]) -> list[Operand]:
         ) from None
 
 
-def _reduce(primitive: Primitive, xs: Sequence[Operand], empty: float | None = None) -> Operand:
-    xs = _sequence(primitive.name, xs)
-    if xs:
-        return primitive(*xs)
-    if empty is None:
-        raise ValueError(f"{primitive.name}: needs at least one number, got an empty sequence")
-    return empty
+def _at_least_one(function: str, xs: Sequence[Operand]) -> list[Operand]:
+    xs = _sequence(function, xs)
+    if not xs:
+        raise ValueError(f"{function}: needs at least one number, got an empty sequence")
+    return xs
 
 
 def _entries(primitive: Primitive, xs: Sequence[Operand]) -> list[Any]:
-    """Return one entry for each input, from a primitive that gives the entry of its first."""
-    xs = _sequence(primitive.name, xs)
-    if not xs:
-        raise ValueError(f"{primitive.name}: needs at least one number, got an empty sequence")
-    return [primitive(x, *xs[:i], *xs[i + 1 :]) for i, x in enumerate(xs)]
+    xs = _at_least_one(primitive.name, xs)
+    return [primitive.entry(xs, i) for i in range(len(xs))]

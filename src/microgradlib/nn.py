@@ -596,28 +596,28 @@ def cross_entropy(logits: Tree, targets: Tree) -> Any:
     """
     if not isinstance(targets, list | tuple):
         logits, targets = [logits], [targets]
-    if not isinstance(logits, list | tuple) or len(logits) != len(targets) or not logits:
+    paired = isinstance(logits, list | tuple) and 0 < len(logits) == len(targets)
+    if not paired or not all(map(_is_flat, logits)):
         raise ShapeError(
             f"cross_entropy: needs a list of logits for each target, got {logits!r} for {targets!r}"
         )
     losses = []
     for xs, target in zip(logits, targets, strict=True):
-        if isinstance(target, bool) or not isinstance(target, int | Value):
-            raise TypeError(f"cross_entropy: a target must be an int, got {target!r}")
-        if not isinstance(xs, list | tuple) or any(isinstance(x, list | tuple) for x in xs):
-            raise ShapeError(
-                f"cross_entropy: needs a list of logits for each target, got {logits!r} for "
-                f"{targets!r}"
-            )
-        if isinstance(target, Value):
+        if isinstance(target, Value):  # of a function that is compiled
             losses.append(-functions.select(functions.log_softmax(xs), target))
-            continue
-        if not 0 <= target < len(xs):
+        elif isinstance(target, bool) or not isinstance(target, int):
+            raise TypeError(f"cross_entropy: a target must be an int, got {target!r}")
+        elif not 0 <= target < len(xs):
             raise ValueError(
                 f"cross_entropy: target {target} is not the index of one of the logits {xs!r}"
             )
-        losses.append(-primitives.log_softmax(xs[target], *xs[:target], *xs[target + 1 :]))
+        else:
+            losses.append(-primitives.log_softmax.entry(xs, target))
     return functions.mean(losses)
+
+
+def _is_flat(xs: object) -> bool:
+    return isinstance(xs, list | tuple) and not any(isinstance(x, list | tuple) for x in xs)
 
 
 def _flatten(

@@ -151,6 +151,10 @@ class Primitive(str):
         data = [x if type(x) is float else to_float(self, x) for x in inputs]
         return self.evaluate(*data)  # type: ignore[return-value, arg-type]
 
+    def entry(self, xs: Sequence[T], i: int) -> T:
+        """Return the entry of xs[i], from a row that gives the entry of its first input."""
+        return self(xs[i], *xs[:i], *xs[i + 1 :])
+
     def evaluate(self, *data: float) -> float:
         """Compute the operation on floats; an error names the operation and its inputs."""
         try:
@@ -255,7 +259,7 @@ def _fuse(
 def _weights(*xs: Any) -> list[Any]:
     if all(type(x) is float for x in xs):
         return reductions.softmax(xs)
-    return [softmax(x, *xs[:i], *xs[i + 1 :]) for i, x in enumerate(xs)]
+    return [softmax.entry(xs, i) for i in range(len(xs))]
 
 
 def _log_softmax_partials(y: Any, *xs: Any) -> tuple[Any, ...]:
@@ -296,7 +300,7 @@ def _mse_partials(y: Any, *values: Any) -> tuple[Any, ...]:
 def _directions(*xs: Any) -> list[Any]:
     if all(type(x) is float for x in xs):
         return special.directions(xs)
-    return [direction(x, *xs[:i], *xs[i + 1 :]) for i, x in enumerate(xs)]
+    return [direction.entry(xs, i) for i in range(len(xs))]
 
 
 def _direction_partials(u: Any, *xs: Any) -> tuple[Any, ...]:
