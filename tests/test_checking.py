@@ -700,6 +700,16 @@ def test_frozen_parameters_are_not_checked() -> None:
             ),
         ),
         (
+            lambda: mg.gradcheck_module(nn.Neuron(1), lambda m: m([1.0]), eps=0.0),
+            ValueError,
+            "gradcheck_module: eps must lie in [2.22045e-16, 1], got 0.0",
+        ),
+        (
+            lambda: mg.gradcheck_module(nn.Neuron(1), lambda m: m([1.0]), order=3),
+            ValueError,
+            "gradcheck_module: order must be 1 or 2, got 3",
+        ),
+        (
             lambda: mg.gradcheck_module(nn.Neuron(1), lambda m: "1"),
             TypeError,
             (

@@ -784,6 +784,8 @@ NEEDS: dict[str, tuple[tuple[float, ...], str]] = {
     "lgamma": ((-1.0,), "x other than 0, -1, -2, ..."),
     "bce": ((2.0, 0.0), "a probability and a target, both from 0 to 1"),
     "bce_with_logits": ((0.0, 2.0), "a target from 0 to 1"),
+    "softmax": ((math.inf, math.inf), "an input above -inf, and at most one inf"),
+    "log_softmax": ((-math.inf, -math.inf), "an input above -inf, and at most one inf"),
     "select": ((1.0, 2.0, 2.0), "a whole number that counts the values from 0, last"),
 }
 

@@ -798,6 +798,14 @@ MISUSE: list[tuple[Callable[[], object], type[Exception], str]] = [
         ),
     ),
     (
+        lambda: mg.value_and_grad(lambda x: (x,))(2.0),
+        TypeError,
+        (
+            "value_and_grad: <lambda> must return a number or a Value, got "
+            "(Value(data=2.0, grad=0.0),); use jacobian for several outputs"
+        ),
+    ),
+    (
         lambda: mg.grad(lambda x: "text")(2.0),
         TypeError,
         f"grad: the result of <lambda>: expected {NUMBERS}, got 'text'; convert it with float()",

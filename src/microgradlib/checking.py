@@ -175,7 +175,7 @@ def gradcheck(
         outputs, _ = flatten("gradcheck", "f", f(*[rebuild(build, new) for _, build in flat]))
         return outputs
 
-    return _check(compute, leaves, eps, atol, rtol, order, raise_exception)
+    return _check("gradcheck", compute, leaves, eps, atol, rtol, order, raise_exception)
 
 
 def gradcheck_module(
@@ -226,10 +226,11 @@ def gradcheck_module(
         outputs, _ = flatten("gradcheck_module", "f", loss_fn(model))
         return outputs
 
-    return _check(compute, parameters, eps, atol, rtol, order, raise_exception)
+    return _check("gradcheck_module", compute, parameters, eps, atol, rtol, order, raise_exception)
 
 
 def _check(
+    function: str,
     compute: Compute,
     leaves: dict[str, Value],
     eps: float,
@@ -245,12 +246,12 @@ def _check(
         ("rtol", rtol, 0.0, inf),
     ):
         if not low <= x <= high:
-            raise ValueError(f"gradcheck: {argument} must lie in [{low:g}, {high:g}], got {x}")
+            raise ValueError(f"{function}: {argument} must lie in [{low:g}, {high:g}], got {x}")
     if order not in (1, 2):
-        raise ValueError(f"gradcheck: order must be 1 or 2, got {order!r}")
-    entries = _entries(compute, leaves, eps, atol, rtol)
+        raise ValueError(f"{function}: order must be 1 or 2, got {order!r}")
+    entries = _entries(function, compute, leaves, eps, atol, rtol)
     if order == 2:
-        second = _entries(lambda: _gradients(compute, leaves), leaves, eps, atol, rtol)
+        second = _entries(function, lambda: _gradients(compute, leaves), leaves, eps, atol, rtol)
         # Where f has a kink, its first derivatives jump: they have no slope to compare with.
         entries += [
             replace(entry, verdict="not smooth here")
@@ -261,12 +262,12 @@ def _check(
     report = Report(entries)
     if raise_exception and not report:
         count = len(report.failures())
-        raise GradcheckError(f"gradcheck: {count} of {len(report)} derivatives failed\n{report}")
+        raise GradcheckError(f"{function}: {count} of {len(report)} derivatives failed\n{report}")
     return report
 
 
 def _entries(
-    compute: Compute, leaves: dict[str, Value], eps: float, atol: float, rtol: float
+    function: str, compute: Compute, leaves: dict[str, Value], eps: float, atol: float, rtol: float
 ) -> list[Entry]:
     """Return the entries of one order: gradients first, then differences, then verdicts."""
     start = [leaf.data for leaf in leaves.values()]
@@ -285,7 +286,7 @@ def _entries(
     for other in (second, [_data(y) for y in outputs.values()]):
         if not all(map(_same, first, other)):
             raise GradcheckError(
-                f"gradcheck: f is not deterministic: it returned {first} and {other} for the same "
+                f"{function}: f is not deterministic: it returned {first} and {other} for the same "
                 "inputs; fix the seed of its random numbers"
             )
     entries = []

@@ -367,6 +367,7 @@ def lgamma(x: T) -> T:
 
     Raises:
         ValueError: if x is 0 or a negative integer.
+        OverflowError: if the result is too large for a float.
 
     Source: derivative digamma(x), Abramowitz and Stegun, 6.3.1.
     """
@@ -732,7 +733,7 @@ def softmax(xs: Sequence[Operand]) -> list[Any]:
         xs: at least one number.
 
     Raises:
-        ValueError: if xs is empty.
+        ValueError: if xs is empty, none of them is above -inf, or several are inf.
 
     Source: Blanchard, Higham and Higham (2021), IMA J. Numer. Anal. 41.
     """
@@ -753,7 +754,7 @@ def log_softmax(xs: Sequence[Operand]) -> list[Any]:
         xs: at least one number.
 
     Raises:
-        ValueError: if xs is empty.
+        ValueError: if xs is empty, none of them is above -inf, or several are inf.
 
     Source: Blanchard, Higham and Higham (2021), IMA J. Numer. Anal. 41.
     """

@@ -551,7 +551,7 @@ def binary_cross_entropy(outputs: Tree, targets: Tree) -> Any:
 
     Raises:
         ShapeError: if the shapes differ or there is nothing to average.
-        ValueError: if an output lies outside [0, 1].
+        ValueError: if an output or target lies outside [0, 1].
     """
     outputs, targets = _flatten("binary_cross_entropy", outputs, targets)
     return functions.mean([primitives.bce(p, t) for p, t in zip(outputs, targets, strict=True)])
@@ -569,6 +569,7 @@ def binary_cross_entropy_with_logits(outputs: Tree, targets: Tree) -> Any:
 
     Raises:
         ShapeError: if the shapes differ or there is nothing to average.
+        ValueError: if a target lies outside [0, 1].
     """
     outputs, targets = _flatten("binary_cross_entropy_with_logits", outputs, targets)
     return functions.mean(

@@ -106,6 +106,8 @@ class Optimizer:
 
         Raises:
             StateDictError: if ``state`` has other keys or sizes than this optimizer's own.
+            TypeError: if an entry holds something but numbers.
+            ValueError: if a number is out of range.
         """
         name = f"{type(self).__name__}.load_state_dict"
         if not isinstance(state, dict) or "lr" not in state:

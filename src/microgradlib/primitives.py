@@ -424,8 +424,8 @@ mse             = Primitive("mse",             reductions.mse,                  
 bce             = Primitive("bce",             activations.bce,                           _bce_partials,                                                Interval(0.0, 1.0), Interval(0.0, 1.0), symbol="binary_cross_entropy", needs="a probability and a target, both from 0 to 1")
 bce_with_logits = Primitive("bce_with_logits", activations.bce_with_logits,               lambda y, z, t: ((1.0 - t) * sigmoid(z) - t * sigmoid(-z), -z), REAL, Interval(0.0, 1.0), symbol="binary_cross_entropy_with_logits", needs="a target from 0 to 1")
 logsumexp       = Primitive("logsumexp",       lambda *xs: reductions.logsumexp(xs),      lambda y, *xs: tuple(_weights(*xs)),                          REAL, arities=(1, 2, 5))
-softmax         = Primitive("softmax",         lambda *xs: reductions.softmax(xs)[0],     _softmax_partials,                                            REAL, arities=(1, 2, 5), source="entry", entries=lambda *xs: reductions.softmax(xs))
-log_softmax     = Primitive("log_softmax",     lambda *xs: reductions.log_softmax(xs)[0], _log_softmax_partials,                                        REAL, arities=(1, 2, 5), source="entry", entries=lambda *xs: reductions.log_softmax(xs))
+softmax         = Primitive("softmax",         lambda *xs: reductions.softmax(xs)[0],     _softmax_partials,                                            REAL, arities=(1, 2, 5), needs="an input above -inf, and at most one inf", source="entry", entries=lambda *xs: reductions.softmax(xs))
+log_softmax     = Primitive("log_softmax",     lambda *xs: reductions.log_softmax(xs)[0], _log_softmax_partials,                                        REAL, arities=(1, 2, 5), needs="an input above -inf, and at most one inf", source="entry", entries=lambda *xs: reductions.log_softmax(xs))
 
 # Derivatives that only rules need: closed forms that stay accurate where composing the rows above
 # would cancel or overflow.

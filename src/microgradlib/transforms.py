@@ -70,11 +70,10 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
         NonFiniteError: by the function, if the result or a derivative is infinite or NaN.
     """
     _check("grad", f, argnums)
-    both = value_and_grad(f, argnums, has_aux)
 
     @_derived("grad", f)
     def derived(*args: Any, **kwargs: Any) -> Any:
-        value, gradient = both(*args, **kwargs)
+        value, gradient = _differentiate("grad", f, argnums, has_aux, args, kwargs)
         return (gradient, value[1]) if has_aux else gradient
 
     return derived
@@ -102,17 +101,24 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
 
     @_derived("value_and_grad", f)
     def derived(*args: Any, **kwargs: Any) -> Any:
-        recorded = _Recorded("grad", f, argnums, args, kwargs, has_aux)
-        if recorded.build is not next:
-            raise TypeError(
-                f"grad: {_name(f)} must return a number or a Value, got {recorded.result!r}; use "
-                "jacobian for several outputs"
-            )
-        (value,) = recorded.finish(recorded.outputs)
-        gradient = recorded.arguments(recorded.pull([1.0]))
-        return ((value, recorded.aux) if has_aux else value), gradient
+        return _differentiate("value_and_grad", f, argnums, has_aux, args, kwargs)
 
     return derived
+
+
+def _differentiate(
+    name: str, f: Function, argnums: Argnums, has_aux: bool, args: Any, kwargs: Any
+) -> tuple[Any, Tree]:
+    """Return what ``value_and_grad`` is to return; errors name the function that was called."""
+    recorded = _Recorded(name, f, argnums, args, kwargs, has_aux)
+    if recorded.build is not next:
+        raise TypeError(
+            f"{name}: {_name(f)} must return a number or a Value, got {recorded.result!r}; use "
+            "jacobian for several outputs"
+        )
+    (value,) = recorded.finish(recorded.outputs)
+    gradient = recorded.arguments(recorded.pull([1.0]))
+    return ((value, recorded.aux) if has_aux else value), gradient
 
 
 def jacobian(f: Function, argnums: Argnums = 0) -> Function:
