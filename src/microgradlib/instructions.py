@@ -128,7 +128,15 @@ class Symbol:
     """A number that generated code computes: an instruction, or an input."""
 
     __slots__ = (
-        *("binding", "code", "hint", "named", "operands", "serial", "template", "text", "uses"),
+        "binding",
+        "code",
+        "hint",
+        "named",
+        "operands",
+        "serial",
+        "template",
+        "text",
+        "uses",
     )
 
     text: str  # in the source, and how tightly that binds; set when the source is written
@@ -309,16 +317,9 @@ class Code:
             if operands:  # what depends on nothing comes out as it did
                 due.setdefault(max([x.serial for x in operands]), []).append(check)
                 roots += operands
-        for root in roots:
-            if isinstance(root, Symbol):
-                root.uses += 2  # not to be inlined
-        for symbol in reversed(self.instructions):
-            if symbol.uses:
-                for operand in symbol.operands:
-                    if type(operand) is Symbol:
-                        operand.uses += 1
-        names: dict[str, int] = {}
-        free: list[str] = []
+        self._count_uses(roots)
+        numbers: dict[str, int] = {}  # the last one of each hint
+        free: list[str] = []  # names of what is used no more
         needed = [symbol for symbol in self.instructions if symbol.uses]
         many = len(needed) > _MANY
         longest = 4 * _LONGEST if many else _LONGEST
@@ -333,14 +334,7 @@ class Code:
                     x.uses -= 1
                     if not x.uses:
                         free.append(x.text)
-                if free and many:
-                    symbol.text = free.pop()
-                else:
-                    number = names.get(symbol.hint, 0) + 1
-                    while f"{symbol.hint}{number}" in self.taken:
-                        number += 1
-                    names[symbol.hint] = number
-                    symbol.text = f"{symbol.hint}{number}"
+                symbol.text = free.pop() if free and many else self._numbered(symbol.hint, numbers)
                 symbol.binding, symbol.named = _ATOM, [symbol]
                 result.append(f"{symbol.text} = {text}")
             if symbol.serial in due:
@@ -350,6 +344,25 @@ class Code:
         self.known.clear()
         self.instructions.clear()
         return result
+
+    def _count_uses(self, roots: Iterable[Any]) -> None:
+        """Count by how many instructions that roots need each number is read."""
+        for root in roots:
+            if isinstance(root, Symbol):
+                root.uses += 2  # not to be inlined
+        for symbol in reversed(self.instructions):
+            if symbol.uses:
+                for operand in symbol.operands:
+                    if type(operand) is Symbol:
+                        operand.uses += 1
+
+    def _numbered(self, hint: str, numbers: dict[str, int]) -> str:
+        """Return the next free name of a kind: t1, t2, ..."""
+        number = numbers.get(hint, 0) + 1
+        while f"{hint}{number}" in self.taken:
+            number += 1
+        numbers[hint] = number
+        return f"{hint}{number}"
 
 
 class Check(NamedTuple):
