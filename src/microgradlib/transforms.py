@@ -279,6 +279,8 @@ class _Recorded:
         outputs: the numbers of the result.
         build: what builds the structure of the result.
         aux: the second part of what f returned, if that is wanted.
+        linked: whether derivatives stay Values, part of the graph around the call.
+        recorded: whether they are computed on Values: for that graph, or for a trace.
     """
 
     def __init__(
@@ -297,10 +299,10 @@ class _Recorded:
         self.aux = None
         arguments = list(args)
         given: list[Operand] = []
-        inside, linked = nested(), recording()
+        inside, linkable = nested(), recording()
         for i in _indices(name, f, argnums, len(args)):
             leaves, build = flatten(name, f"argument {i}", args[i])
-            inputs = [_input(x, linked) for x in leaves.values()]
+            inputs = [_input(x, linkable) for x in leaves.values()]
             arguments[i] = rebuild(build, inputs)
             given += leaves.values()
             self.builds.append(build)
@@ -308,22 +310,17 @@ class _Recorded:
         with evaluation():
             self.result = f(*arguments, **kwargs)
             if has_aux:
-                if not isinstance(self.result, tuple) or len(self.result) != 2:
-                    raise TypeError(
-                        f"{name}: with has_aux=True, {_name(f)} must return a pair (result, aux), "
-                        f"got {self.result!r}"
-                    )
-                self.result, self.aux = self.result
+                self.result, self.aux = _pair(name, f, self.result)
             outputs, self.build = flatten(name, f"the result of {_name(f)}", self.result)
         self.outputs = list(outputs.values())
         # Results stay Values where arguments are, or where, within the evaluation of a function
         # that is being differentiated, they depend on anything but the arguments.
-        self.linked = linked and (
+        self.linked = linkable and (
             any(isinstance(x, Value) and x.requires_grad for x in given)
             or (inside and self._reaches_beyond())
         )
         self.recorded = self.linked or tracing() is not None
-        if not (self.linked or (inside and linked)):
+        if not (self.linked or (inside and linkable)):
             self.aux = _cut(self.aux)
 
     def pull(self, cotangents: Sequence[Operand]) -> list[Operand]:
@@ -404,11 +401,20 @@ class _Recorded:
         return any(x.requires_grad and x not in known for x in adjoints)
 
 
-def _input(x: Operand, linked: bool) -> Value:
+def _pair(name: str, f: Function, result: Any) -> tuple[Any, Any]:
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise TypeError(
+            f"{name}: with has_aux=True, {_name(f)} must return a pair (result, aux), got "
+            f"{result!r}"
+        )
+    return result
+
+
+def _input(x: Operand, linkable: bool) -> Value:
     """Return a node of its own for a number: so that only the ways through it are counted."""
     if isinstance(x, Value) and tracing() is not None:
         return tracing().leaf(x)  # type: ignore[no-any-return]
-    if isinstance(x, Value) and x.requires_grad and linked:
+    if isinstance(x, Value) and x.requires_grad and linkable:
         return record(primitives.identity, (x,))
     return Value(x.data, x.label) if isinstance(x, Value) else Value(x)
 
