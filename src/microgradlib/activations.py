@@ -7,6 +7,7 @@ next to the root of a slope. NaN in gives NaN out, and an infinite input gives t
 import math
 
 from microgradlib.piecewise import leaky_relu_prime
+from microgradlib.special import split
 
 # A constant that needs more than 53 bits is the sum of two floats. All were computed with mpmath.
 
@@ -247,10 +248,7 @@ def normal_pdf(x: float) -> float:
 
 def _times_bell(c: float, t: float) -> float:
     """Return c * exp(-t**2 / 2)."""
-    # exp magnifies the rounding of t**2: t = high + low, and high**2 is exact (Veltkamp; Dekker).
-    high = 134217729.0 * t  # 2**27 + 1
-    high -= high - t
-    low = t - high
+    high, low = split(t)  # exp magnifies the rounding of t**2, and high**2 is exact
     square = t * t
     square_low = ((high * high - square) + 2.0 * high * low) + low * low
     return _times_exp(c, -0.5 * square, -0.5 * square_low)

@@ -10,6 +10,7 @@ from math import inf, isfinite, nan
 from typing import Any, TypeAlias
 
 from microgradlib.errors import GradcheckError
+from microgradlib.primitives import DOMAIN_ERRORS
 from microgradlib.trees import flatten, rebuild
 from microgradlib.value import (
     Operand,
@@ -422,8 +423,8 @@ def _slopes(
     def at(x: float) -> list[float] | None:
         try:
             return evaluate([*start[:i], x, *start[i + 1 :]])
-        except (ValueError, ZeroDivisionError, OverflowError):
-            return None  # outside the domain of f
+        except DOMAIN_ERRORS:
+            return None
 
     x = start[i]
     unit = max(abs(x), 1.0)

@@ -94,7 +94,7 @@ class Drawing:
             OSError: if the file cannot be written.
             RuntimeError: as ``to_svg``.
         """
-        path = checked_path("Drawing.save", path)
+        path = checked_path("Drawing.save(path)", path)
         if path.suffix.lower() not in _FORMATS:
             raise ValueError(
                 f"Drawing.save: no format for the suffix of {os.fspath(path)!r}; use one of "

@@ -25,7 +25,7 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
         TypeError: if ``state`` holds anything else; the old file is then untouched.
         OSError: if the file cannot be written.
     """
-    path = checked_path("save", path)
+    path = checked_path("save(state, path)", path)
     _check("state", state)
     write_text(path, json.dumps(state, indent=1) + "\n")
 
@@ -40,7 +40,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         FileNotFoundError: if there is no such file.
         ValueError: if the file does not hold JSON.
     """
-    path = checked_path("load", path)
+    path = checked_path("load(path)", path)
     with open(path, encoding="utf-8") as file:
         try:
             return json.load(file)
@@ -67,13 +67,11 @@ def write_text(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def checked_path(function: str, path: object) -> Path:
-    """Return a path, or raise an error that says how to call the function."""
+def checked_path(call: str, path: object) -> Path:
+    """Return a path, or raise an error that shows the right call, such as ``load(path)``."""
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        order = "state, path" if function == "save" else "path"
-        raise TypeError(
-            f"{function}: path must be a file name, got {path!r}; call {function}({order})"
-        )
+        function, _, _ = call.partition("(")
+        raise TypeError(f"{function}: path must be a file name, got {path!r}; call {call}")
     return Path(path)
 
 

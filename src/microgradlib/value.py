@@ -720,19 +720,7 @@ def partial_values(node: Value) -> list[Operand]:
     """
     primitive: Any = node._op
     inputs = [x if isinstance(x, Value) else float(x) for x in node._inputs]
-    floats: Sequence[float] = ()
-    if tracing() is None:
-        data, _ = look_at(primitive, inputs)
-        y, floats = primitive.value_and_partials(*data)
-    kept = edges(node, floats)
-    if tracing() is None:
-        now = [repr(y), *[repr(floats[i]) for i in kept]]
-        if now != [*map(repr, (node.data, *node._partials))]:
-            raise GradientError(
-                f"create_graph: data was edited since {_describe(node)} = {node.data} was "
-                "computed, or it comes out different each time; compute it again, and edit data "
-                "only after differentiating"
-            )
+    kept = _edges_as_made(node, inputs) if tracing() is None else edges(node)
     try:
         partials = primitive.partials(node, *inputs)
     except TypeError as error:
@@ -741,6 +729,22 @@ def partial_values(node: Value) -> list[Operand]:
             f"({error}); write it with operators and functions of microgradlib"
         ) from error
     return [partials[i] for i in kept]
+
+
+def _edges_as_made(node: Value, inputs: Iterable[Operand]) -> Sequence[int]:
+    """Return the ``edges`` of a node, if it would come out now as it did when it was made."""
+    primitive: Any = node._op
+    data, _ = look_at(primitive, inputs)
+    y, partials = primitive.value_and_partials(*data)
+    kept = edges(node, partials)
+    now = (y, *[partials[i] for i in kept])
+    if [*map(repr, now)] != [*map(repr, (node.data, *node._partials))]:  # NaN is NaN, 0 is not -0
+        raise GradientError(
+            f"create_graph: data was edited since {_describe(node)} = {node.data} was computed, or "
+            "it comes out different each time; compute it again, and edit data only after "
+            "differentiating"
+        )
+    return kept
 
 
 def refuse_nonfinite(
