@@ -129,6 +129,16 @@ class TestWhy:
         for x in (leaf(3.0), leaf(-3.0)):
             assert ending(x * 2.0 + x * 5.0, x) == "7, most of it along x -> t2 -> t3: 5 * 1."
             assert ending(x * 5.0 - x * 2.0, x) == "3, most of it along x -> t1 -> t3: 5 * 1."
+            assert ending(x * 2.5 + x * 2.0, x) == "4.5, most of it along x -> t1 -> t3: 2.5 * 1."
+            half = "4, the largest part of it along x -> t1 -> t3: 2 * 1."
+            assert ending(x * 2.0 - x * -2.0, x) == half
+
+    def test_cancellation(self) -> None:
+        x = leaf(3.0)
+        end = "paths cancel, the largest of them along x -> t1 -> t3: 5 * 1."
+        assert ending(x * 5.0 - x * 4.9999999, x) == f"1e-07, vanishing: {end}"
+        assert "most of it along x -> t1 -> t3: 5 * 1" in ending(x * 5.0 - x * 4.99999, x)
+        assert "vanishing: on the path" in ending(x * 1e-7 - x * 1e-8, x)
 
     def test_long_paths_are_shortened(self) -> None:
         y = x = leaf(3.0)

@@ -137,8 +137,8 @@ class Explanation(tuple[Step, ...]):
         The gradient with respect to x is 0: t1 = relu(x) did not select x, which is -2.
 
         It names the operation that is responsible where the gradient is zero, infinite, NaN,
-        vanishing (less than 1e-6 in size) or exploding (more than 1e6), and else the path that most
-        of it comes along.
+        vanishing (less than 1e-6 in size) or exploding (more than 1e6), and else the path that the
+        largest part of it comes along.
 
         Args:
             x: a Value that the result was computed from.
@@ -228,25 +228,30 @@ class Explanation(tuple[Step, ...]):
         return reason
 
     def _main_path(self, x: Value, uses: _Uses) -> str:
-        """Say along which path most of the gradient comes, and which operation makes its size."""
+        """Say along which path the gradient comes, and which operation makes its size."""
         path: list[_Use] = []
         while not path or path[-1].node is not self.root:
             at = path[-1].node if path else x
             path.append(max(uses[at], key=lambda use: abs(use.amount)))
         gradient = abs(self.adjoints[x])
+        size = sum([log10(abs(use.partial or 1.0)) for use in path])  # of what comes along it
+        names = [self._names[use.input] for use in path] + [self._names[self.root]]
+        factors = [show_number(use.partial) for use in path]
+        if len(path) > 8:
+            names[4:-4] = factors[4:-4] = ["..."]
+        along = f"along {' -> '.join(names)}: {' * '.join(factors)}"
         if SMALL <= gradient <= LARGE:
-            names = [self._names[use.input] for use in path] + [self._names[self.root]]
-            factors = [show_number(use.partial) for use in path]
-            if len(path) > 8:
-                names[4:-4] = factors[4:-4] = ["..."]
-            return f", most of it along {' -> '.join(names)}: {' * '.join(factors)}"
+            part = "most of it" if size > log10(gradient / 2.0) else "the largest part of it"
+            return f", {part} {along}"
         extreme = min if gradient < SMALL else max
         word = "vanishing" if gradient < SMALL else "exploding"
+        if size > log10(gradient) + log10(LARGE):
+            return f", {word}: paths cancel, the largest of them {along}"
         sizes: dict[str, float] = {}  # by operation, the logarithm of the product of derivatives
         for use in path:
             operation = str(use.node._op)
             sizes[operation] = sizes.get(operation, 0.0) + log10(abs(use.partial or 1.0))
-        if log10(gradient) > sum(sizes.values()) + log10(LARGE) / 2:
+        if log10(gradient) > size + log10(LARGE) / 2:
             return f", {word}: no single path is large, but very many of them add up"
         operation = extreme(sizes, key=sizes.__getitem__)
         those = [use for use in path if use.node._op == operation]
