@@ -227,6 +227,10 @@ class TestValues:
         assert base.grad == pytest.approx(-3.0 / (2.0 * math.log(2.0)), rel=1e-15)
         assert mg_math.log(8.0, base).data == mg_math.log(x, 2).data == 3.0
         assert mg_math.log(x, 8**400).data == pytest.approx(1.0 / 400.0, rel=1e-15)
+        for n in (0, -2):
+            message = rf"^log\({n}.0\): not defined there; it needs x > 0$"
+            with pytest.raises(ValueError, match=message):
+                mg_math.log(x, n)
 
     def test_pow_at_zero(self) -> None:
         for x, y in product((0.0, -0.0), (inf, -inf, nan)):

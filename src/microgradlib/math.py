@@ -93,7 +93,8 @@ tanh = _lift(_f.tanh)
 def log(x: Any, base: Any = None) -> Any:
     if base is None:
         return _f.log(x)
-    return _f.log(x) / (_f.log(base) if isinstance(base, _Value) else _math.log(base))
+    whole = isinstance(base, int) and base > 0  # and perhaps too large for a float
+    return _f.log(x) / (_math.log(base) if whole else _f.log(base))
 
 
 @_lift
