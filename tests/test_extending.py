@@ -101,6 +101,16 @@ def test_a_rule_for_floats_serves_first_derivatives_only() -> None:
         mg.grad(mg.grad(sin))(0.5)
 
 
+def test_a_rule_that_returns_no_number_for_values() -> None:
+    @mg.primitive(lambda y, x: (2.0 * x if isinstance(x, float) else "2",))
+    def square(x: float) -> float:
+        return x * x
+
+    assert mg.grad(square)(3.0) == 6.0
+    with pytest.raises(mg.GradientError, match="square: a partial: expected a number, got '2'"):
+        mg.grad(mg.grad(square))(3.0)
+
+
 def test_its_own_errors_are_kept() -> None:
     class DivergenceError(ValueError):
         def __init__(self, steps: int, at: float) -> None:

@@ -202,6 +202,11 @@ FUNCTIONS: list[Row] = [
         f"sum: expected {SEQUENCE}, got {x!r}; wrap it in a list",
     ),
     (
+        lambda: any_mg.prod(x),
+        TypeError,
+        f"prod: expected {SEQUENCE}, got {x!r}; wrap it in a list",
+    ),
+    (
         lambda: any_mg.softmax(1.0),
         TypeError,
         f"softmax: expected {SEQUENCE}, got 1.0; wrap it in a list",
@@ -424,6 +429,11 @@ MODELS: list[Row] = [
         lambda: nn.cross_entropy([[0.5, 0.5]], [0, 1]),
         ShapeError,
         "cross_entropy: needs a list of logits for each target, got [[0.5, 0.5]] for [0, 1]",
+    ),
+    (
+        lambda: nn.cross_entropy([], []),
+        ShapeError,
+        "cross_entropy: needs a list of logits for each target, got [] for []",
     ),
     (
         lambda: nn.Module()(1.0),

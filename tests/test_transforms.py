@@ -216,6 +216,16 @@ class TestModules:
 
         assert mg.grad(lambda m: m(2.0))(Steps()).state_dict() == {"k": 12.0}
 
+    def test_a_method_of_a_part_before_the_part(self) -> None:
+        class Run(nn.Module):
+            def __init__(self) -> None:
+                part = nn.Neuron(1)
+                self.run, self.part = part.forward, part
+
+        model = Run()
+        gradient = mg.grad(lambda m: m.run([2.0]))(model)
+        assert gradient.state_dict() == {"part.w": [2.0], "part.b": 1.0}
+
     @pytest.mark.parametrize("wrap", [mg.grad, mg.compile, lambda f: mg.compile(mg.grad(f))])
     def test_a_wrapped_method_among_the_attributes(self, wrap: Any) -> None:
         class Field(nn.Module):

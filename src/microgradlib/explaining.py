@@ -234,30 +234,31 @@ class Explanation(tuple[Step, ...]):
             at = path[-1].node if path else x
             path.append(max(uses[at], key=lambda use: abs(use.amount)))
         gradient = abs(self.adjoints[x])
-        size = sum([log10(abs(use.partial or 1.0)) for use in path])  # of what comes along it
+        sizes = [log10(abs(use.partial or 1.0)) for use in path]
+        size = sum(sizes)  # of what comes along it
         names = [self._names[use.input] for use in path] + [self._names[self.root]]
         factors = [show_number(use.partial) for use in path]
         if len(path) > 8:
             names[4:-4] = factors[4:-4] = ["..."]
         along = f"along {' -> '.join(names)}: {' * '.join(factors)}"
         if SMALL <= gradient <= LARGE:
-            part = "most of it" if size > log10(gradient / 2.0) else "the largest part of it"
-            return f", {part} {along}"
+            share = "most of it" if size > log10(gradient / 2.0) else "the largest part of it"
+            return f", {share} {along}"
         extreme = min if gradient < SMALL else max
         word = "vanishing" if gradient < SMALL else "exploding"
         if size > log10(gradient) + log10(LARGE):
             return f", {word}: paths cancel, the largest of them {along}"
-        sizes: dict[str, float] = {}  # by operation, the logarithm of the product of derivatives
-        for use in path:
+        totals: dict[str, float] = {}  # by operation, the logarithm of the product of derivatives
+        for use, part in zip(path, sizes, strict=True):
             operation = str(use.node._op)
-            sizes[operation] = sizes.get(operation, 0.0) + log10(abs(use.partial or 1.0))
+            totals[operation] = totals.get(operation, 0.0) + part
         if log10(gradient) > size + log10(LARGE) / 2:
             return f", {word}: no single path is large, but very many of them add up"
-        operation = extreme(sizes, key=sizes.__getitem__)
+        operation = extreme(totals, key=totals.__getitem__)
         those = [use for use in path if use.node._op == operation]
         return (
             f", {word}: on the path of {len(path)} steps that most of it comes along, {operation} "
-            f"({len(those)} times) multiplies it by 10**{sizes[operation]:.1f}; "
+            f"({len(those)} times) multiplies it by 10**{totals[operation]:.1f}; "
             f"{self._derivative(extreme(those, key=lambda use: abs(use.partial or 1.0)))}"
         )
 

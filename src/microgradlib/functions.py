@@ -632,8 +632,7 @@ def sum(xs: Sequence[Operand]) -> Operand:
 
     Source: Shewchuk (1997), through ``math.fsum``.
     """
-    xs = _sequence("sum", xs)
-    return primitives.sum_(*xs) if xs else 0.0
+    return primitives.sum_(*_sequence("sum", xs))
 
 
 @overload

@@ -230,7 +230,7 @@ def _replace(x: Any, values: dict[Value, Value], done: dict[int, Any]) -> Any:
     if isinstance(x, MethodType) and isinstance(x.__self__, Module):
         return MethodType(x.__func__, _replace(x.__self__, values, done))
     if not isinstance(x, Module):
-        return _refuse_method(x) if hasattr(x, "__wrapped__") else x
+        return _refuse_method(x)
     if id(x) not in done:
         done[id(x)] = copy = object.__new__(type(x))
         vars(copy).update({key: _replace(child, values, done) for key, child in vars(x).items()})

@@ -70,7 +70,7 @@ def write_text(path: Path, text: str) -> None:
 def checked_path(call: str, path: object) -> Path:
     """Return a path, or raise an error that shows the right call, such as ``load(path)``."""
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        function, _, _ = call.partition("(")
+        function = call[: call.index("(")]
         raise TypeError(f"{function}: path must be a file name, got {path!r}; call {call}")
     return Path(path)
 
