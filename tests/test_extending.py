@@ -101,6 +101,18 @@ def test_a_rule_for_floats_serves_first_derivatives_only() -> None:
         mg.grad(mg.grad(sin))(0.5)
 
 
+def test_a_function_that_closes_over_a_value() -> None:
+    w = Value(3.0)
+
+    @mg.primitive(lambda y, x: (6.0,))
+    def slope(x: float) -> float:
+        return mg.grad(lambda z: w * z * z)(x)  # type: ignore[no-any-return]
+
+    assert slope(2.0) == 12.0
+    assert mg.value_and_grad(slope)(2.0) == (12.0, 6.0)
+    assert mg.jvp(slope, (2.0,), (1.0,)) == (12.0, 6.0)
+
+
 def test_a_rule_that_returns_no_number_for_values() -> None:
     @mg.primitive(lambda y, x: (2.0 * x if isinstance(x, float) else "2",))
     def square(x: float) -> float:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from microgradlib.checking import gradcheck
 from microgradlib.primitives import Primitive, to_float
-from microgradlib.value import Value, outermost, recording, tracing
+from microgradlib.value import Value, nested, outermost, recording, tracing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,7 +60,7 @@ def primitive(
         name = getattr(f, "__name__", type(f).__name__)
 
         def forward(*xs: float) -> float:
-            if tracing() is None and recording():
+            if tracing() is None and recording() and not nested():
                 y = f(*xs)
             else:
                 with outermost():
