@@ -159,6 +159,7 @@ def test_a_function_that_uses_the_library_itself() -> None:
 
     expected = 1.0 / (1.0 - 0.5 * math.cos(kepler(1.0)))
     assert mg.grad(kepler)(1.0) == expected
+    assert mg.compile(kepler)(1.0) == kepler(1.0)
     assert mg.compile(mg.value_and_grad(kepler))(1.0) == (kepler(1.0), expected)
     with mg.no_grad():
         assert kepler(Value(1.0)).data == kepler(1.0)  # type: ignore[arg-type, attr-defined]
