@@ -78,7 +78,7 @@ class Optimizer:
         if total.__class__ is not float:  # gradients are Values, perhaps, or NumPy's numbers
             self._check_grads()
             data = _floats(data)
-            total = sum(data)
+            total = sum(data)  # of floats now
         if not isfinite(total):
             for i, x in enumerate(data):
                 if not isfinite(x):
