@@ -211,8 +211,13 @@ def test_an_error_in_an_expression_says_where_it_is() -> None:
 
 
 def test_expressions_shrink() -> None:
-    f = find(expressions(inputs=2), lambda f: "mg.exp(" in str(f), settings=alone)
-    # Usually it is one step; Hypothesis promises no minimum.
+    # Usually it is one step; Hypothesis promises no minimum, and so not from every seed.
+    f = find(
+        expressions(inputs=2),
+        lambda f: "mg.exp(" in str(f),
+        settings=alone,
+        random=random.Random(0),
+    )
     assert len(f.steps) <= 4
     assert "mg.exp(" in f.steps[-1]
 
