@@ -121,7 +121,7 @@ class _Writer:
         return tree
 
     def _unpack_list(self, tree: Sequence[Any], source: str, name: str) -> list[Any]:
-        names = [self.unique(f"{name}{i}") for i, _ in enumerate(tree)]
+        names = [self.unique(f"{name}{i}") for i in range(len(tree))]
         if names:
             self.head.append(f"{', '.join(names)}, = {source}")
         return [self.unpack(x, n, n) for x, n in zip(tree, names, strict=True)]

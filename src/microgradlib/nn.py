@@ -230,18 +230,16 @@ def _replace(x: Any, values: dict[Value, Value], done: dict[int, Any]) -> Any:
     if isinstance(x, MethodType) and isinstance(x.__self__, Module):
         return MethodType(x.__func__, _replace(x.__self__, values, done))
     if not isinstance(x, Module):
-        return _refuse_method(x)
+        _refuse_wrapped_method(x)
+        return x
     if id(x) not in done:
         done[id(x)] = copy = object.__new__(type(x))
         vars(copy).update({key: _replace(child, values, done) for key, child in vars(x).items()})
     return done[id(x)]
 
 
-def _refuse_method(x: Any) -> Any:
-    """Refuse a derivative, say, of a method: it would go on to use the parameters it was made for.
-
-    Other functions are returned.
-    """
+def _refuse_wrapped_method(x: Any) -> None:
+    """Refuse a derivative, say, of a method, which would go on to use its old parameters."""
     method = unwrap(x)
     if isinstance(method, MethodType) and isinstance(method.__self__, Module):
         name = f"{type(method.__self__).__name__}.{method.__name__}"
@@ -249,7 +247,6 @@ def _refuse_method(x: Any) -> Any:
             f"an attribute of a module wraps the method {name} and would use the module's old "
             "parameters; wrap it in forward, where it is called"
         )
-    return x
 
 
 def _items(x: Tree) -> Iterator[tuple[object, Tree]]:

@@ -828,13 +828,13 @@ def evaluation() -> Iterator[None]:
 @contextmanager
 def outermost() -> Iterator[None]:
     """Evaluate a function as if nothing else were going on: no trace, no derivative."""
-    traced, nested = trace_context.set(None), _nested_context.set(False)
+    trace_token, nested_token = trace_context.set(None), _nested_context.set(False)
     try:
         with set_grad_enabled(True):
             yield
     finally:
-        trace_context.reset(traced)
-        _nested_context.reset(nested)
+        trace_context.reset(trace_token)
+        _nested_context.reset(nested_token)
 
 
 @contextmanager
