@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import microgradlib as mg
 from microgradlib import Value, primitives
 from microgradlib.primitives import PRIMITIVES, REAL, Primitive
-from microgradlib.value import partial_values, sweep, times, topological_order
+from microgradlib.value import partial_values, sweep, topological_order
 
 numbers = st.floats(-100.0, 100.0)
 
@@ -347,14 +347,6 @@ def test_create_graph_with_a_partial_of_zero() -> None:
     x, y = Value(2.0), Value(0.0)
     mg.dot([x, 3.0], [y, 1.0]).backward(create_graph=True)
     assert (x.grad.data, y.grad.data) == (0.0, 2.0)
-
-
-def test_a_factor_of_one_makes_no_node_but_keeps_its_own_gradient() -> None:
-    x, one = Value(2.0), Value(1.0)
-    assert times(1.0, x) is times(x, 1.0) is x
-    for y in (times(one, x), times(x, one)):
-        assert isinstance(y, Value)
-        assert one in y._prev
 
 
 def test_a_rule_that_does_not_take_values_is_named_by_create_graph() -> None:

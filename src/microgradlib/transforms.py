@@ -361,10 +361,8 @@ class _Recorded:
 
         What was not selected adds 0 or -0 in a trace and nothing elsewhere, so none is left as -0.
         """
-        if self.linked:
-            return numbers
         numbers = [x + 0.0 for x in numbers]
-        return numbers if tracing() is None else list(map(_cut, numbers))
+        return numbers if self.linked or tracing() is None else list(map(_cut, numbers))
 
     def _refuse_nonfinite(
         self,

@@ -661,14 +661,18 @@ def _write(gradients: Mapping[Value, Any]) -> None:
 def pull_values(
     order: list[Value], seeds: Mapping[Value, Operand], wanted: Container[Value]
 ) -> dict[Value, Operand]:
-    """Do what ``pull`` does and record it, for the nodes in ``wanted`` that seeds reach."""
+    """Do what ``pull`` does and record it, for the nodes in ``wanted`` that seeds reach.
+
+    Each edge makes one node, even for a factor of 1, so that further derivatives add up in the same
+    order when they are compiled.
+    """
     adjoints = dict(seeds)
     with set_grad_enabled(True):
         for node in reversed(order):
             if node in adjoints:
                 adjoint = adjoints[node]
                 row: Any = node._op
-                product = primitives.gate if tracing() and row.selects else times
+                product = primitives.gate if row.selects else operator.mul
                 for x, partial in zip(node._prev, partial_values(node), strict=True):
                     if x in wanted:
                         term = product(adjoint, partial)
@@ -685,15 +689,8 @@ def push(
     for node in order:
         if any(x in tangents for x in node._prev):
             pairs = zip(node._prev, partials(node), strict=True)
-            terms = [times(partial, tangents[x]) for x, partial in pairs if x in tangents]
+            terms = [partial * tangents[x] for x, partial in pairs if x in tangents]
             tangents[node] = functools.reduce(operator.add, terms)
-
-
-def times(x: Operand, y: Operand) -> Operand:
-    """Return x * y, without a node for a factor 1."""
-    if type(x) is float and x == 1.0:
-        return y
-    return x if type(y) is float and y == 1.0 else x * y
 
 
 def edges(node: Value, partials: Sequence[float] = ()) -> Sequence[int]:
