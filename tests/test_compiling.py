@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -957,6 +958,30 @@ def test_tracing_leaves_no_graph_for_the_garbage_collector() -> None:
         assert not any(type(x) in (Traced, Symbol, Code) for x in gc.get_objects())
     finally:
         gc.enable()
+
+
+def test_the_graph_of_a_trace_is_freed_before_anything_else_happens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The collector would walk it, and byte-compiling could not use its memory."""
+    left = []
+
+    def count(*args: Any) -> None:
+        left.append((args[0], sum(type(x) in (Traced, Symbol) for x in gc.get_objects())))
+
+    def watched(source: str, *args: Any) -> Any:
+        count("byte-compiling")
+        return builtins.compile(source, *args)
+
+    monkeypatch.setattr(compiling, "builtins", SimpleNamespace(compile=watched))
+    gc.collect()
+    gc.callbacks.append(count)
+    try:
+        mg.compile(mg.grad(lambda x: mg.sum([mg.sin(x * i) for i in range(1000)])))(0.5)
+    finally:
+        gc.callbacks.remove(count)
+    assert ("byte-compiling", 0) in left
+    assert {n for _, n in left} == {0}
 
 
 def test_a_trace_has_its_nodes_in_order() -> None:

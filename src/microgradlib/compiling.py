@@ -60,6 +60,21 @@ class _Argument(NamedTuple):
     source: str
 
 
+class _Source(NamedTuple):
+    """The source of one trace: to be run in a namespace, and to be read."""
+
+    name: str
+    text: str
+    namespace: dict[str, Any]
+    standalone: Callable[[], str]
+
+    def function(self) -> Callable[..., Any]:
+        """Return what the source defines."""
+        code = builtins.compile(self.text, f"<compiled {self.name}>", "exec")
+        exec(code, self.namespace)
+        return self.namespace[self.name]  # type: ignore[no-any-return]
+
+
 class _Writer:
     """Writes the source of one trace."""
 
@@ -192,8 +207,8 @@ class _Writer:
 
     # The function.
 
-    def write(self, result: Any) -> tuple[Callable[..., Any], Callable[[], str]]:
-        """Return the function that computes the result of the trace, and what tells its source."""
+    def write(self, result: Any) -> "_Source":
+        """Return the source of the function that computes the result of the trace."""
         outputs: list[Operand] = []
         shape = self._shape(result, outputs)
         symbol = self.trace.symbol
@@ -214,14 +229,14 @@ class _Writer:
         self.name = self.unique(self.name)
         namespace = _NAMES | self.code.functions | self.constants
         lines = [f"def {self.name}({', '.join(self.parameters)}):", *self.head, *body]
-        source = "\n    ".join([*lines, f"return {shape(iter(texts))}"])
-        exec(builtins.compile(source, f"<compiled {self.name}>", "exec"), namespace)
+        text = "\n    ".join([*lines, f"return {shape(iter(texts))}"])
         inputs = [x.traced.symbol.text for x in self.arguments]
         inputs += [number.text for number in captured.values()]
         returned = f"return {shape(iter(plain))}"
-        return namespace[self.name], functools.partial(
+        standalone = functools.partial(
             _standalone, self.name, inputs, self.code.functions, body, returned
         )
+        return _Source(self.name, text, namespace, standalone)
 
     def _gradients(
         self, outputs: list[Operand], captured: Iterable[Value]
@@ -520,19 +535,20 @@ class Compiled:
         writer = _Writer(self.__name__, self._f)
         new_args, new_kwargs = writer.take(args, kwargs)
         try:
-            with tracing_with(writer.trace), _collector_off():
+            with _collector_off(), tracing_with(writer.trace):
                 result = self._f(*new_args, **new_kwargs)
                 writer.trace.check_captured()
                 if error := writer.trace.error:  # which the function caught
                     raise error
-                trace, source = writer.write(result)
+                source = writer.write(result)
                 del result, writer, new_args, new_kwargs  # the collector would walk the graph
+            trace = source.function()  # which can use the memory of the graph again
         except (ValueError, ArithmeticError):
             return self._f(*args, **kwargs)  # to do with the error what it does
         with self._lock:
             traces = self._traces.setdefault(key, [])
             traces.append(trace)
-            self._sources[trace] = source
+            self._sources[trace] = source.standalone
             self._made += 1
             while len(self._sources) > self._maxsize:
                 oldest = next(iter(self._sources))
