@@ -118,7 +118,7 @@ class _Writer:
             return self._number(tree, source, name)
         kind = type(tree)
         if kind in (list, tuple, dict):
-            self._check(f"type({source}) is not {kind.__name__} or len({source}) != {len(tree)}")
+            self._check(f"{source}.__class__ is not {kind.__name__}")  # sooner than type()
             unpack = self._unpack_dict if kind is dict else self._unpack_list
             new = unpack(tree, source, name)
             self._check_floats()
@@ -138,7 +138,9 @@ class _Writer:
     def _unpack_list(self, tree: Sequence[Any], source: str, name: str) -> list[Any]:
         names = [self.unique(f"{name}{i}") for i in range(len(tree))]
         if names:
-            self.head.append(f"{', '.join(names)}, = {source}")
+            self.head.append(f"{', '.join(names)}, = {source}")  # ValueError for another length
+        else:
+            self._check(source)
         return [self.unpack(x, n, n) for x, n in zip(tree, names, strict=True)]
 
     def _unpack_dict(self, tree: dict[Any, Any], source: str, name: str) -> dict[Any, Any]:
