@@ -352,7 +352,7 @@ def loss(p, x, y, flag):
     if p['b'].__class__ is not list: raise RetraceError
     p_b0, = p['b']
     if not isinstance(p_b0, Value): raise RetraceError
-    if p_b0.requires_grad is not True: raise RetraceError
+    if not p_b0.requires_grad: raise RetraceError
     p_b0_ = p_b0.data
     if not (p_a.__class__ is float): p_a, = floats(p_a)
     if x.__class__ is not tuple: raise RetraceError
@@ -474,6 +474,20 @@ def test_a_function_of_captured_values_alone() -> None:
     w.data = 4.0
     with mg.no_grad():
         assert g(2.0).data == 40.0
+
+
+@pytest.mark.parametrize("yes", [True, 1])
+@pytest.mark.parametrize("no", [False, None, 0])
+def test_flags_of_other_kinds(yes: Any, no: Any) -> None:
+    w, x = Value(2.0), Value(3.0)
+    f = mg.compile(lambda x: w * x)
+    for w.requires_grad, x.requires_grad in ((yes, no), (no, yes), (yes, yes), (no, no)) * 2:
+        w.grad = x.grad = 0.0
+        y = f(x)
+        if y.requires_grad:
+            y.backward()
+        assert (w.grad, x.grad) == (3.0 * bool(w.requires_grad), 2.0 * bool(x.requires_grad))
+    assert f.cache_info().made == 4
 
 
 def test_what_is_frozen_after_the_forward_pass_keeps_its_gradient() -> None:
@@ -888,6 +902,7 @@ def test_names_pickle_and_methods() -> None:
     assert tripled(2.0) == 6.0
     assert tripled.cache_info().maxsize == 4
     assert Line().at(3.0) == 6.0
+    assert Line().at.cache_info().kept > 0
     assert isinstance(Line.at, Compiled)
     assert weakref.ref(doubled)() is doubled
 

@@ -606,6 +606,7 @@ OPTIMIZERS: list[Row] = [
     ),
     (lambda: SGD([x], -0.1), ValueError, "SGD: lr must be finite, >= 0, got -0.1"),
     (lambda: SGD([x], math.nan), ValueError, "SGD: lr must be finite, >= 0, got nan"),
+    (lambda: SGD([x], 10**309), ValueError, f"SGD: lr must be finite, >= 0, got {10**309}"),
     (lambda: AdamW([x], eps=-1), ValueError, "AdamW: eps must be finite, >= 0, got -1"),
     (
         lambda: Adam([x], betas=(0.9, 1.0)),

@@ -3,6 +3,7 @@
 import math
 from array import array
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -306,6 +307,41 @@ def test_names_that_are_the_same() -> None:
     for call in (model.state_dict, lambda: model.load_state_dict({})):
         with pytest.raises(mg.StateDictError, match=message):
             call()
+    model = Module()
+    model.p = {"a": [Value(1.0)], "a.0": Value(5.0)}  # type: ignore[attr-defined]
+    with pytest.raises(mg.StateDictError, match=r"named 'p\.a\.0'"):
+        mg.grad(lambda m: m.p["a"][0] * m.p["a.0"])(model)
+
+
+@dataclass
+class Gain(Module):
+    k: Value
+    inner: Any = field(default=None, compare=False)
+
+
+def test_a_part_that_equals_the_whole() -> None:
+    for k in (1.0, 2.0):
+        assert Gain(Value(1.0), Gain(Value(k))).state_dict() == {"k": 1.0, "inner.k": k}
+
+
+def test_a_part_that_refers_to_the_whole() -> None:
+    model = nn.MLP(1, [1])
+    model.layers[0].whole = model  # type: ignore[attr-defined]
+    assert len(model.parameters()) == 2
+    assert repr(model) == "MLP(\n  (fc1): Layer(\n    (whole): ...\n  )\n)"
+
+
+def test_slots_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"^Slotted: parameters in __slots__ would not be found"):
+
+        class Slotted(Module):
+            __slots__ = ("w",)
+
+    with pytest.raises(TypeError, match=r"^Sized: .*slots=True of a dataclass$"):
+
+        @dataclass(slots=True)
+        class Sized(Module):
+            w: Value
 
 
 class TestInitialWeights:
@@ -398,6 +434,34 @@ class TestLayers:
         expected = floats(layer([1.0, 2.0]))
         for x in ((1, 2), iter([1.0, Value(2.0)]), values([1.0, 2.0]), [True, 2]):
             assert floats(layer(x)) == expected
+
+    def test_the_activation_may_be_changed(self) -> None:
+        layer = Layer(1, 1)
+        (before,) = layer([2.0])
+        layer.activation = "tanh"
+        assert layer([2.0])[0].data == math.tanh(before.data)
+        layer.activation = "tan"
+        with pytest.raises(ValueError, match=r"^Layer: unknown activation 'tan'; choose one of"):
+            layer([2.0])
+
+    @pytest.mark.parametrize("x", [[1.0, 2.0], [Value(1.0), 2.0]], ids=["numbers", "mixed"])
+    def test_a_row_of_another_length(self, x: list[Any]) -> None:
+        layer = Layer(2, 2)
+        layer.weight[1].append(Value(1.0))
+        with pytest.raises(mg.ShapeError, match=r"^Layer: expected 3 inputs, got 2: \(1.0, 2.0\)$"):
+            layer([1.0, 2.0])
+        layer.weight[1] = layer.weight[1][:2]
+        layer.bias.pop()
+        with pytest.raises(mg.ShapeError, match=r"^Layer: got 1 biases for 2 neurons$"):
+            layer(x)
+
+    def test_weights_that_were_frozen_in_the_forward_pass(self) -> None:
+        layer = Layer(2, 1)
+        layer.weight[0][1].requires_grad = False
+        (y,) = layer([1.0, 2.0])
+        layer.weight[0][1].requires_grad = True
+        y.backward()
+        assert [p.grad for p in layer.parameters()] == [1.0, 0.0, 1.0]
 
     @pytest.mark.parametrize("recorded", [True, False])
     @pytest.mark.parametrize("frozen", ["", "weights", "some weights", "biases", "all"])

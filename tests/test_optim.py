@@ -409,7 +409,7 @@ class TestAllOrNothing:
         for xs in optimizer.state_dict().values():
             assert not isinstance(xs, list) or {*map(type, xs)} == {float}
         before = snapshot(optimizer)
-        for bad in (numpy.float32(0.1), 1j):
+        for bad in (numpy.float32(0.1), 1j, [1.0], "1.0"):
             optimizer.params[2].grad = bad
             with pytest.raises(TypeError) as caught:
                 optimizer.step()

@@ -56,6 +56,19 @@ class TestRoundTrip:
         assert link.is_symlink()
         assert mg.load(file) == {"a": 2.0}
 
+    def test_a_link_to_itself_is_replaced(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        path.symlink_to(path)
+        mg.save({"a": 1.0}, path)
+        assert mg.load(path) == {"a": 1.0}
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="has no such permissions")
+    def test_permissions_stay(self, path: Path) -> None:
+        mg.save({}, path)
+        path.chmod(0o600)
+        mg.save({"a": 1.0}, path)
+        assert path.stat().st_mode & 0o777 == 0o600
+
     def test_replaces_the_file_and_leaves_nothing_else(self, path: Path) -> None:
         mg.save({"x": 1.0}, path)
         mg.save({"x": 2.0}, str(path))
@@ -177,6 +190,13 @@ class TestRefusals:
         assert path.read_text() == OLD
         assert os.listdir(path.parent) == ["model.json"]
 
+    def test_endless_nests(self, path: Path) -> None:
+        loop: list[Any] = []
+        loop.append(loop)
+        with pytest.raises(TypeError, match=r"^save: state is nested too deeply; pass state_dict"):
+            mg.save(loop, path)
+        assert path.read_text() == OLD
+
     @pytest.mark.parametrize("garbage", [b"", b"{", b"{} {}", b"nonsense", b"\xff\xfe", b"\x80"])
     def test_loading_garbage(self, path: Path, garbage: bytes) -> None:
         path.write_bytes(garbage)
@@ -211,6 +231,14 @@ class TestRefusals:
 
     def test_a_directory_in_the_place_of_the_file(self, tmp_path: Path) -> None:
         (tmp_path / "directory").mkdir()
-        with pytest.raises(OSError, match="directory"):
+        with pytest.raises((IsADirectoryError, PermissionError), match="directory"):
             mg.save({}, tmp_path / "directory")
         assert os.listdir(tmp_path) == ["directory"]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="has no named pipes")
+    def test_what_is_no_regular_file_stays(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(OSError, match=r"Not a regular file: .*pipe'$"):
+            mg.save({}, tmp_path / "pipe")
+        assert (tmp_path / "pipe").is_fifo()
+        assert os.listdir(tmp_path) == ["pipe"]

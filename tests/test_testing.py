@@ -1,6 +1,7 @@
 """The strategies: what they draw, and random expressions against differences, mpmath and torch."""
 
 import math
+import pickle
 import random
 import re
 import subprocess
@@ -131,6 +132,9 @@ def test_ranges(monkeypatch: pytest.MonkeyPatch, strategy: Any, low: float, high
 def test_floats_of_an_unknown_primitive() -> None:
     with pytest.raises(ValueError, match=r"^floats: no primitive 'sine'; choose from add, .*sin,"):
         floats("sine")
+    for bad in ({"magnitude": 0.0}, {"magnitude": math.nan}, {"margin": -1.0}):
+        with pytest.raises(ValueError, match=r"^floats: needs magnitude > 0 and margin >= 0, got "):
+            floats("sin", **bad)  # type: ignore[arg-type]
 
 
 @given(values())
@@ -202,6 +206,7 @@ def test_an_expression_prints_as_the_python_it_is() -> None:
     assert repr(f) == "def f(x0, x1):\n    t0 = mg.sin(x0)\n    t1 = t0 * x1\n    return t1"
     assert f(0.5, 2.0) == 2.0 * math.sin(0.5)
     assert isinstance(f(Value(0.5), 2.0), Value)
+    assert pickle.loads(pickle.dumps(f)) == f
 
 
 def test_an_error_in_an_expression_says_where_it_is() -> None:

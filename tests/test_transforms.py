@@ -5,9 +5,11 @@ import gc
 import inspect
 import math as standard_math
 from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from math import inf, isfinite
 from typing import Any, NamedTuple
@@ -215,6 +217,45 @@ class TestModules:
                 return first(others["again"](x))  # type: ignore[operator, index]
 
         assert mg.grad(lambda m: m(2.0))(Steps()).state_dict() == {"k": 12.0}
+
+    def test_partial_and_compiled_methods_among_the_attributes(self) -> None:
+        class Scaled(nn.Module):
+            def __init__(self) -> None:
+                self.k = Value(2.0)
+                self.run: list[Any] = [
+                    partial(self.scale, by=5.0),
+                    partial(Scaled.scale, self),
+                    partial(mg.sum, [self.k, 1.0]),
+                    self.doubled,
+                ]
+
+            def scale(self, x: Any, by: float = 1.0) -> Any:
+                return self.k * x * by
+
+            @mg.compile
+            def doubled(self, x: Any) -> Any:
+                return self.k * x * 2.0
+
+        gradient = mg.grad(lambda m: m.run[0](3.0) + m.run[1](1.0) + m.run[2]() + m.run[3](3.0))
+        assert gradient(Scaled()).state_dict() == {"k": 15.0 + 1.0 + 1.0 + 6.0}
+
+    def test_lists_and_dicts_of_other_classes(self) -> None:
+        class Scaled(list[Value]):
+            def __init__(self, *values: Value) -> None:
+                super().__init__(values)
+                self.scale = 5.0
+
+        class Nest(nn.Module):
+            def __init__(self) -> None:
+                self.w = Scaled(Value(2.0), Value(3.0))
+                self.d = defaultdict(lambda: 7.0, {"a": Value(1.0)})
+
+            def forward(self) -> Any:
+                return self.w.scale * (self.w[0] + self.w[1] * self.d["b"]) * self.d["a"]
+
+        model = Nest()
+        assert mg.grad(lambda m: m())(model).state_dict() == {"w": [5.0, 35.0], "d.a": 115.0}
+        assert list(model.d) == ["a"]
 
     def test_a_method_of_a_part_before_the_part(self) -> None:
         class Run(nn.Module):

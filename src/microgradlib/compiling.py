@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf, isfinite, nan
+from types import MethodType
 from typing import Any, NamedTuple, overload
 
 from microgradlib import primitives
@@ -159,7 +160,7 @@ class _Writer:
         value = isinstance(x, Value)
         if value:
             self._check(f"not isinstance({source}, Value)")
-            self._check(f"{source}.requires_grad is not {x.requires_grad}")
+            self._check(f"{'not ' * bool(x.requires_grad)}{source}.requires_grad")
             name = self.unique(f"{name}_")
             self.head.append(f"{name} = {source}.data")
         else:
@@ -264,7 +265,7 @@ class _Writer:
         for leaf, number in captured.items():
             names[leaf] = name = self._constant(leaf, f"{number.text}_leaf")
             self.head.append(f"{number.text} = {name}.data")
-            flags[leaf.requires_grad].append(f"{name}.requires_grad")
+            flags[bool(leaf.requires_grad)].append(f"{name}.requires_grad")
         if flags[True]:
             self._check(f"not ({' and '.join(flags[True])})")
         if flags[False]:
@@ -511,7 +512,7 @@ class Compiled:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Be a method, as functions are."""
-        return self if instance is None else functools.partial(self, instance)
+        return self if instance is None else MethodType(self, instance)
 
     def _choose(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the result of the first trace that fits, or of a new one."""

@@ -1,8 +1,11 @@
 """Neural networks: modules with parameters, and the losses that train them."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from inspect import unwrap
 from math import sqrt
+from reprlib import recursive_repr
 from types import MethodType
 from typing import Any, TypeAlias
 
@@ -78,6 +81,15 @@ class Module:
     >>> line.state_dict()
     {'slope': 2.0, 'offset': 1.0}
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse slots, in which parameters would not be found."""
+        super().__init_subclass__(**kwargs)
+        if cls.__dict__.get("__slots__"):
+            raise TypeError(
+                f"{cls.__name__}: parameters in __slots__ would not be found; leave out __slots__, "
+                "or slots=True of a dataclass"
+            )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what ``forward`` returns."""
@@ -178,12 +190,15 @@ class Module:
 
     def _named_entries(self) -> dict[str, Tree]:
         entries: dict[str, Tree] = {}
+        taken: set[str] = set()
         for name, x in self._entries():
-            if name in entries:
+            names = {name, *[path for path, _ in _leaves(name, x)]}
+            if twice := names & taken:
                 raise StateDictError(
-                    f"{type(self).__name__}: two parameters are named {name!r}; use other keys in "
-                    "its dicts"
+                    f"{type(self).__name__}: two parameters are named {min(twice)!r}; use other "
+                    "keys in its dicts"
                 )
+            taken |= names
             entries[name] = x
         return entries
 
@@ -192,6 +207,7 @@ class Module:
         for name, x in vars(self).items():
             yield from _walk(name, x, (self,))
 
+    @recursive_repr()
     def __repr__(self) -> str:
         """Return the module and its parts in PyTorch's layout."""
         parts = [part for name, x in vars(self).items() for part in _parts(name, x)]
@@ -222,19 +238,26 @@ def _replace(x: Any, values: dict[Value, Value], done: dict[int, Any]) -> Any:
     """Return a copy of x with other parameters; ``done`` holds the copies of modules by id."""
     if isinstance(x, Value):
         return values.get(x, x)
-    if isinstance(x, list | tuple):
+    if isinstance(x, tuple):
         make = getattr(x, "_make", type(x))  # of a named tuple
         return make([_replace(child, values, done) for child in x])
-    if isinstance(x, dict):
-        return {key: _replace(child, values, done) for key, child in x.items()}
+    new: Any
+    if isinstance(x, list | dict):
+        new = copy.copy(x)  # also of a subclass
+        for key, child in _items(x):
+            new[key] = _replace(child, values, done)
+        return new
     if isinstance(x, MethodType) and isinstance(x.__self__, Module):
         return MethodType(x.__func__, _replace(x.__self__, values, done))
+    if isinstance(x, partial):
+        f, *args = [_replace(child, values, done) for child in (x.func, *x.args)]
+        return partial(f, *args, **_replace(x.keywords, values, done))
     if not isinstance(x, Module):
         _refuse_wrapped_method(x)
         return x
     if id(x) not in done:
-        done[id(x)] = copy = object.__new__(type(x))
-        vars(copy).update({key: _replace(child, values, done) for key, child in vars(x).items()})
+        done[id(x)] = new = object.__new__(type(x))
+        vars(new).update(_replace(vars(x), values, done))
     return done[id(x)]
 
 
@@ -263,7 +286,7 @@ def _is_nest(x: Tree) -> bool:
 def _walk(name: str, x: Tree, above: tuple[Module, ...]) -> Iterator[tuple[str, Tree]]:
     if _is_nest(x):
         yield name, x
-    elif isinstance(x, Module) and x not in above:
+    elif isinstance(x, Module) and not any(x is module for module in above):
         for key, child in vars(x).items():
             yield from _walk(f"{name}.{key}", child, (*above, x))
     elif isinstance(x, list | tuple | dict):
@@ -325,15 +348,19 @@ def _neurons(
     x: Any,
     weights: list[list[Value]],
     biases: list[Value],
-    activation: Callable[[Value], Value],
+    name: str,
 ) -> list[Value]:
     """Return activation(bias + weight[0] * x[0] + weight[1] * x[1] + ...) of each neuron."""
     try:
         x = tuple(x)
     except TypeError:
         raise TypeError(f"{function}: expected a list of numbers or Values, got {x!r}") from None
-    if len(x) != len(weights[0]):
-        raise ShapeError(f"{function}: expected {len(weights[0])} inputs, got {len(x)}: {x!r}")
+    for weight in weights:
+        if len(weight) != len(x):
+            raise ShapeError(f"{function}: expected {len(weight)} inputs, got {len(x)}: {x!r}")
+    if len(biases) != len(weights):
+        raise ShapeError(f"{function}: got {len(biases)} biases for {len(weights)} neurons")
+    activation = ACTIVATIONS[name] if name in ACTIVATIONS else _activation(function, name)
     # This is record(primitives.dot, (bias, *weight, *x)) for each neuron, with what concerns x done
     # once for all of them: networks spend their time here.
     data, needed = look_at(function, x)
@@ -347,12 +374,15 @@ def _neurons(
     to_weights = (1.0, *data)
     outputs = []
     for weight, bias in zip(weights, biases):  # noqa: B905
-        if not bias.requires_grad:  # frozen
-            outputs.append(activation(record(primitives.dot, (bias, *weight, *x))))
-            continue
+        frozen = not bias.requires_grad
         y = bias.data  # what reductions.dot does, sooner
         for w, v in zip(weight, data):  # noqa: B905
             y += w.data * v
+            if not w.requires_grad:
+                frozen = True
+        if frozen:
+            outputs.append(activation(record(primitives.dot, (bias, *weight, *x))))
+            continue
         parameters = (bias, *weight)
         inputs = parameters + x
         if needed[0]:
@@ -395,15 +425,15 @@ class Neuron(Module):
     def __init__(self, nin: int, activation: str = "linear") -> None:
         """Draw the weights, then the bias."""
         self.nin = _size("Neuron", "nin", nin)
+        _activation("Neuron", activation)
         self.activation = activation
-        self._activation = _activation("Neuron", activation)
         bound = 1.0 / sqrt(nin)
         self.w = [Value(random.uniform(-bound, bound)) for _ in range(nin)]
         self.b = Value(random.uniform(-bound, bound))
 
     def forward(self, x: Any) -> Value:
         """Return the output for ``nin`` numbers or Values."""
-        return _neurons("Neuron", x, [self.w], [self.b], self._activation)[0]
+        return _neurons("Neuron", x, [self.w], [self.b], self.activation)[0]
 
     def _summary(self) -> str:
         return f"Neuron(nin={self.nin}, activation={self.activation!r})"
@@ -437,8 +467,8 @@ class Layer(Module):
     def __init__(self, nin: int, nout: int, activation: str = "linear") -> None:
         """Draw all weights, then the biases."""
         self.nin, self.nout = _size("Layer", "nin", nin), _size("Layer", "nout", nout)
+        _activation("Layer", activation)
         self.activation = activation
-        self._activation = _activation("Layer", activation)
         bound = 1.0 / sqrt(nin)
         self.weight = [
             [Value(random.uniform(-bound, bound)) for _ in range(nin)] for _ in range(nout)
@@ -447,7 +477,7 @@ class Layer(Module):
 
     def forward(self, x: Any) -> list[Value]:
         """Return ``nout`` outputs for ``nin`` numbers or Values."""
-        return _neurons("Layer", x, self.weight, self.bias, self._activation)
+        return _neurons("Layer", x, self.weight, self.bias, self.activation)
 
     def _summary(self) -> str:
         return f"Layer(nin={self.nin}, nout={self.nout}, activation={self.activation!r})"

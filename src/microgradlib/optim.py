@@ -121,7 +121,7 @@ class Optimizer:
             )
         for key, x in new.items():
             if key == "step":
-                if type(x) is not int or x < 1:
+                if type(x) is not int or not 0 < x < 2**63:
                     raise StateDictError(f"{name}: 'step' must be a positive int, got {x!r}")
             elif not isinstance(x, list) or len(x) != len(self.params):
                 raise StateDictError(
@@ -139,7 +139,11 @@ class Optimizer:
 
     def _data_and_grads(self) -> tuple[list[float], list[float]]:
         grads = [(p.grad or 0.0) if p.requires_grad else 0.0 for p in self.params]
-        if sum(grads).__class__ is not float:  # as in step
+        try:
+            floats = sum(grads).__class__ is float  # as in step
+        except TypeError:
+            floats = False
+        if not floats:
             self._check_grads()
             grads = _floats(grads)
         return [p.data for p in self.params], grads
@@ -405,7 +409,11 @@ def _number(function: str, argument: str, x: object, low: float, below: float = 
     """Return ``x`` as a float, or say that ``argument`` must be finite, >= low and < below."""
     if isinstance(x, bool) or not isinstance(x, int | float):
         raise TypeError(f"{function}: {argument} must be a number, got {x!r}")
-    if not (low <= x < below and isfinite(x)):
+    try:
+        number = float(x)
+    except OverflowError:  # of an int
+        number = inf
+    if not (low <= number < below and isfinite(number)):
         bounds = f", >= {low:g}" * (low > -inf) + f" and < {below:g}" * (below < inf)
         raise ValueError(f"{function}: {argument} must be finite{bounds}, got {x!r}")
-    return float(x)
+    return number

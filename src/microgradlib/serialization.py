@@ -2,7 +2,9 @@
 
 import json
 import os
+from errno import EINVAL
 from pathlib import Path
+from shutil import copymode
 from typing import Any
 from uuid import uuid4
 
@@ -26,7 +28,10 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
         OSError: if the file cannot be written.
     """
     path = checked_path("save(state, path)", path)
-    _check("state", state)
+    try:
+        _check("state", state)
+    except RecursionError:
+        raise TypeError("save: state is nested too deeply; pass state_dict()") from None
     write_text(path, json.dumps(state, indent=1) + "\n")
 
 
@@ -53,13 +58,17 @@ def load(path: str | os.PathLike[str]) -> Any:
 def write_text(path: Path, text: str) -> None:
     """Write a file, or leave the old one as it was."""
     # Write next to the file, so that the rename at the end is one step of the file system.
-    target = path.resolve()  # a link stays one
+    target = Path(os.path.realpath(path))  # a link stays one
     temporary = target.with_name(f".{uuid4().hex}")
     try:
+        if target.exists() and not (target.is_file() or target.is_dir()):
+            raise OSError(EINVAL, "Not a regular file")  # a device, say, would be replaced
         with open(temporary, "x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        if target.exists():
+            copymode(target, temporary)
         os.replace(temporary, target)
     except OSError as error:  # name the file that the caller knows
         raise type(error)(error.errno, error.strerror, os.fspath(path)) from None

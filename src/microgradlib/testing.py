@@ -41,10 +41,14 @@ def floats(
         margin: how far to stay away from the ends of the domain, >= 0.
 
     Raises:
-        ValueError: if there is no such primitive.
+        ValueError: if there is no such primitive, or magnitude or margin is out of range.
     """
     if primitive not in PRIMITIVES:
         raise ValueError(f"floats: no primitive {primitive!r}; choose from {', '.join(PRIMITIVES)}")
+    if not (magnitude > 0.0 and margin >= 0.0):
+        raise ValueError(
+            f"floats: needs magnitude > 0 and margin >= 0, got {magnitude=} and {margin=}"
+        )
     row = PRIMITIVES[primitive]
 
     def draw_from(interval: Interval) -> st.SearchStrategy[float]:
@@ -114,6 +118,10 @@ class Expression:
         names: dict[str, Any] = {"mg": mg}
         exec(self._code, names)  # what this module wrote itself
         return names["f"](*xs)
+
+    def __reduce__(self) -> Any:
+        """Pickle the source, without what it is compiled to."""
+        return Expression, (self.inputs, self.steps)
 
     @cached_property
     def _code(self) -> CodeType:
