@@ -186,6 +186,15 @@ class TestArguments:
         assert mg.grad(float.__abs__).__module__ == "microgradlib.transforms"  # it tells none
 
 
+def test_an_input_of_infinite_gradient() -> None:
+    def f(x: Any) -> Any:
+        return 1e308 * x + 1e308 * x
+
+    for call in (lambda: mg.grad(f)(Value(0.5)), lambda: mg.grad(mg.grad(f))(0.5)):
+        with pytest.raises(mg.NonFiniteError, match=r"^grad: the gradient with .* is inf"):
+            call()
+
+
 class TestModules:
     def test_the_gradient_is_a_module(self) -> None:
         model = nn.MLP(2, [3, 1], "tanh")

@@ -35,6 +35,7 @@ from microgradlib.value import (
     by_serial,
     constant,
     edges,
+    nested,
     node,
     recording,
     sweep,
@@ -90,6 +91,7 @@ class _Writer:
         self.unchecked: list[str] = []  # numbers that may not be floats
         self.arguments: list[_Argument] = []
         self.constants: dict[str, Any] = {}  # objects that the source refers to
+        self.selects = False  # whether derivatives lead through what may not have been selected
 
     # The arguments.
 
@@ -114,7 +116,7 @@ class _Writer:
     def unpack(self, tree: Any, source: str, name: str) -> Any:
         """Write what checks an argument and takes it apart; return it with Values in it."""
         if isinstance(tree, Value) or (
-            isinstance(tree, int | float) and not isinstance(tree, bool)
+            isinstance(tree, int | float) and not isinstance(tree, bool | enum.Enum)
         ):
             return self._number(tree, source, name)
         kind = type(tree)
@@ -202,6 +204,7 @@ class _Writer:
                 partials = self.code.partials(row, symbol(made), [*map(symbol, made._inputs)])
                 for x, i in zip(made._prev, edges(made), strict=True):
                     partial = partials[i]
+                    self.selects = self.selects or row.selects
                     term = primitives.gate(adjoint, partial) if row.selects else adjoint * partial
                     adjoints[x] = total = adjoints[x] + term if x in adjoints else term
                     if type(total) is Symbol and total.hint == "t":
@@ -221,9 +224,11 @@ class _Writer:
         captured = {x: self.trace.captured[x] for x in sorted(self.trace.captured, key=by_serial)}
         gradients = self._gradients(outputs, captured)
         slopes = [d for found in gradients.values() for d in found.values()]
+        if self.selects:  # 0 for what was not selected becomes NaN where a slope below is infinite
+            finite += slopes
         for i, (x, number) in enumerate(captured.items()):
             number.text = self.unique(x.label or f"p{i}")
-        body = self.code.lines([*numbers, *finite, *slopes], checks)
+        body = self.code.lines([*numbers, *finite, *slopes], checks, self.trace.risky)
         body += _finite_check(finite)
         captured = {x: number for x, number in captured.items() if number.uses}
         leaves = self._read(captured)
@@ -259,7 +264,9 @@ class _Writer:
     def _read(self, captured: dict[Value, Symbol]) -> dict[Value, str]:
         """Write what reads the captured Values, each call anew; return the names of the Values."""
         if captured or any(isinstance(x.given, Value) for x in self.arguments):
-            self._check(f"recording() is not {recording()} or tracing()")
+            around = f"recording() is not {recording()} or tracing()"
+            around += f" or nested() is not {nested()}" * self.trace.differentiated
+            self._check(around)
         names: dict[Value, str] = {}
         flags: dict[bool, list[str]] = {True: [], False: []}
         for leaf, number in captured.items():
@@ -312,21 +319,31 @@ class _Writer:
                 return lambda texts: _row_of([part(texts) for part in parts])
             return lambda texts: f"[{', '.join([part(texts) for part in parts])}]"
         if type(tree) is dict:
-            items = {key: self._shape(x, outputs) for key, x in tree.items()}
+            items = {self._literal(key): self._shape(x, outputs) for key, x in tree.items()}
             return lambda texts: (
-                "{" + ", ".join([f"{key!r}: {part(texts)}" for key, part in items.items()]) + "}"
+                "{" + ", ".join([f"{key}: {part(texts)}" for key, part in items.items()]) + "}"
             )
         if hasattr(tree, "_flatten") or dataclasses.is_dataclass(tree):
             leaves, build = flatten("compile", "the result", tree)
             name = self._constant(build)
             inner = [self._shape(x, outputs) for x in leaves.values()]
             return lambda texts: f"{name}(iter({_row_of([part(texts) for part in inner])}))"
-        if isinstance(tree, type(None) | bool | int | str):
-            return lambda texts: repr(tree)
+        if isinstance(tree, type(None) | bool | int | str | enum.Enum):
+            text = self._literal(tree)
+            return lambda texts: text
         raise CompileError(
             f"compile: {self.name} returned {tree!r}; return numbers and Values, nested in lists, "
             "tuples, dicts, dataclasses or modules"
         )
+
+    def _literal(self, x: Any) -> str:
+        """Return an object in the source of a result."""
+        if isinstance(x, Value):
+            raise CompileError(
+                f"compile: {self.name} returned a dict with the key {x!r}; use keys that are no "
+                "Values"
+            )
+        return repr(x) if type(x) in (type(None), bool, int, str) else self._constant(x)
 
     def _guard(self, guard: Guard) -> Check:
         operands, pieces = [], []
@@ -343,7 +360,9 @@ class _Writer:
             name = getattr(guard.function, "__name__", "").strip("_")
             text = f"{self._constant(guard.function, name)}({', '.join(pieces)})"
             outcome = guard.outcome
-        if not isinstance(outcome, bool):
+        if outcome != outcome or (type(outcome) is float and not outcome):  # NaN, 0 or -0
+            text, outcome = f"repr({text}) == {repr(outcome)!r}", True
+        elif not isinstance(outcome, bool):
             text, outcome = f"{text} == {outcome!r}", True
         gaps = tuple((i, 2) for i in range(len(operands)))
         return Check(Template(tuple(text.split("{}")), gaps, 0), tuple(operands), outcome)
@@ -388,6 +407,7 @@ _NAMES: dict[str, Any] = {
     "constant": constant,
     "floats": _floats,
     "isfinite": isfinite,
+    "nested": nested,
     "node": node,
     "recording": recording,
     "tracing": tracing,
@@ -445,11 +465,6 @@ def _operation(name: str, flat: bool) -> Primitive:
 # What users call.
 
 
-# Where generated code raises one of these, another trace may fit; if none does, a new one is made,
-# and f itself says what is wrong.
-_MISFITS = (RetraceError, UnfiniteError, TypeError, ValueError, ArithmeticError, LookupError)
-
-
 class CacheInfo(NamedTuple):
     """How many traces a compiled function has made, keeps, and keeps at most."""
 
@@ -480,7 +495,7 @@ class Compiled:
         if not kwargs:
             try:
                 return self._first(*args)
-            except _MISFITS:
+            except Exception:  # another trace may fit, or else f says what is wrong
                 pass
         return self._choose(args, kwargs)
 
@@ -524,7 +539,7 @@ class Compiled:
                 result = trace(*args, *kwargs.values())
             except UnfiniteError:
                 return self._f(*args, **kwargs)
-            except _MISFITS:
+            except Exception:
                 continue
             self._note(trace, kwargs)
             return result
@@ -542,11 +557,11 @@ class Compiled:
                 result = self._f(*new_args, **new_kwargs)
                 writer.trace.check_captured()
                 if error := writer.trace.error:  # which the function caught
-                    raise error
+                    raise error if isinstance(error, CompileError) else RetraceError
                 source = writer.write(result)
                 del result, writer, new_args, new_kwargs  # the collector would walk the graph
             trace = source.function()  # which can use the memory of the graph again
-        except (ValueError, ArithmeticError):
+        except (ValueError, ArithmeticError, RetraceError):
             return self._f(*args, **kwargs)  # to do with the error what it does
         with self._lock:
             traces = self._traces.setdefault(key, [])
@@ -564,7 +579,7 @@ class Compiled:
             return trace(*args, *kwargs.values())
         except (RetraceError, UnfiniteError):
             return self._f(*args, **kwargs)
-        except _MISFITS as error:
+        except Exception as error:
             result = self._f(*args, **kwargs)  # which should raise the same
             warnings.warn(
                 f"compile: the source of {self.__name__} fails where the function does not, so "

@@ -790,6 +790,8 @@ def _needs_grad(x: Operand) -> bool:
 
 
 def _plain(function: str, argument: str, x: float) -> float:
+    if getattr(x, "plain", False):  # stands for a plain number in a trace
+        return x
     if isinstance(x, Value):
         raise TypeError(
             f"{function}: {argument} must be a plain number, got {x!r}; pass v.data if it needs "

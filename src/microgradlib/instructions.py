@@ -8,7 +8,7 @@ import ast
 import builtins
 import functools
 import keyword
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from math import copysign, inf
 from typing import Any, NamedTuple
 from unicodedata import normalize
@@ -24,9 +24,11 @@ class Template:
         pieces: the text before, between and after the gaps.
         gaps: for each gap the number of the operand, and how tightly what fills it must bind.
         binding: how tightly the whole binds.
+        risky: whether it may raise.
+        lazy: whether it may leave operands out.
     """
 
-    __slots__ = ("binding", "gaps", "pieces", "plain")
+    __slots__ = ("binding", "gaps", "lazy", "pieces", "plain", "risky")
 
     def __init__(
         self, pieces: tuple[str, ...], gaps: tuple[tuple[int, int], ...], binding: int
@@ -36,6 +38,9 @@ class Template:
         self.gaps = gaps
         self.binding = binding
         self.plain = [i for i, _ in gaps] == list(range(len(gaps)))  # one gap for each operand
+        text = " ".join(pieces)
+        self.risky = any(sign in text for sign in ("(", "[", "/", "%", "**"))
+        self.lazy = " if " in text
 
 
 # How tightly expressions bind: those that bind less than their place asks for need parentheses.
@@ -305,10 +310,13 @@ class Code:
         symbol.serial = -self.inputs
         return symbol
 
-    def lines(self, roots: Iterable[Any], checks: Iterable["Check"]) -> list[str]:
+    def lines(
+        self, roots: Iterable[Any], checks: Iterable["Check"], risky: Iterable[Symbol] = ()
+    ) -> list[str]:
         """Return the source of all that roots and checks need; the text of each is set then.
 
-        The code is used up then: nothing is left that waits for the cyclic garbage collector.
+        What is risky is computed even if nothing needs it, as it may raise. The code is used up
+        then: nothing is left that waits for the cyclic garbage collector.
         """
         due: dict[int, list[Check]] = {}
         roots = list(roots)
@@ -317,7 +325,7 @@ class Code:
             if operands:  # what depends on nothing comes out as it did
                 due.setdefault(max([x.serial for x in operands]), []).append(check)
                 roots += operands
-        self._count_uses(roots)
+        self._count_uses(roots, {*risky})
         numbers: dict[str, int] = {}  # the last one of each hint
         free: list[str] = []  # names of what is used no more
         needed = [symbol for symbol in self.instructions if symbol.uses]
@@ -345,16 +353,26 @@ class Code:
         self.instructions.clear()
         return result
 
-    def _count_uses(self, roots: Iterable[Any]) -> None:
-        """Count by how many instructions that roots need each number is read."""
+    def _count_uses(self, roots: Iterable[Any], risky: Container[Symbol]) -> None:
+        """Count by how many instructions that roots need each number is read.
+
+        2 stands for more: it is not inlined. What may raise must not be where it may be left out.
+        """
+        lazy: set[Symbol] = set()  # what would be left out at times, if it were inlined
         for root in roots:
             if isinstance(root, Symbol):
-                root.uses += 2  # not to be inlined
+                root.uses += 2
         for symbol in reversed(self.instructions):
+            template = symbol.template
+            left_out = symbol.uses == 1 and symbol in lazy
+            if (left_out and template.risky) or (not symbol.uses and symbol in risky):
+                left_out, symbol.uses = False, 2
             if symbol.uses:
                 for operand in symbol.operands:
                     if type(operand) is Symbol:
                         operand.uses += 1
+                        if left_out or template.lazy:
+                            lazy.add(operand)
 
     def _numbered(self, hint: str, numbers: dict[str, int]) -> str:
         """Return the next free name of a kind: t1, t2, ..."""

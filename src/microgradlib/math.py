@@ -25,6 +25,7 @@ from microgradlib.errors import ShapeError as _ShapeError
 from microgradlib.value import Operand as _Operand
 from microgradlib.value import Value as _Value
 from microgradlib.value import look as _look
+from microgradlib.value import tracing as _tracing
 
 __all__ = [name for name in dir(_math) if not name.startswith("_")]
 
@@ -129,6 +130,8 @@ def copysign(x: _Operand, y: _Operand) -> Any:
 @_lift
 def ldexp(x: _Operand, i: int) -> Any:
     if not (isinstance(x, _Value) and isinstance(i, int)):
+        if _tracing() is not None:
+            raise _tracing().frozen("ldexp()")
         raise TypeError(f"ldexp: the exponent must be an int, got {i!r}")
     y = _scaled(x, max(-2200, min(i, 2200)))  # further out nothing changes
     if isfinite(x) and not isfinite(y):
@@ -160,6 +163,8 @@ def radians(x: _Operand) -> Any:
 
 def _refuse(name: str) -> Callable[..., Any]:
     def on_values(*args: Any, **kwargs: Any) -> Any:
+        if _tracing() is not None:
+            raise _tracing().frozen(f"{name}()")
         shown = ", ".join([*map(repr, args), *[f"{k}={x!r}" for k, x in kwargs.items()]])
         raise TypeError(f"{name}({shown}) would drop the gradient; pass v.data")
 

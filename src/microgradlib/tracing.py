@@ -3,14 +3,23 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isfinite
 from types import FrameType
 from typing import Any, NamedTuple
 
 from microgradlib import primitives
-from microgradlib.errors import CompileError
+from microgradlib.errors import CompileError, NonFiniteError
 from microgradlib.instructions import Code, Symbol
 from microgradlib.primitives import Primitive, to_float
-from microgradlib.value import Operand, Value, by_serial, next_serial, recording, trace_context
+from microgradlib.value import (
+    Operand,
+    Value,
+    by_serial,
+    next_serial,
+    nonfinite_allowed,
+    recording,
+    trace_context,
+)
 
 
 class Traced(Value):
@@ -37,6 +46,21 @@ class Traced(Value):
     def data(self, data: float) -> None:
         _refuse_user("the data of a traced Value cannot be set; make a new Value")
         self.hidden = data
+
+    @property
+    def grad(self) -> Any:
+        """No gradient: that of the argument is not known."""
+        if trace_context.get() is None:
+            raise _leaked()
+        _refuse_user(
+            ".grad of a traced Value is not known; pass gradients as arguments of their own, or "
+            "read them outside"
+        )
+        return 0.0
+
+    @grad.setter
+    def grad(self, grad: Any) -> None:
+        _refuse_user("the grad of a traced Value cannot be set; make a new Value")
 
     def __float__(self) -> float:
         raise _error(
@@ -120,6 +144,8 @@ class Trace:
         captured: the Values from outside that were used, and what stands for them.
         others: what stands for these, and for what is computed from them alone.
         guards: the decisions taken on the way.
+        risky: what was computed and may raise, whether it is needed or not.
+        differentiated: whether derivatives were taken.
         finite: the Values that eager evaluation would have refused if they were not finite.
         error: the first error that was raised, which the function may have caught.
         nodes: what was recorded. A list is freed from its end, and so no chain of nodes is freed by
@@ -133,6 +159,8 @@ class Trace:
         self.captured: dict[Value, Symbol] = {}
         self.others: dict[Value, Any] = {}
         self.guards: list[Guard] = []
+        self.risky: list[Symbol] = []
+        self.differentiated = False
         self.finite: list[Operand] = []
         self.error: Exception | None = None
         self.nodes: list[Traced] = []
@@ -182,22 +210,27 @@ class Trace:
             self.note(error)
             raise
         symbol = self.code.apply(primitive, symbols)
+        if type(symbol) is Symbol and symbol.template.risky:
+            self.risky.append(symbol)
         return self._node(primitive, inputs, tuple(prev), y, symbol, plain)
 
     def number(self, x: Value) -> Traced:
         """Return a node for x that counts as a plain number."""
-        return self.detach(x, plain=True)
+        return self._identity(x, plain=True)
 
     def leaf(self, x: Value) -> Traced:
         """Return a node of its own for x, which needs a gradient."""
-        result = self.detach(x)
+        result = self._identity(x, plain=False)
         result.requires_grad = True
         if x.requires_grad and recording():
             result._prev = (x,)
         return result
 
-    def detach(self, x: Value, plain: bool = False) -> Traced:
+    def detach(self, x: Value) -> Traced:
         """Return a node for x that needs no gradient."""
+        return self._identity(x, plain=type(x) is Traced and x.plain)
+
+    def _identity(self, x: Value, plain: bool) -> Traced:
         return self._node(primitives.identity, (x,), (), x.data, self.symbol(x), plain)
 
     def _node(
@@ -211,7 +244,7 @@ class Trace:
     ) -> Traced:
         result = object.__new__(Traced)
         result.hidden = data
-        result.grad, result.label, result.requires_grad = 0.0, "", bool(prev)
+        result.label, result.requires_grad = "", bool(prev)
         result.symbol, result.plain = symbol, plain
         result._op, result._inputs, result._prev, result._partials = primitive, inputs, prev, ()
         result._serial = next_serial()
@@ -249,6 +282,23 @@ class Trace:
     def guard(self, function: Callable[..., Any], operands: tuple[Any, ...], outcome: Any) -> None:
         """Note a decision."""
         self.guards.append(Guard(function, operands, outcome))
+
+    def refuse_nonfinite(self, function: str, numbers: list[Operand]) -> None:
+        """Note numbers that eager evaluation refuses unless they are finite, and refuse them now.
+
+        A function that is traced on with them might never end.
+        """
+        self.finite += numbers
+        now = [x.data if isinstance(x, Value) else x for x in numbers]
+        if not (nonfinite_allowed() or all(map(isfinite, now))):
+            raise self.note(NonFiniteError(f"{function}: infinite or NaN"))  # f itself says which
+
+    def frozen(self, call: str) -> CompileError:
+        """Return the error that refuses what is not recorded."""
+        return _error(
+            f"{call} of a traced Value would be frozen at its first number; compute it outside and "
+            "pass it as an argument"
+        )
 
     def refuse(self, call: str, where: str) -> None:
         """Refuse what would happen only once."""

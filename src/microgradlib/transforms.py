@@ -300,6 +300,8 @@ class _Recorded:
         arguments = list(args)
         given: list[Operand] = []
         inside, linkable = nested(), recording()
+        if tracing() is not None:
+            tracing().differentiated = True  # what comes out depends on nested()
         for i in _indices(name, f, argnums, len(args)):
             leaves, build = flatten(name, f"argument {i}", args[i])
             inputs = [_input(x, linkable) for x in leaves.values()]
@@ -374,7 +376,7 @@ class _Recorded:
     ) -> None:
         """Refuse infinite or NaN derivatives, now or when the trace is called."""
         if tracing() is not None:
-            tracing().finite += [*roots, *slopes]
+            tracing().refuse_nonfinite(self.name, [*roots, *slopes])
         else:
             numbers = {x: y.data if isinstance(y, Value) else y for x, y in found.items()}
             refuse_nonfinite(self.name, roots, wanted, order, numbers)

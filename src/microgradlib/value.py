@@ -26,7 +26,8 @@ trace_context: ContextVar[Any] = ContextVar("trace", default=None)
 tracing = trace_context.get
 _nested_context: ContextVar[bool] = ContextVar("nested", default=False)
 nested = _nested_context.get
-_nonfinite_allowed: ContextVar[bool] = ContextVar("nonfinite_allowed", default=False)
+_nonfinite_context: ContextVar[bool] = ContextVar("nonfinite_allowed", default=False)
+nonfinite_allowed = _nonfinite_context.get
 
 next_serial = count().__next__
 
@@ -260,7 +261,7 @@ class Value:
         return look(float.__trunc__, self)
 
     def __round__(self, ndigits: int | None = None) -> float:
-        return look(float.__round__, self, ndigits)
+        return look(float.__round__, self, None if ndigits is None else operator.index(ndigits))
 
     def __float__(self) -> float:
         raise TypeError(
@@ -470,9 +471,15 @@ def look_at(function: str, inputs: Iterable[Operand]) -> tuple[list[float], list
 
 def look(function: Callable[..., T], *operands: Any) -> T:
     """Return a function of the data of its operands, which has no derivative."""
-    outcome = function(*[x.data if isinstance(x, Value) else x for x in operands])
-    if tracing() is not None:
-        tracing().guard(function, operands, outcome)
+    trace = tracing()
+    try:
+        outcome = function(*[x.data if isinstance(x, Value) else x for x in operands])
+    except Exception as error:
+        if trace is not None:
+            trace.note(error)
+        raise
+    if trace is not None:
+        trace.guard(function, operands, outcome)
     return outcome
 
 
@@ -717,7 +724,9 @@ def partial_values(node: Value) -> list[Operand]:
     """
     primitive: Any = node._op
     inputs = [x if isinstance(x, Value) else float(x) for x in node._inputs]
-    kept = _edges_as_made(node, inputs) if tracing() is None else edges(node)
+    trace = tracing()
+    kept = _edges_as_made(node, inputs) if trace is None else edges(node)
+    risky = len(trace.risky) if trace else 0
     try:
         partials = primitive.partials(node, *inputs)
     except TypeError as error:
@@ -725,6 +734,8 @@ def partial_values(node: Value) -> list[Operand]:
             f"create_graph: the rule for the partials of {primitive} does not take Values "
             f"({error}); write it with operators and functions of microgradlib"
         ) from error
+    if trace:
+        del trace.risky[risky:]  # partials that nothing needs are left out
     return [partials[i] for i in kept]
 
 
@@ -753,14 +764,15 @@ def refuse_nonfinite(
 ) -> None:
     """Raise a NonFiniteError that names the first bad node, unless roots and inputs are finite."""
     numbers = [*[y.data for y in roots], *[adjoints[x] for x in inputs]]
-    if _nonfinite_allowed.get() or all(map(isfinite, numbers)):
+    if nonfinite_allowed() or all(map(isfinite, numbers)):
         return
     reason = next(_nonfinite(order, adjoints))
     raise NonFiniteError(f"{function}: {reason}; use allow_nonfinite() to accept such results")
 
 
 def _nonfinite(order: list[Value], adjoints: Mapping[Value, float]) -> Iterator[str]:
-    leaves = [x for x in adjoints if not x._op]
+    inner = {*order}
+    leaves = [x for x in adjoints if x not in inner]
     for node in [*leaves, *order]:  # values and partials in the order of their making
         if not isfinite(node.data):
             leaf = f"the leaf {node.label!r}" if node.label else "a leaf"
@@ -862,8 +874,8 @@ def allow_nonfinite() -> Iterator[None]:
 
     Also a decorator. It holds for the current thread or asyncio task only.
     """
-    token = _nonfinite_allowed.set(True)
+    token = _nonfinite_context.set(True)
     try:
         yield
     finally:
-        _nonfinite_allowed.reset(token)
+        _nonfinite_context.reset(token)
