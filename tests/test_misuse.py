@@ -600,6 +600,11 @@ OPTIMIZERS: list[Row] = [
         "Adam.load_state_dict: 'step' must be a positive int, got 0",
     ),
     (
+        lambda: adam.load_state_dict(adam_state(lr=0.5, step=2**63)),
+        StateDictError,
+        f"Adam.load_state_dict: 'step' must be a positive int, got {2**63}",
+    ),
+    (
         lambda: adam.load_state_dict(adam_state(lr=0.5, exp_avg=None)),
         StateDictError,
         "Adam.load_state_dict: 'exp_avg' must be a list of 3 numbers, got None",

@@ -337,6 +337,13 @@ class TestStateDict:
         with pytest.raises(mg.errors.StateDictError, match=message):
             optimizer.load_state_dict({"lr": 0.1, "momentum_buffer": [0.0] * len(START)})
 
+    def test_the_largest_step(self) -> None:
+        adam = Adam(parameters())
+        list(train(adam, 1))
+        adam.load_state_dict(adam.state_dict() | {"step": 2**63 - 1})
+        adam.step()
+        assert adam.state_dict()["step"] == 2**63
+
     def test_is_a_copy_on_the_way_out_and_in(self) -> None:
         adam = Adam(parameters())
         list(train(adam, 3))

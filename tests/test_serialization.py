@@ -1,6 +1,7 @@
 """Saving and loading: what comes back, what a crash leaves behind, and what is refused."""
 
 import builtins
+import errno
 import json
 import os
 import struct
@@ -238,7 +239,8 @@ class TestRefusals:
     @pytest.mark.skipif(sys.platform == "win32", reason="has no named pipes")
     def test_what_is_no_regular_file_stays(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
-        with pytest.raises(OSError, match=r"Not a regular file: .*pipe'$"):
+        with pytest.raises(OSError, match=r"Not a regular file: .*pipe'$") as caught:
             mg.save({}, tmp_path / "pipe")
+        assert caught.value.errno == errno.EINVAL
         assert (tmp_path / "pipe").is_fifo()
         assert os.listdir(tmp_path) == ["pipe"]

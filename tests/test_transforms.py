@@ -258,12 +258,18 @@ class TestModules:
             def __init__(self) -> None:
                 self.w = Scaled(Value(2.0), Value(3.0))
                 self.d = defaultdict(lambda: 7.0, {"a": Value(1.0)})
+                self.t = (Value(1.0), 2.0)
 
             def forward(self) -> Any:
-                return self.w.scale * (self.w[0] + self.w[1] * self.d["b"]) * self.d["a"]
+                t = self.t[0] * self.t[1]
+                return self.w.scale * (self.w[0] + self.w[1] * self.d["b"]) * self.d["a"] + t
 
         model = Nest()
-        assert mg.grad(lambda m: m())(model).state_dict() == {"w": [5.0, 35.0], "d.a": 115.0}
+        assert mg.grad(lambda m: m())(model).state_dict() == {
+            "w": [5.0, 35.0],
+            "d.a": 115.0,
+            "t.0": 2.0,
+        }
         assert list(model.d) == ["a"]
 
     def test_a_method_of_a_part_before_the_part(self) -> None:

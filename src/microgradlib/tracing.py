@@ -56,7 +56,6 @@ class Traced(Value):
             ".grad of a traced Value is not known; pass gradients as arguments of their own, or "
             "read them outside"
         )
-        return 0.0
 
     @grad.setter
     def grad(self, grad: Any) -> None:
