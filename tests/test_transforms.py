@@ -236,6 +236,7 @@ class TestModules:
                     partial(Scaled.scale, self),
                     partial(mg.sum, [self.k, 1.0]),
                     self.doubled,
+                    partial(Scaled.scale, self=self, by=self.k),
                 ]
 
             def scale(self, x: Any, by: float = 1.0) -> Any:
@@ -245,8 +246,10 @@ class TestModules:
             def doubled(self, x: Any) -> Any:
                 return self.k * x * 2.0
 
-        gradient = mg.grad(lambda m: m.run[0](3.0) + m.run[1](1.0) + m.run[2]() + m.run[3](3.0))
-        assert gradient(Scaled()).state_dict() == {"k": 15.0 + 1.0 + 1.0 + 6.0}
+        def f(m: Any) -> Any:
+            return m.run[0](3.0) + m.run[1](1.0) + m.run[2]() + m.run[3](3.0) + m.run[4](x=1.0)
+
+        assert mg.grad(f)(Scaled()).state_dict() == {"k": 15.0 + 1.0 + 1.0 + 6.0 + 4.0}
 
     def test_lists_and_dicts_of_other_classes(self) -> None:
         class Scaled(list[Value]):
@@ -258,7 +261,7 @@ class TestModules:
             def __init__(self) -> None:
                 self.w = Scaled(Value(2.0), Value(3.0))
                 self.d = defaultdict(lambda: 7.0, {"a": Value(1.0)})
-                self.t = (Value(1.0), 2.0)
+                self.t = (Value(1.0), 2.0, nn.MSELoss())
 
             def forward(self) -> Any:
                 t = self.t[0] * self.t[1]
