@@ -254,12 +254,20 @@ class Color(enum.Enum):
     RED = "red"
 
 
+def keyed(key: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def f(x: Any) -> Any:
+        return {key(x): x}
+
+    return f
+
+
 def test_members_of_an_enum() -> None:
     def f(x: Any, size: Any) -> Any:
         return {
             Color.RED: x * size if size is Size.LARGE else -x,
             math.sin: (size, size.name),
             1.5: x,
+            ("a", (1, 2.5)): x,
             None: 1,
         }
 
@@ -268,8 +276,10 @@ def test_members_of_an_enum() -> None:
         assert compiled(x, size) == f(x, size)
     assert compiled.cache_info().made == 2
     w = Value(1.0)
-    with pytest.raises(mg.CompileError, match=r"^compile: <lambda> returned a dict with the key"):
-        mg.compile(lambda x: {w: x})(1.0)
+    keys: list[Callable[[Any], Any]] = [lambda _: w, lambda x: (x, 1), lambda x: frozenset([x])]
+    for key in keys:
+        with pytest.raises(mg.CompileError, match=r"^compile: f returned a dict with the key"):
+            mg.compile(keyed(key))(1.0)
 
 
 @pytest.mark.parametrize(
@@ -723,6 +733,24 @@ def test_infinite_slopes_below_what_was_not_selected(f: Callable[..., Any]) -> N
 
 
 @pytest.mark.parametrize("inside_first", [False, True])
+def test_second_results_of_derivatives_inside_of_others(inside_first: bool) -> None:
+    eager = mg.value_and_grad(lambda x: (x * x, x * 2.0), has_aux=True)
+    compiled = mg.compile(eager)
+    seen: list[Any] = []
+
+    def inside(f: Callable[..., Any]) -> Any:
+        mg.grad(lambda v: (seen.append(bits(f(3.0))), v)[1])(1.0)
+        return seen.pop()
+
+    def outside(f: Callable[..., Any]) -> Any:
+        return bits(f(3.0))
+
+    ways = [inside, outside] if inside_first else [outside, inside]
+    for way in ways * 2:
+        assert way(compiled) == way(eager)
+
+
+@pytest.mark.parametrize("inside_first", [False, True])
 def test_derivatives_inside_of_others(inside_first: bool) -> None:
     w, v = Value(2.0), Value(1.0)
     slope = mg.compile(mg.grad(lambda x: w * x * x))
@@ -990,6 +1018,32 @@ def test_errors_of_what_is_not_needed(transform: Any, f: Callable[..., Any]) -> 
         compiled = mg.compile(eager)
         for x in xs:
             assert outcome(compiled, x) == outcome(eager, x), x
+
+
+@pytest.mark.parametrize(
+    "of_w",
+    [
+        lambda w: 1.0 / w,
+        lambda w: w / w,
+        lambda w: w % w,
+        lambda w: 1.0 % w,
+        lambda w: w**-1.0,
+        lambda w: (1.0 + 1.0 / w) * 2.0,
+        lambda w: w ** (w - 3.0),
+        mg.log,
+        Value.log,
+    ],
+)
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_errors_of_what_is_not_needed_of_captured_values(
+    of_w: Callable[[Value], Value], requires_grad: bool
+) -> None:
+    w = Value(1.0)
+    w.requires_grad = requires_grad
+    eager = needless(lambda x: of_w(w), 7.0)
+    compiled = mg.compile(eager)
+    for w.data in (1.0, 0.0, 2.0):
+        assert outcome(compiled, 3.0) == outcome(eager, 3.0)
 
 
 def test_errors_of_ones_own() -> None:

@@ -200,6 +200,19 @@ class TestValues:
             with pytest.raises(TypeError):
                 getattr(mg_math, name)(*[Value(2.0)] * n)
 
+    def test_refusals_in_a_trace_say_what_is_wrong(self) -> None:
+        v = Value(2.0)
+        for call, message in (
+            (
+                lambda x: mg_math.ulp(v),
+                r"^ulp\(Value\(.*would drop the gradient",
+            ),
+            (lambda x: mg_math.nextafter(v, x), r"^nextafter\(.*would drop the gradient"),
+            (lambda x: mg_math.ldexp(x, 2.5), r"^ldexp: the exponent must be an int, got 2.5$"),
+        ):
+            with pytest.raises(TypeError, match=message):
+                mg.compile(call)(1.0)
+
     def test_a_refusal_shows_the_call(self) -> None:
         with pytest.raises(TypeError) as caught:
             mg_math.nextafter(Value(2.0), 3.0, steps=2)

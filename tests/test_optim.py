@@ -337,6 +337,15 @@ class TestStateDict:
         with pytest.raises(mg.errors.StateDictError, match=message):
             optimizer.load_state_dict({"lr": 0.1, "momentum_buffer": [0.0] * len(START)})
 
+    def test_parameters_may_be_exchanged(self) -> None:
+        a, b = Value(1.0), Value(2.0)
+        optimizer = SGD([a], lr=0.5, momentum=0.5)
+        optimizer.params += (b,)
+        for _ in range(2):
+            a.grad = b.grad = 1.0
+            optimizer.step()
+        assert (a.data, b.data) == (1.0 - 0.5 - 0.75, 2.0 - 0.5 - 0.75)
+
     def test_the_largest_step(self) -> None:
         adam = Adam(parameters())
         list(train(adam, 1))

@@ -70,6 +70,16 @@ class TestRoundTrip:
         mg.save({"a": 1.0}, path)
         assert path.stat().st_mode & 0o777 == 0o600
 
+    def test_a_file_system_without_permissions(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*args: Any, **kwargs: Any) -> None:
+            raise PermissionError
+
+        monkeypatch.setattr(os, "chmod", refuse)
+        mg.save({"a": 1.0}, path)
+        assert mg.load(path) == {"a": 1.0}
+
     def test_replaces_the_file_and_leaves_nothing_else(self, path: Path) -> None:
         mg.save({"x": 1.0}, path)
         mg.save({"x": 2.0}, str(path))
@@ -140,7 +150,12 @@ class TestCrash:
     @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
     def test_full_disk(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         real = open
-        monkeypatch.setattr(builtins, "open", lambda *args, **kwargs: real("/dev/full", "w"))
+
+        def full(name: Path, *args: Any, **kwargs: Any) -> Any:
+            name.touch()
+            return real("/dev/full", "w")
+
+        monkeypatch.setattr(builtins, "open", full)
         with pytest.raises(OSError, match="No space left"):
             mg.save({"new": [1.0] * 10_000}, path)
         monkeypatch.undo()
@@ -239,7 +254,7 @@ class TestRefusals:
     @pytest.mark.skipif(sys.platform == "win32", reason="has no named pipes")
     def test_what_is_no_regular_file_stays(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
-        with pytest.raises(OSError, match=r"Not a regular file: .*pipe'$") as caught:
+        with pytest.raises(OSError, match=r"choose another name: .*pipe'$") as caught:
             mg.save({}, tmp_path / "pipe")
         assert caught.value.errno == errno.EINVAL
         assert (tmp_path / "pipe").is_fifo()

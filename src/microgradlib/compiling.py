@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf, isfinite, nan
-from types import MethodType
+from types import BuiltinFunctionType, MethodType
 from typing import Any, NamedTuple, overload
 
 from microgradlib import primitives
@@ -126,9 +126,7 @@ class _Writer:
             new = unpack(tree, source, name)
             self._check_floats()
             return kind(new)
-        unchanging = isinstance(tree, str | bytes | bool | None | enum.Enum)
-        by_identity = getattr(kind, "__eq__") is object.__eq__  # noqa: B009 (mypy knows better)
-        if not (unchanging or by_identity):
+        if not _unchanging(tree):
             raise CompileError(
                 f"compile: {self.name} got {tree!r} for {source}; pass numbers and Values, nested "
                 "in lists, tuples and dicts, or texts, flags, functions and modules (of an array "
@@ -213,7 +211,7 @@ class _Writer:
 
     # The function.
 
-    def write(self, result: Any) -> "_Source":
+    def write(self, result: Any) -> _Source:
         """Return the source of the function that computes the result of the trace."""
         outputs: list[Operand] = []
         shape = self._shape(result, outputs)
@@ -263,10 +261,11 @@ class _Writer:
 
     def _read(self, captured: dict[Value, Symbol]) -> dict[Value, str]:
         """Write what reads the captured Values, each call anew; return the names of the Values."""
-        if captured or any(isinstance(x.given, Value) for x in self.arguments):
-            around = f"recording() is not {recording()} or tracing()"
-            around += f" or nested() is not {nested()}" * self.trace.differentiated
-            self._check(around)
+        linked = bool(captured) or any(isinstance(x.given, Value) for x in self.arguments)
+        if linked:
+            self._check(f"recording() is not {recording()} or tracing()")
+        if self.trace.aux or (linked and self.trace.differentiated):
+            self._check(f"nested() is not {nested()}")
         names: dict[Value, str] = {}
         flags: dict[bool, list[str]] = {True: [], False: []}
         for leaf, number in captured.items():
@@ -338,12 +337,16 @@ class _Writer:
 
     def _literal(self, x: Any) -> str:
         """Return an object in the source of a result."""
-        if isinstance(x, Value):
-            raise CompileError(
-                f"compile: {self.name} returned a dict with the key {x!r}; use keys that are no "
-                "Values"
-            )
-        return repr(x) if type(x) in (type(None), bool, int, str) else self._constant(x)
+        if type(x) in (type(None), bool, int, str):
+            return repr(x)
+        if type(x) is tuple:
+            return _row_of(map(self._literal, x))
+        if type(x) is float or _unchanging(x):
+            return self._constant(x)
+        raise CompileError(
+            f"compile: {self.name} returned a dict with the key {x!r}; use texts, numbers or "
+            "tuples of them"
+        )
 
     def _guard(self, guard: Guard) -> Check:
         operands, pieces = [], []
@@ -366,6 +369,12 @@ class _Writer:
             text, outcome = f"{text} == {outcome!r}", True
         gaps = tuple((i, 2) for i in range(len(operands)))
         return Check(Template(tuple(text.split("{}")), gaps, 0), tuple(operands), outcome)
+
+
+def _unchanging(x: object) -> bool:
+    """Whether x is a text or flag, say, or known by its identity."""
+    by_identity = getattr(type(x), "__eq__") is object.__eq__  # noqa: B009 (mypy knows better)
+    return by_identity or isinstance(x, str | bytes | bool | None | enum.Enum | BuiltinFunctionType)
 
 
 def _floats(*numbers: Any) -> list[float]:

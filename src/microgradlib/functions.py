@@ -6,7 +6,7 @@ from typing import Any, TypeVar, overload
 from microgradlib import primitives
 from microgradlib.errors import ShapeError
 from microgradlib.primitives import Primitive, to_float
-from microgradlib.value import Operand, Value
+from microgradlib.value import Operand, Value, stands_for_number
 
 T = TypeVar("T", float, Value)
 
@@ -790,7 +790,7 @@ def _needs_grad(x: Operand) -> bool:
 
 
 def _plain(function: str, argument: str, x: float) -> float:
-    if getattr(x, "plain", False):  # stands for a plain number in a trace
+    if stands_for_number(x):
         return x
     if isinstance(x, Value):
         raise TypeError(

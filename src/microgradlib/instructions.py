@@ -356,7 +356,8 @@ class Code:
     def _count_uses(self, roots: Iterable[Any], risky: Container[Symbol]) -> None:
         """Count by how many instructions that roots need each number is read.
 
-        2 stands for more: it is not inlined. What may raise must not be where it may be left out.
+        Only what is read once is inlined, so that 2 keeps a number on a line of its own: what may
+        raise, where it would be inlined into a branch or left out.
         """
         lazy: set[Symbol] = set()  # what would be left out at times, if it were inlined
         for root in roots:

@@ -25,6 +25,7 @@ from microgradlib.errors import ShapeError as _ShapeError
 from microgradlib.value import Operand as _Operand
 from microgradlib.value import Value as _Value
 from microgradlib.value import look as _look
+from microgradlib.value import stands_for_number as _stands_for_number
 from microgradlib.value import tracing as _tracing
 
 __all__ = [name for name in dir(_math) if not name.startswith("_")]
@@ -58,8 +59,12 @@ def _lift(on_values: _F) -> _F:
     return function  # type: ignore[return-value]
 
 
+def _is_value(x: object) -> bool:
+    return isinstance(x, _Value)
+
+
 def _any_value(xs: Iterable[Any]) -> bool:
-    return any(isinstance(x, _Value) for x in xs)
+    return any(map(_is_value, xs))
 
 
 acos = _lift(_f.acos)
@@ -130,7 +135,7 @@ def copysign(x: _Operand, y: _Operand) -> Any:
 @_lift
 def ldexp(x: _Operand, i: int) -> Any:
     if not (isinstance(x, _Value) and isinstance(i, int)):
-        if _tracing() is not None:
+        if _stands_for_number(i):
             raise _tracing().frozen("ldexp()")
         raise TypeError(f"ldexp: the exponent must be an int, got {i!r}")
     y = _scaled(x, max(-2200, min(i, 2200)))  # further out nothing changes
@@ -163,7 +168,7 @@ def radians(x: _Operand) -> Any:
 
 def _refuse(name: str) -> Callable[..., Any]:
     def on_values(*args: Any, **kwargs: Any) -> Any:
-        if _tracing() is not None:
+        if all(map(_stands_for_number, filter(_is_value, (*args, *kwargs.values())))):
             raise _tracing().frozen(f"{name}()")
         shown = ", ".join([*map(repr, args), *[f"{k}={x!r}" for k, x in kwargs.items()]])
         raise TypeError(f"{name}({shown}) would drop the gradient; pass v.data")

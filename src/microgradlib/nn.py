@@ -85,7 +85,7 @@ class Module:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse slots, in which parameters would not be found."""
         super().__init_subclass__(**kwargs)
-        if cls.__dict__.get("__slots__"):
+        if any(base.__dict__.get("__slots__") for base in cls.__mro__):
             raise TypeError(
                 f"{cls.__name__}: parameters in __slots__ would not be found; leave out __slots__, "
                 "or slots=True of a dataclass"
@@ -251,7 +251,7 @@ def _replace(x: Any, values: dict[Value, Value], done: dict[int, Any]) -> Any:
         return MethodType(x.__func__, _replace(x.__self__, values, done))
     if isinstance(x, partial):
         f, *args = [_replace(child, values, done) for child in (x.func, *x.args)]
-        return partial(f, *args, **_replace(x.keywords, values, done))
+        return type(x)(f, *args, **_replace(x.keywords, values, done))
     if not isinstance(x, Module):
         _refuse_wrapped_method(x)
         return x
@@ -360,7 +360,7 @@ def _neurons(
             raise ShapeError(f"{function}: expected {len(weight)} inputs, got {len(x)}: {x!r}")
     if len(biases) != len(weights):
         raise ShapeError(f"{function}: got {len(biases)} biases for {len(weights)} neurons")
-    activation = ACTIVATIONS[name] if name in ACTIVATIONS else _activation(function, name)
+    activation = _activation(function, name)
     # This is record(primitives.dot, (bias, *weight, *x)) for each neuron, with what concerns x done
     # once for all of them: networks spend their time here.
     data, needed = look_at(function, x)
@@ -374,7 +374,7 @@ def _neurons(
     to_weights = (1.0, *data)
     outputs = []
     for weight, bias in zip(weights, biases):  # noqa: B905
-        frozen = not bias.requires_grad
+        frozen = not bias.requires_grad  # no edge, even if it requires a gradient later
         y = bias.data  # what reductions.dot does, sooner
         for w, v in zip(weight, data):  # noqa: B905
             y += w.data * v

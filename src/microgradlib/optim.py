@@ -5,7 +5,7 @@ from math import inf, isfinite, sqrt
 from typing import Any, NoReturn, TypeAlias
 
 from microgradlib.errors import NonFiniteError, StateDictError
-from microgradlib.value import Value, tracing
+from microgradlib.value import Value, set_data, tracing
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
 
@@ -46,7 +46,6 @@ class Optimizer:
             seen.add(p)
         self.lr = _number(name, "lr", lr, 0.0)
         self._state: State = {}
-        self._names = ("data",) * len(self.params) + ("_state",)  # of all that a step assigns
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0.
@@ -86,11 +85,11 @@ class Optimizer:
                     self._refuse(
                         i, f"would become {x}", f"lower lr={self.lr} or clip the gradients"
                     )
-        # As set_data does it, and the state in the same call.
         if state is self._state:
-            any(map(setattr, self.params, self._names, data))
-        else:
-            any(map(setattr, (*self.params, self), self._names, (*data, state)))
+            set_data(self.params, data)
+        else:  # as set_data does it, and the state in the same call
+            names = ("data",) * len(data) + ("_state",)
+            any(map(setattr, (*self.params, self), names, (*data, state)))
 
     def state_dict(self) -> State:
         """Return what the optimizer remembers between steps, as lists and numbers.

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from errno import EINVAL
 from pathlib import Path
 from shutil import copymode
@@ -62,13 +63,14 @@ def write_text(path: Path, text: str) -> None:
     temporary = target.with_name(f".{uuid4().hex}")
     try:
         if target.exists() and not (target.is_file() or target.is_dir()):
-            raise OSError(EINVAL, "Not a regular file")  # a device, say, would be replaced
+            raise OSError(EINVAL, "Not a regular file; choose another name")
         with open(temporary, "x", encoding="utf-8") as file:
+            if target.exists():
+                with suppress(PermissionError):  # of a file system that has no permissions
+                    copymode(target, temporary)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
-            copymode(target, temporary)
         os.replace(temporary, target)
     except OSError as error:  # name the file that the caller knows
         raise type(error)(error.errno, error.strerror, os.fspath(path)) from None

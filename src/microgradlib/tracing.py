@@ -14,7 +14,6 @@ from microgradlib.primitives import Primitive, to_float
 from microgradlib.value import (
     Operand,
     Value,
-    by_serial,
     next_serial,
     nonfinite_allowed,
     recording,
@@ -141,10 +140,10 @@ class Trace:
         code: the instructions that the recorded nodes become.
         start: the serial number from which on Values belong to the trace.
         captured: the Values from outside that were used, and what stands for them.
-        others: what stands for these, and for what is computed from them alone.
         guards: the decisions taken on the way.
         risky: what was computed and may raise, whether it is needed or not.
         differentiated: whether derivatives were taken.
+        aux: whether any of them returned more than that.
         finite: the Values that eager evaluation would have refused if they were not finite.
         error: the first error that was raised, which the function may have caught.
         nodes: what was recorded. A list is freed from its end, and so no chain of nodes is freed by
@@ -156,10 +155,9 @@ class Trace:
         self.code = code
         self.start = next_serial()
         self.captured: dict[Value, Symbol] = {}
-        self.others: dict[Value, Any] = {}
         self.guards: list[Guard] = []
         self.risky: list[Symbol] = []
-        self.differentiated = False
+        self.differentiated = self.aux = False
         self.finite: list[Operand] = []
         self.error: Exception | None = None
         self.nodes: list[Traced] = []
@@ -256,27 +254,11 @@ class Trace:
             return x.symbol
         if not isinstance(x, Value):
             return float(x)
-        if x not in self.others:
-            self._look_at(x)
-        return self.others[x]
-
-    def _look_at(self, root: Value) -> None:
-        """Find the symbols of a Value from outside, or computed from such Values alone."""
-        computed = []
-        stack: list[Operand] = [root]
-        while stack:
-            x = stack.pop()
-            if isinstance(x, Value) and x not in self.others:
-                if x._serial < self.start:
-                    self.others[x] = self.captured[x] = self.code.input("")
-                elif x._op:
-                    computed.append(x)
-                    stack += x._inputs
-                else:
-                    self.others[x] = x.data  # a leaf made by the function itself
-        for x in sorted(computed, key=by_serial):
-            row: Any = x._op
-            self.others[x] = self.code.apply(row, [self.symbol(y) for y in x._inputs])
+        if x._serial > self.start:  # a leaf made by the function itself
+            return x.data
+        if x not in self.captured:
+            self.captured[x] = self.code.input("")
+        return self.captured[x]
 
     def guard(self, function: Callable[..., Any], operands: tuple[Any, ...], outcome: Any) -> None:
         """Note a decision."""

@@ -300,8 +300,8 @@ class _Recorded:
         arguments = list(args)
         given: list[Operand] = []
         inside, linkable = nested(), recording()
-        if tracing() is not None:
-            tracing().differentiated = True  # what comes out depends on nested()
+        if trace := tracing():  # what comes out depends on nested()
+            trace.differentiated, trace.aux = True, trace.aux or has_aux
         for i in _indices(name, f, argnums, len(args)):
             leaves, build = flatten(name, f"argument {i}", args[i])
             inputs = [_input(x, linkable) for x in leaves.values()]

@@ -469,6 +469,11 @@ def look_at(function: str, inputs: Iterable[Operand]) -> tuple[list[float], list
     return data, needed
 
 
+def stands_for_number(x: object) -> bool:
+    """Whether x stands for a plain number, in a trace."""
+    return getattr(x, "plain", False)
+
+
 def look(function: Callable[..., T], *operands: Any) -> T:
     """Return a function of the data of its operands, which has no derivative."""
     trace = tracing()
@@ -493,15 +498,15 @@ def _decide(comparison: Callable[[Any, Any], bool], x: Value, other: object) -> 
 
 def _unary(primitive: Primitive, x: Value) -> Value:
     """Do what ``record`` does, for one Value, sooner."""
-    if type(x) is not Value:
-        return record(primitive, (x,))
+    inputs = (x,)
+    if type(x) is not Value or tracing() is not None:
+        return record(primitive, inputs)
     try:
         y, partials = primitive.value_and_partials(x.data)
     except DOMAIN_ERRORS as error:
-        raise _failure(primitive, error, (x.data,)) from None
-    inputs = (x,)
+        raise primitive.explain(error, (x.data,)) from None
     if not (x.requires_grad and recording()):
-        return constant(y) if tracing() is None else record(primitive, inputs)
+        return constant(y)
     return node(primitive, inputs, inputs, y, partials)
 
 
@@ -518,21 +523,15 @@ def _binary(primitive: Primitive, x: Operand, y: Operand) -> Value:
         return record(primitive, (x, y))
     else:
         return NotImplemented
+    if tracing() is not None:
+        return record(primitive, (x, y))
     if not recording():
-        if tracing() is not None:
-            return record(primitive, (x, y))
         return constant(primitive.evaluate(a, b))
     try:
         z, partials = primitive.value_and_partials(a, b)
     except DOMAIN_ERRORS as error:
-        raise _failure(primitive, error, (a, b)) from None
+        raise primitive.explain(error, (a, b)) from None
     return node(primitive, prev if kept is _BOTH else (x, y), prev, z, partials[kept])
-
-
-def _failure(primitive: Primitive, error: Exception, data: tuple[float, ...]) -> Exception:
-    """Return the error to raise; a trace notes it, as the function may catch it."""
-    explained = primitive.explain(error, data)
-    return explained if tracing() is None else tracing().note(explained)
 
 
 def node(
