@@ -5,7 +5,7 @@ import os
 from contextlib import suppress
 from errno import EINVAL
 from pathlib import Path
-from shutil import copymode
+from stat import S_IMODE
 from typing import Any
 from uuid import uuid4
 
@@ -67,7 +67,7 @@ def write_text(path: Path, text: str) -> None:
         with open(temporary, "x", encoding="utf-8") as file:
             if target.exists():
                 with suppress(PermissionError):  # of a file system that has no permissions
-                    copymode(target, temporary)
+                    temporary.chmod(S_IMODE(target.stat().st_mode))
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
