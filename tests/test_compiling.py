@@ -1003,6 +1003,8 @@ def caught(x: Any) -> Any:
         lambda x: 1.0 / (x - 1.0),
         lambda x: x % (x - 1.0),
         lambda x: (x - 1.0) ** -2,
+        lambda x: (1e154 * x) ** 2,
+        lambda x: mg.softmax([-1e308 * x]),
         lambda x: mg.select([x, x], mgmath.floor(x)),
         lambda x: mgmath.floor(1.0 / (x - 1.0)),
         lambda x: mgmath.floor(1e308 * x),
