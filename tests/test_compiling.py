@@ -958,6 +958,22 @@ def test_an_error_that_is_caught(at_w: Callable[[Value], Value]) -> None:
     assert compiled.cache_info().made == 1
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, y: mg.where(x > 0.0, x, mg.log(y)),
+        lambda x, y: mg.where(x < 0.0, 1.0 / y, x),
+        lambda x, y: mg.where(x > 0.0, x, 2.0 * (1.0 + 1.0 / y)),
+        lambda x, y: mg.where(x > 0.0, x, 2.0 * (y * y + mg.exp(1000.0 * (1.0 - y)))),
+    ],
+)
+def test_errors_of_what_is_not_selected(f: Callable[..., Any]) -> None:
+    for eager in (f, mg.value_and_grad(f, (0, 1))):
+        compiled = mg.compile(eager)
+        for y in (1.0, 0.0, 2.0):
+            assert outcome(compiled, 3.0, y) == outcome(eager, 3.0, y)
+
+
 def needless(f: Callable[..., Any], otherwise: float) -> Callable[..., Any]:
     """Return the square, with a computation before it that nothing but its error is needed of."""
 
