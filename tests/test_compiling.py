@@ -732,6 +732,14 @@ def test_infinite_slopes_below_what_was_not_selected(f: Callable[..., Any]) -> N
     assert compiled.cache_info().made == 1
 
 
+def test_infinite_results_beside_what_was_selected() -> None:
+    w = Value(2.0)
+    f = mg.compile(lambda x: mg.relu(w) + mg.grad(mg.sqrt)(x))
+    assert f(0.25).data == 3.0
+    with pytest.raises(mg.NonFiniteError, match=r"^grad: the derivative of sqrt"):
+        f(0.0)
+
+
 @pytest.mark.parametrize("inside_first", [False, True])
 def test_second_results_of_derivatives_inside_of_others(inside_first: bool) -> None:
     eager = mg.value_and_grad(lambda x: (x * x, x * 2.0), has_aux=True)

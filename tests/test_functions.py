@@ -336,3 +336,9 @@ def test_select_counts_from_0_and_takes_a_value_as_index() -> None:
     index = Value(1.0)
     mg.select(xs, index).backward()
     assert [xs[0].grad, xs[1].grad, index.grad] == [0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("f", [mg.clip, mg.elu, mg.leaky_relu])
+def test_numbers_of_a_trace_are_plain(f: Any) -> None:
+    numbers = (-1.0, 0.5, 2.0) if f is mg.clip else (-1.0, 0.5)
+    assert mg.compile(f)(*numbers) == f(*numbers)

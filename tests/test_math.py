@@ -213,6 +213,16 @@ class TestValues:
             with pytest.raises(TypeError, match=message):
                 mg.compile(call)(1.0)
 
+    def test_numbers_of_a_trace_are_not_frozen(self) -> None:
+        calls: list[tuple[Any, str]] = [
+            (lambda x: mg_math.frexp(x), "frexp"),
+            (lambda x: mg_math.nextafter(x, 3.0), "nextafter"),
+            (lambda x: mg_math.ldexp(x, x), "ldexp"),
+        ]
+        for call, name in calls:
+            with pytest.raises(mg.CompileError, match=rf"^compile: {name}\(\) of a traced Value"):
+                mg.compile(call)(1.0)
+
     def test_a_refusal_shows_the_call(self) -> None:
         with pytest.raises(TypeError) as caught:
             mg_math.nextafter(Value(2.0), 3.0, steps=2)
