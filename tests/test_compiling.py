@@ -254,6 +254,15 @@ class Color(enum.Enum):
     RED = "red"
 
 
+class Count(int):
+    pass
+
+
+def test_a_whole_number_of_another_class() -> None:
+    result = mg.compile(lambda x: (Count(3), x))(1.0)
+    assert (result, type(result[0])) == ((3, 1.0), Count)
+
+
 def keyed(key: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def f(x: Any) -> Any:
         return {key(x): x}

@@ -341,7 +341,7 @@ class _Writer:
             return repr(x)
         if type(x) is tuple:
             return _row_of(map(self._literal, x))
-        if type(x) is float or _unchanging(x):
+        if isinstance(x, int | float) or _unchanging(x):
             return self._constant(x)
         raise CompileError(
             f"compile: {self.name} returned a dict with the key {x!r}; use texts, numbers or "
