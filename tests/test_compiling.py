@@ -229,6 +229,37 @@ def test_ints_count_as_floats() -> None:
     assert [repr(twice(x)) for x in (1.5, 3, "3", True)] == ["3.0", "6.0", "'33'", "2"]
 
 
+def test_ints_are_still_ints_where_another_trace_is_needed() -> None:
+    def f(i: Any, xs: Any, j: Any) -> Any:
+        return mg.select(xs, i) * (mg.select(xs, j) if xs[0] > 0.0 else 1.0)
+
+    compiled = mg.compile(f)
+    for x in (1.0, -1.0, 1.0):
+        assert compiled(1, [x, 2.0], 0) == f(1, [x, 2.0], 0)
+    assert compiled.cache_info().made == 2
+
+
+@pytest.mark.parametrize("count", [11, 12, 20])
+def test_many_numbers_as_arguments(written: list[str], count: int) -> None:
+    f = mg.compile(lambda *xs: mg.sum([x * x for x in xs]))
+    xs = [float(i) for i in range(count)]
+    assert f(*xs) == f(*range(count)) == f(*xs[:-1], count - 1) == sum(x * x for x in xs)
+    assert f.cache_info().made == 1
+    assert ("__class__ is" in written[0]) is (count <= 11)
+    for position in (0, count - 1):
+        wrong: list[Any] = [*xs]
+        wrong[position] = Fraction(1, 2)
+        with pytest.raises(TypeError, match="Fraction"):
+            f(*wrong)
+
+
+def test_parameters_with_the_names_of_the_source() -> None:
+    f = mg.compile(lambda given, missing, named, others, otherwise, trace: given / missing - trace)
+    for _ in range(2):
+        assert f(1, 2.0, 3.0, 4.0, 5.0, 6) == -5.5
+    assert f(1.0, 2.0, 3.0, 4.0, trace=6.0, otherwise=5.0) == -5.5
+
+
 def test_indices_that_differ_from_call_to_call() -> None:
     def f(logits: Any, i: Any, targets: Any) -> Any:
         return mg.select(logits, i) ** 2 + mg.cross_entropy([logits, logits[::-1]], targets)
@@ -415,48 +446,56 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 WHOLE = """\
-def loss(p, x, y, flag):
-    if p.__class__ is not dict: raise RetraceError
-    if list(p) != c0: raise RetraceError
-    p_a = p['a']
-    if p['b'].__class__ is not list: raise RetraceError
-    p_b0, = p['b']
-    if not isinstance(p_b0, Value): raise RetraceError
-    if not p_b0.requires_grad: raise RetraceError
-    p_b0_ = p_b0.data
-    if not (p_a.__class__ is float): p_a, = floats(p_a)
-    if x.__class__ is not tuple: raise RetraceError
-    x0, x1, = x
-    if not (x0.__class__ is x1.__class__ is float): x0, x1, = floats(x0, x1)
-    if type(flag) is not c2 or flag != c1: raise RetraceError
-    if not (y.__class__ is float): y, = floats(y)
-    if recording() is not True or tracing(): raise RetraceError
-    w = w_leaf.data
-    p1 = p1_leaf.data
-    p2 = p2_leaf.data
-    p3 = p3_leaf.data
-    if not (w_leaf.requires_grad and p1_leaf.requires_grad): raise RetraceError
-    if p2_leaf.requires_grad or p3_leaf.requires_grad: raise RetraceError
-    if not x0 > 0: raise RetraceError
-    t1 = exp(p_b0_)
-    d1 = t1 * w
-    t2 = p_a * x0 + d1 * p1
-    t3 = x1 + 0.5
-    if not floor(t3) == 2: raise RetraceError
-    t4 = p1 if p1 >= y or p1 != p1 else y
-    t5 = t2 * p2 + p3
-    d2 = p1 * t1
-    d3 = p1 * w * t1
-    d4 = p2 * p1
-    d5 = p2 * d1
-    d6 = d4 * t1
-    d7 = d4 * w * t1
-    t6 = 1.0 if p1 > y else 0.0 if p1 <= y else nan
-    d8 = 1.0 * t6 if t6 != 0.0 else 0.0
-    if not isfinite(d3 + d2 + d1 + d7 + d6 + d5 + d8): raise UnfiniteError
-    return {'z': (node(c8, (p_b0, w_leaf, p1_leaf), (p_b0, w_leaf, p1_leaf), t2, (d3, d2, d1)), \
-[node(c8, (p_b0, w_leaf, p1_leaf), (p_b0, w_leaf, p1_leaf), t5, (d7, d6, d5))]), \
-'y': (node(c8, c9, c9, t4, (d8,)),), 'n': [None, True, 1.0]}"""
+def trace(otherwise):
+    def loss(p=missing, x=missing, y=missing, flag=missing, /, *others, **named):
+        given = ()
+        try:
+            if others or named: raise RetraceError
+            if p.__class__ is not dict: raise RetraceError
+            if list(p) != c0: raise RetraceError
+            p_a = p['a']
+            if p['b'].__class__ is not list: raise RetraceError
+            p_b0, = p['b']
+            if not isinstance(p_b0, Value): raise RetraceError
+            if not p_b0.requires_grad: raise RetraceError
+            p_b0_ = p_b0.data
+            if not (p_a.__class__ is float): p_a, = floats(p_a)
+            if x.__class__ is not tuple: raise RetraceError
+            x0, x1, = x
+            if not (x0.__class__ is x1.__class__ is float): x0, x1, = floats(x0, x1)
+            if type(flag) is not c2 or flag != c1: raise RetraceError
+            if not (y.__class__ is float): given = given or (p, x, y, flag); y, = floats(y)
+            if recording() is not True or tracing(): raise RetraceError
+            w = w_leaf.data
+            p1 = p1_leaf.data
+            p2 = p2_leaf.data
+            p3 = p3_leaf.data
+            if not (w_leaf.requires_grad and p1_leaf.requires_grad): raise RetraceError
+            if p2_leaf.requires_grad or p3_leaf.requires_grad: raise RetraceError
+            if not x0 > 0: raise RetraceError
+            t1 = exp(p_b0_)
+            d1 = t1 * w
+            t2 = p_a * x0 + d1 * p1
+            t3 = x1 + 0.5
+            if not floor(t3) == 2: raise RetraceError
+            t4 = p1 if p1 >= y or p1 != p1 else y
+            t5 = t2 * p2 + p3
+            d2 = p1 * t1
+            d3 = p1 * w * t1
+            d4 = p2 * p1
+            d5 = p2 * d1
+            d6 = d4 * t1
+            d7 = d4 * w * t1
+            t6 = 1.0 if p1 > y else 0.0 if p1 <= y else nan
+            d8 = 1.0 * t6 if t6 != 0.0 else 0.0
+            if not isfinite(d3 + d2 + d7 + d6 + d5 + d8): raise UnfiniteError
+            return {'z': (node(c8, (p_b0, w_leaf, p1_leaf), (p_b0, w_leaf, p1_leaf), t2, \
+(d3, d2, d1)), [node(c8, (p_b0, w_leaf, p1_leaf), (p_b0, w_leaf, p1_leaf), t5, (d7, d6, d5))]), \
+'y': (node(c8, c9, c9, t4, (d8,)),), 'n': [None, True, 1.0]}
+        except Exception:
+            if otherwise is None: raise
+        return otherwise(given or (p, x, y, flag, *others), named)
+    return loss"""
 
 
 def test_the_whole_of_what_is_written(written: list[str]) -> None:
@@ -698,6 +737,36 @@ def test_nonfinite_results_are_refused_as_in_eager_evaluation() -> None:
         assert slope(x=4.0) == 0.25
 
 
+@pytest.mark.parametrize(
+    ("numbers", "deciding"),
+    [
+        (lambda a, b: [a * b, a, b], [0]),
+        (lambda a, b: [b, a, a + b], [2]),
+        (lambda a, b: [a - b * 2.0, a, b, b * 2.0], [0]),
+        (lambda a, b: [a / b, a, b], [0, 1, 2]),
+        (lambda a, b: [b + 0.0, a * b + 0.0], [1]),
+        (lambda a, b: [b + 0.0], [0]),
+        (lambda a, b: [b + 0.0, a + b + 0.0, a + 0.0, (a + b) * (a / b)], [3]),
+        (lambda a, b: [b + 1.0, a / b * 1.0 + 0.0, 3.0 * (a / b)], [0, 2]),
+        (lambda a, b: [math.inf, a], [0, 1]),
+    ],
+)
+def test_numbers_are_finite_if_sums_and_products_of_them_are(
+    code: Code, numbers: Callable[..., list[Any]], deciding: list[int]
+) -> None:
+    given = numbers(code.input("a"), code.input("b"))
+    assert compiling._deciding(given) == [given[i] for i in deciding]
+
+
+@pytest.mark.parametrize("x", [math.inf, -math.inf, math.nan, 1e200, 0.0])
+def test_each_result_that_is_not_finite_is_refused(x: float) -> None:
+    f = mg.value_and_grad(lambda x, y: x * x * y + x, argnums=(0, 1))
+    compiled = mg.compile(f)
+    assert compiled(2.0, 3.0) == f(2.0, 3.0)
+    for args in ((x, 1.0), (x, 0.0), (1.0, x)):
+        assert outcome(compiled, *args) == outcome(f, *args)
+
+
 def test_a_nonfinite_result_of_a_lambda_is_named() -> None:
     y = mg.compile(lambda a: mg.sqrt(a))(Value(0.0, label="a"))
     with pytest.raises(mg.NonFiniteError, match=r"derivative of <lambda>\(a\) with respect to a"):
@@ -720,6 +789,9 @@ def test_errors_are_those_of_eager_evaluation() -> None:
         assert f(1.0) == 0.0
         with pytest.raises(ValueError, match=r"^log\(-1.0\): not defined"):
             mg.compile(lambda x: mg.log(x))(x=-1.0)
+        with pytest.raises(TypeError, match="2") as caught:
+            f("2")
+        assert caught.value.__context__ is None  # nothing of what was tried before
     with pytest.raises(TypeError, match=r"^maximum: expected a number or a Value, got '2'; "):
         mg.compile(lambda x: mg.maximum(x, "2"))(1.0)
 

@@ -21,11 +21,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf, isfinite, nan
 from types import BuiltinFunctionType, MethodType
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, TypeAlias, overload
 
 from microgradlib import primitives
 from microgradlib.errors import CompileError, GradientError
-from microgradlib.instructions import Check, Code, Symbol, Template, text_of
+from microgradlib.instructions import Check, Code, Symbol, Template, template, text_of
 from microgradlib.primitives import PRIMITIVES, Primitive
 from microgradlib.tracing import Guard, Trace, Traced, tracing_with
 from microgradlib.trees import flatten
@@ -62,6 +62,10 @@ class _Argument(NamedTuple):
     source: str
 
 
+_Trace: TypeAlias = Callable[[Callable[..., Any] | None], Callable[..., Any]]
+"""Returns a function that leaves to another one what does not fit, or raises an exception then."""
+
+
 class _Source(NamedTuple):
     """The source of one trace: to be run in a namespace, and to be read."""
 
@@ -70,11 +74,11 @@ class _Source(NamedTuple):
     namespace: dict[str, Any]
     standalone: Callable[[], str]
 
-    def function(self) -> Callable[..., Any]:
+    def trace(self) -> _Trace:
         """Return what the source defines."""
         code = builtins.compile(self.text, f"<compiled {self.name}>", "exec")
         exec(code, self.namespace)
-        return self.namespace[self.name]  # type: ignore[no-any-return]
+        return self.namespace.pop("trace")  # type: ignore[no-any-return]
 
 
 class _Writer:
@@ -176,8 +180,15 @@ class _Writer:
         if self.unchecked:
             names = ", ".join(self.unchecked)
             # The class is read sooner than type() is called.
-            classes = " is ".join([f"{name}.__class__" for name in self.unchecked])
-            self.head.append(f"if not ({classes} is float): {names}, = floats({names})")
+            classes = [f"{name}.__class__" for name in self.unchecked]
+            if len(classes) <= _LONGEST_CHAIN:
+                fit = f"{' is '.join(classes)} is float"
+            else:
+                fit = f"{_row_of(classes)} == {self._constant((float,) * len(classes))}"
+            keep = ""
+            if self.unchecked[0] in self.parameters:
+                keep = f"given = given or {_row_of(self.parameters)}; "
+            self.head.append(f"if not ({fit}): {keep}{names}, = floats({names})")
             self.unchecked = []
 
     def _check(self, mismatch: str) -> None:
@@ -234,8 +245,7 @@ class _Writer:
 
         self.name = self.unique(self.name)
         namespace = _NAMES | self.code.functions | self.constants
-        lines = [f"def {self.name}({', '.join(self.parameters)}):", *self.head, *body]
-        text = "\n    ".join([*lines, f"return {shape(iter(texts))}"])
+        text = self._define([*self.head, *body, f"return {shape(iter(texts))}"])
         inputs = [x.traced.symbol.text for x in self.arguments]
         inputs += [number.text for number in captured.values()]
         returned = f"return {shape(iter(plain))}"
@@ -243,6 +253,24 @@ class _Writer:
             _standalone, self.name, inputs, self.code.functions, body, returned
         )
         return _Source(self.name, text, namespace, standalone)
+
+    def _define(self, lines: list[str]) -> str:
+        """Return the source of the trace with these lines in its function."""
+        parameters = [*[f"{name}=missing" for name in self.parameters], "/"] * bool(self.parameters)
+        before = [
+            "def trace(otherwise):",
+            f"    def {self.name}({', '.join([*parameters, '*others', '**named'])}):",
+            "        given = ()",
+            "        try:",
+            "            if others or named: raise RetraceError",
+        ]
+        after = [
+            "        except Exception:",
+            "            if otherwise is None: raise",
+            f"        return otherwise(given or {_row_of([*self.parameters, '*others'])}, named)",
+            f"    return {self.name}",
+        ]
+        return "\n".join([*before, "            " + "\n            ".join(lines), *after])
 
     def _gradients(
         self, outputs: list[Operand], captured: Iterable[Value]
@@ -389,13 +417,34 @@ def _finite_check(symbols: Iterable[Any]) -> list[str]:
     unsure = [s for s in symbols if isinstance(s, Symbol) or not isfinite(s)]
     if not unsure:
         return []
-    numbers = list(dict.fromkeys(text_of(s)[0] for s in unsure))
+    numbers = list(dict.fromkeys(text_of(s)[0] for s in _deciding(unsure)))
     total = " + ".join(numbers)
     if len(numbers) > _LONGEST_SUM:
         total = f"added({_row_of(numbers)})"
     return [f"if not isfinite({total}): raise UnfiniteError"]
 
 
+def _deciding(numbers: Iterable[Any]) -> list[Any]:
+    """Return the numbers without those that are finite if the others are."""
+    by_term: dict[Any, Any] = {}  # x and x + 0.0 are finite alike
+    for x in numbers:
+        plus_zero = isinstance(x, Symbol) and x.template is _SUM and x.operands[1] == 0.0
+        by_term[x.operands[0] if plus_zero else x] = x
+    implied: set[Any] = set()
+    terms = list(by_term)
+    for x in terms:  # which grows on the way
+        if isinstance(x, Symbol) and x.template in _PASSING_ON:
+            new = {*x.operands} - implied
+            implied |= new
+            terms += new
+    return [x for term, x in by_term.items() if term not in implied]
+
+
+_SUM, *_ = _PASSING_ON = [  # what is infinite or NaN if an operand is
+    template(row.source, ("x", "y"))
+    for row in (primitives.add, primitives.subtract, primitives.multiply)
+]
+_LONGEST_CHAIN = 11  # of comparisons: longer jumps are slower
 _LONGEST_SUM = 50  # written with +, which is faster for few, and nests too deep for many
 _COMPARISONS = {
     operator.lt: "<",
@@ -405,6 +454,7 @@ _COMPARISONS = {
     operator.eq: "==",
     operator.ne: "!=",
 }
+_MISSING = object()
 _MATH = {"exp": math.exp, "inf": inf, "nan": nan}
 _NAMES: dict[str, Any] = {
     "__name__": "microgradlib.compiled",  # which may read the data of Values
@@ -416,10 +466,12 @@ _NAMES: dict[str, Any] = {
     "constant": constant,
     "floats": _floats,
     "isfinite": isfinite,
+    "missing": _MISSING,
     "nested": nested,
     "node": node,
     "recording": recording,
     "tracing": tracing,
+    **dict.fromkeys(("given", "named", "others", "otherwise", "trace")),  # mean something else
 }
 
 
@@ -485,8 +537,9 @@ class CacheInfo(NamedTuple):
 class Compiled:
     """A compiled function: see ``compile``."""
 
-    __slots__ = ("__dict__", "__weakref__", "_first")  # which is read sooner from a slot
+    __slots__ = ("__call__", "__dict__", "__weakref__")
 
+    __call__: Callable[..., Any]  # the function of the latest trace, which costs no further call
     __name__: str
     __qualname__: str
 
@@ -499,19 +552,10 @@ class Compiled:
         self._lock = threading.RLock()
         self.clear_cache()
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Return what the function returns."""
-        if not kwargs:
-            try:
-                return self._first(*args)
-            except Exception:  # another trace may fit, or else f says what is wrong
-                pass
-        return self._choose(args, kwargs)
-
     @property
     def source(self) -> str:
         """The latest trace as Python, a function of all numbers that it reads."""
-        if not self._sources:
+        if self._latest is None:
             raise CompileError(f"compile: {self.__name__} has no source before its first call")
         return self._sources[self._latest]()
 
@@ -522,10 +566,10 @@ class Compiled:
     def clear_cache(self) -> None:
         """Forget all traces."""
         self._made = 0
-        self._latest: Callable[..., Any] = _nothing
-        self._first = self._latest
-        self._sources: dict[Callable[..., Any], Callable[[], str]] = {}
-        self._traces: dict[Any, list[Callable[..., Any]]] = {}
+        self._latest: _Trace | None = None
+        self.__call__ = self._call
+        self._sources: dict[_Trace, Callable[[], str]] = {}
+        self._traces: dict[Any, list[_Trace]] = {}
 
     def __reduce__(self) -> Any:
         """Pickle the function alone: what was decorated by its name."""
@@ -538,14 +582,19 @@ class Compiled:
         """Be a method, as functions are."""
         return self if instance is None else MethodType(self, instance)
 
-    def _choose(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _call(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Be called where there is no trace that can be tried at once."""
+        return self._choose(args, kwargs)
+
+    def _choose(self, given: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the result of the first trace that fits, or of a new one."""
+        args = tuple([x for x in given if x is not _MISSING])
         if tracing() is not None:  # part of something larger that is compiled
             return self._f(*args, **kwargs)
         key = (len(args), tuple(kwargs))
         for trace in self._traces.get(key, ())[::-1]:
             try:
-                result = trace(*args, *kwargs.values())
+                result = trace(None)(*args, *kwargs.values())
             except UnfiniteError:
                 return self._f(*args, **kwargs)
             except Exception:
@@ -554,9 +603,10 @@ class Compiled:
             return result
         return self._trace(key, args, kwargs)
 
-    def _note(self, trace: Callable[..., Any], kwargs: dict[str, Any]) -> None:
+    def _note(self, trace: _Trace, kwargs: dict[str, Any]) -> None:
         """Note the latest trace; it is tried first unless some of its arguments had keywords."""
-        self._latest, self._first = trace, _nothing if kwargs else trace
+        self._latest = trace
+        self.__call__ = self._call if kwargs else trace(self._choose)
 
     def _trace(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         writer = _Writer(self.__name__, self._f)
@@ -569,7 +619,7 @@ class Compiled:
                     raise error if isinstance(error, CompileError) else RetraceError
                 source = writer.write(result)
                 del result, writer, new_args, new_kwargs  # the collector would walk the graph
-            trace = source.function()  # which can use the memory of the graph again
+            trace = source.trace()  # which can use the memory of the graph again
         except (ValueError, ArithmeticError, RetraceError):
             return self._f(*args, **kwargs)  # to do with the error what it does
         with self._lock:
@@ -585,7 +635,7 @@ class Compiled:
                         others.remove(oldest)
             self._note(trace, kwargs)
         try:
-            return trace(*args, *kwargs.values())
+            return trace(None)(*args, *kwargs.values())
         except (RetraceError, UnfiniteError):
             return self._f(*args, **kwargs)
         except Exception as error:
@@ -609,10 +659,6 @@ def _collector_off() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def _nothing(*args: Any) -> Any:
-    raise RetraceError
 
 
 @overload
