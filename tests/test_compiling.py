@@ -245,7 +245,8 @@ def test_many_numbers_as_arguments(written: list[str], count: int) -> None:
     xs = [float(i) for i in range(count)]
     assert f(*xs) == f(*range(count)) == f(*xs[:-1], count - 1) == sum(x * x for x in xs)
     assert f.cache_info().made == 1
-    assert ("__class__ is" in written[0]) is (count <= 11)
+    assert ("__class__ is float)" in written[0]) is (count <= 11)
+    assert ("__class__) == c0)" in written[0]) is (count > 11)
     for position in (0, count - 1):
         wrong: list[Any] = [*xs]
         wrong[position] = Fraction(1, 2)
