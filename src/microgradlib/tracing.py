@@ -264,7 +264,7 @@ class Trace:
         """Note a decision."""
         self.guards.append(Guard(function, operands, outcome))
 
-    def refuse_nonfinite(self, function: str, numbers: list[Operand]) -> None:
+    def refuse_nonfinite(self, numbers: list[Operand]) -> None:
         """Note numbers that eager evaluation refuses unless they are finite, and refuse them now.
 
         A function that is traced on with them might never end.
@@ -272,7 +272,7 @@ class Trace:
         self.finite += numbers
         now = [x.data if isinstance(x, Value) else x for x in numbers]
         if not (nonfinite_allowed() or all(map(isfinite, now))):
-            raise self.note(NonFiniteError(f"{function}: infinite or NaN"))  # f itself says which
+            raise self.note(NonFiniteError())  # f itself says which
 
     def frozen(self, call: str) -> CompileError:
         """Return the error that refuses what is not recorded."""

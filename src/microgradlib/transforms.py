@@ -376,7 +376,7 @@ class _Recorded:
     ) -> None:
         """Refuse infinite or NaN derivatives, now or when the trace is called."""
         if tracing() is not None:
-            tracing().refuse_nonfinite(self.name, [*roots, *slopes])
+            tracing().refuse_nonfinite([*roots, *slopes])
         else:
             numbers = {x: y.data if isinstance(y, Value) else y for x, y in found.items()}
             refuse_nonfinite(self.name, roots, wanted, order, numbers)
