@@ -145,6 +145,17 @@ def test_every_kind_of_decision(decide: Callable[[Any], Any]) -> None:
             assert outcome(compiled, x) == outcome(f, x)
 
 
+def test_decisions_on_a_number_that_is_rounded_to_nan_or_zero() -> None:
+    def f(x: Any) -> Any:
+        y = round(x, 1)  # a plain number
+        return x * 2.0 if y != y or math.copysign(1.0, y) > 0.0 else x * 3.0
+
+    compiled = mg.compile(f)
+    for x in (0.02, -0.02, math.nan) * 3:
+        assert bits(compiled(x)) == bits(f(x))
+    assert compiled.cache_info().made == 3
+
+
 def test_comparisons_with_numpy_scalars() -> None:
     half = pytest.importorskip("numpy").float64(0.5)
     f = mg.compile(lambda x: x * 2.0 if x > half else -x)
