@@ -69,15 +69,13 @@ _Trace: TypeAlias = Callable[[Callable[..., Any] | None], Callable[..., Any]]
 class _Source(NamedTuple):
     """The source of one trace: to be run in a namespace, and to be read."""
 
-    name: str
     text: str
     namespace: dict[str, Any]
     standalone: Callable[[], str]
 
     def trace(self) -> _Trace:
         """Return what the source defines."""
-        code = builtins.compile(self.text, f"<compiled {self.name}>", "exec")
-        exec(code, self.namespace)
+        exec(builtins.compile(self.text, "<compiled>", "exec"), self.namespace)
         return self.namespace.pop("trace")  # type: ignore[no-any-return]
 
 
@@ -252,7 +250,7 @@ class _Writer:
         standalone = functools.partial(
             _standalone, self.name, inputs, self.code.functions, body, returned
         )
-        return _Source(self.name, text, namespace, standalone)
+        return _Source(text, namespace, standalone)
 
     def _define(self, lines: list[str]) -> str:
         """Return the source of the trace with these lines in its function."""
