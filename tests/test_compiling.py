@@ -782,6 +782,14 @@ def test_each_result_that_is_not_finite_is_refused(x: float) -> None:
         assert outcome(compiled, *args) == outcome(f, *args)
 
 
+def test_finite_results_whose_sum_is_not() -> None:
+    f = mg.grad(lambda x, y, w: mg.sin(x) * w + mg.sin(y) * w, argnums=(0, 1))
+    by_keywords, by_position = mg.compile(f), mg.compile(f)
+    for _ in range(2):
+        assert by_keywords(0.0, 0.0, w=1.5e308) == (1.5e308, 1.5e308)
+        assert by_position(0.0, 0.0, 1.5e308) == (1.5e308, 1.5e308)
+
+
 def test_a_nonfinite_result_of_a_lambda_is_named() -> None:
     y = mg.compile(lambda a: mg.sqrt(a))(Value(0.0, label="a"))
     with pytest.raises(mg.NonFiniteError, match=r"derivative of <lambda>\(a\) with respect to a"):
