@@ -428,13 +428,8 @@ def _deciding(numbers: Iterable[Any]) -> list[Any]:
     for x in numbers:
         plus_zero = isinstance(x, Symbol) and x.template is _SUM and x.operands[1] == 0.0
         by_term[x.operands[0] if plus_zero else x] = x
-    implied: set[Any] = set()
-    terms = list(by_term)
-    for x in terms:  # which grows on the way
-        if isinstance(x, Symbol) and x.template in _PASSING_ON:
-            new = {*x.operands} - implied
-            implied |= new
-            terms += new
+    passing = [x for x in by_term if isinstance(x, Symbol) and x.template in _PASSING_ON]
+    implied = {operand for x in passing for operand in x.operands}
     return [x for term, x in by_term.items() if term not in implied]
 
 
