@@ -415,7 +415,7 @@ def _finite_check(symbols: Iterable[Any]) -> list[str]:
     unsure = [s for s in symbols if isinstance(s, Symbol) or not isfinite(s)]
     if not unsure:
         return []
-    numbers = list(dict.fromkeys(text_of(s)[0] for s in _deciding(unsure)))
+    numbers = [text_of(s)[0] for s in _deciding(unsure)]
     total = " + ".join(numbers)
     if len(numbers) > _LONGEST_SUM:
         total = f"added({_row_of(numbers)})"
