@@ -158,14 +158,17 @@ def document(flat: list[Any]) -> Any:
 def adam(
     w: list[Any], m: list[Any], v: list[Any], slopes: list[Any], rate: Any, root: Any, sqrt: Any
 ) -> None:
-    """Take a step of Adam on lists, in the order that section 2 of Kingma and Ba recommends."""
+    """Take a step of Adam on lists, in the order that section 2 of Kingma and Ba recommends.
+
+    The moments are kept without their factors 1 - beta, which are in rate and eps instead.
+    """
     a, b = BETAS
-    new_a, new_b = 1.0 - a, 1.0 - b
-    rate, eps = rate * root, EPS * root
+    root = root / math.sqrt(1.0 - b)
+    rate, eps = rate * root * (1.0 - a), EPS * root
     for i, g in enumerate(slopes):
-        m[i] = x = m[i] + new_a * (g - m[i])
-        v[i] = y = b * v[i] + new_b * g * g
-        w[i] -= rate * x / (sqrt(y) + eps)
+        m[i] = x = a * m[i] + g
+        v[i] = y = b * v[i] + g * g
+        w[i] = w[i] - rate * x / (sqrt(y) + eps)
 
 
 def on_lists(take: Callable[..., Any]) -> Step:
