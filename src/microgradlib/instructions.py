@@ -200,7 +200,7 @@ class Code:
         self.taken = taken
         self.instructions: list[Symbol] = []
         self.inputs = 0
-        self.known: dict[Any, Symbol] = {}
+        self.known: dict[Template, dict[Any, Symbol]] = {}  # by operands
         self.functions: dict[str, Any] = {}  # what the source calls, by name
         self.names: dict[Any, str] = {}  # and its names
 
@@ -291,14 +291,14 @@ class Code:
     def instruction(self, template: Template, numbers: Sequence[Any], hint: str = "t") -> Symbol:
         """Return the instruction, a new one if there is none like it."""
         whole = template.plain and len(numbers) == len(template.gaps)
-        operands = tuple(numbers if whole else [numbers[i] for i, _ in template.gaps])
-        key: tuple[Any, ...] = (template, operands)
+        key = operands = tuple(numbers if whole else [numbers[i] for i, _ in template.gaps])
         for x in operands:
             if type(x) is float and x == 0.0:  # which equals -0.0
                 key += (repr(x),)
-        found = self.known.get(key)
+        known = self.known.setdefault(template, {})
+        found = known.get(key)
         if found is None:
-            self.known[key] = found = Symbol(self, template, operands, hint)
+            known[key] = found = Symbol(self, template, operands, hint)
             self.instructions.append(found)
         return found
 

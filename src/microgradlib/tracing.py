@@ -209,7 +209,8 @@ class Trace:
         symbol = self.code.apply(primitive, symbols)
         if type(symbol) is Symbol and symbol.template.risky:
             self.risky.append(symbol)
-        return self._node(primitive, inputs, tuple(prev), y, symbol, plain)
+        edges = inputs if len(prev) == len(inputs) else tuple(prev)  # one tuple less in memory
+        return self._node(primitive, inputs, edges, y, symbol, plain)
 
     def number(self, x: Value) -> Traced:
         """Return a node for x that counts as a plain number."""
