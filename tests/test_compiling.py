@@ -1020,14 +1020,17 @@ def test_refusals_name_the_remedy_and_the_line(f: Callable[[Any], Any], message:
             )
             for maxsize in (0, True, 2.5)
         ),
-        (
-            lambda: mg.compile(lambda x: x)({1.0}),
-            mg.CompileError,
+        *(
             (
-                "compile: <lambda> got {1.0} for x; pass numbers and Values, nested in lists, "
-                "tuples and dicts, or texts, flags, functions and modules (of an array its "
-                "tolist(), of another object its fields)"
-            ),
+                lambda x=x: mg.compile(lambda x: x)(x),
+                mg.CompileError,
+                (
+                    f"compile: <lambda> got {x!r} for x; pass numbers and Values, nested in lists, "
+                    "tuples and dicts, or texts, flags, functions and modules (of an array its "
+                    "tolist(), of an iterator its next(), of another object its fields)"
+                ),
+            )
+            for x in ({1.0}, iter([1.0]), (y for y in [1.0]))
         ),
         (
             lambda: mg.compile(lambda x: x).source,

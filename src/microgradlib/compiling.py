@@ -132,7 +132,7 @@ class _Writer:
             raise CompileError(
                 f"compile: {self.name} got {tree!r} for {source}; pass numbers and Values, nested "
                 "in lists, tuples and dicts, or texts, flags, functions and modules (of an array "
-                "its tolist(), of another object its fields)"
+                "its tolist(), of an iterator its next(), of another object its fields)"
             )
         constant = self._constant(tree)
         self._check(f"type({source}) is not {self._constant(kind)} or {source} != {constant}")
@@ -398,8 +398,10 @@ class _Writer:
 
 
 def _unchanging(x: object) -> bool:
-    """Whether x is a text or flag, say, or known by its identity."""
+    """Whether x is a text or flag, say, or known by its identity, such as a function."""
     by_identity = getattr(type(x), "__eq__") is object.__eq__  # noqa: B009 (mypy knows better)
+    if isinstance(x, Iterator):  # which is another one after each item
+        return False
     return by_identity or isinstance(x, str | bytes | bool | None | enum.Enum | BuiltinFunctionType)
 
 
