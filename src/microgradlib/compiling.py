@@ -182,7 +182,7 @@ class _Writer:
             if len(classes) <= _LONGEST_CHAIN:
                 fit = f"{' is '.join(classes)} is float"
             else:
-                fit = f"{_row_of(classes)} == {self._constant((float,) * len(classes))}"
+                fit = f"[{', '.join(classes)}] == {self._constant([float] * len(classes))}"
             keep = ""
             if self.unchecked[0] in self.parameters:
                 keep = f"given = given or {_row_of(self.parameters)}; "
@@ -420,7 +420,7 @@ def _finite_check(symbols: Iterable[Any]) -> list[str]:
     numbers = [text_of(s)[0] for s in _deciding(unsure)]
     total = " + ".join(numbers)
     if len(numbers) > _LONGEST_SUM:
-        total = f"added({_row_of(numbers)})"
+        total = f"added([{', '.join(numbers)}])"  # a long list is made sooner than a tuple
     return [f"if not isfinite({total}): raise UnfiniteError"]
 
 
@@ -439,7 +439,7 @@ _SUM, *_ = _PASSING_ON = [  # what is infinite or NaN if an operand is
     template(row.source, ("x", "y"))
     for row in (primitives.add, primitives.subtract, primitives.multiply)
 ]
-_LONGEST_CHAIN = 11  # of comparisons: longer jumps are slower
+_LONGEST_CHAIN = 7  # of comparisons: more are compared sooner as a list
 _LONGEST_SUM = 50  # written with +, which is faster for few, and nests too deep for many
 _COMPARISONS = {
     operator.lt: "<",
