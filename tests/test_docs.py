@@ -67,14 +67,18 @@ def test_versions_are_those_of_the_extras(text: str, packages: tuple[str, ...]) 
 
 @pytest.mark.parametrize(
     ("page", "package"),
-    [pytest.param("pytorch", "torch", marks=pytest.mark.torch), ("scipy", "scipy")],
+    [
+        pytest.param("performance", "torch", marks=pytest.mark.torch),
+        pytest.param("pytorch", "torch", marks=pytest.mark.torch),
+        ("scipy", "scipy"),
+    ],
 )
 def test_pages_that_need_more_than_the_test_extra(page: str, package: str) -> None:
     pytest.importorskip(package)
     file = ROOT / "docs" / f"{page}.md"
     failed, attempted = doctest.testfile(str(file), module_relative=False, encoding="utf-8")
     assert failed == 0
-    assert attempted > 15
+    assert attempted >= 5
 
 
 def test_the_drawing_on_the_front_page() -> None:
