@@ -399,9 +399,9 @@ class _Writer:
 
 def _unchanging(x: object) -> bool:
     """Whether x is a text or flag, say, or known by its identity, such as a function."""
-    by_identity = getattr(type(x), "__eq__") is object.__eq__  # noqa: B009 (mypy knows better)
     if isinstance(x, Iterator):  # which is another one after each item
         return False
+    by_identity = getattr(type(x), "__eq__") is object.__eq__  # noqa: B009 (mypy knows better)
     return by_identity or isinstance(x, str | bytes | bool | None | enum.Enum | BuiltinFunctionType)
 
 

@@ -8,6 +8,7 @@ import ast
 import builtins
 import functools
 import keyword
+from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from math import copysign, inf
 from typing import Any, NamedTuple
@@ -200,7 +201,7 @@ class Code:
         self.taken = taken
         self.instructions: list[Symbol] = []
         self.inputs = 0
-        self.known: dict[Template, dict[Any, Symbol]] = {}  # by operands
+        self.known: defaultdict[Template, dict[Any, Symbol]] = defaultdict(dict)  # by operands
         self.functions: dict[str, Any] = {}  # what the source calls, by name
         self.names: dict[Any, str] = {}  # and its names
 
@@ -295,7 +296,7 @@ class Code:
         for x in operands:
             if type(x) is float and x == 0.0:  # which equals -0.0
                 key += (repr(x),)
-        known = self.known.setdefault(template, {})
+        known = self.known[template]
         found = known.get(key)
         if found is None:
             known[key] = found = Symbol(self, template, operands, hint)
