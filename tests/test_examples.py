@@ -250,7 +250,7 @@ class TestTerminal:
     def test_live_view_leaves_the_training_alone(self, tmp_path: Path) -> None:
         file = tmp_path / "output"
         shown = on_a_terminal(XOR, 80, file)
-        assert shown.count("\r") > 9
+        assert shown.count("\r") > 6  # not only the first and the last line of each training
         assert file.read_text() == full_run()
 
     def test_live_view_without_unicode(self) -> None:

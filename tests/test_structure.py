@@ -124,10 +124,11 @@ ARROWS = {
     "explaining": {"errors", "graph", "rendering", "tracing", "value"},
     "extending": {"checking", "primitives", "value"},
     "functions": {"errors", "primitives", "value"},
+    "fusing": {"instructions", "primitives", "value"},
     "graph": {"errors", "layout", "rendering", "serialization", "value"},
     "instructions": {"primitives"},
     "math": {"errors", "functions", "primitives", "value"},
-    "nn": {"errors", "functions", "primitives", "random", "value"},
+    "nn": {"errors", "functions", "fusing", "instructions", "primitives", "random", "value"},
     "optim": {"errors", "value"},
     "rendering": {"layout"},
 }

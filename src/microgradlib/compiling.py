@@ -25,7 +25,15 @@ from typing import Any, NamedTuple, TypeAlias, overload
 
 from microgradlib import primitives
 from microgradlib.errors import CompileError, GradientError
-from microgradlib.instructions import Check, Code, Symbol, Template, template, text_of
+from microgradlib.instructions import (
+    Check,
+    Code,
+    Symbol,
+    Template,
+    row_of,
+    template,
+    text_of,
+)
 from microgradlib.primitives import PRIMITIVES, Primitive
 from microgradlib.tracing import Guard, Trace, Traced, tracing_with
 from microgradlib.trees import flatten
@@ -185,7 +193,7 @@ class _Writer:
                 fit = f"[{', '.join(classes)}] == {self._constant([float] * len(classes))}"
             keep = ""
             if self.unchecked[0] in self.parameters:
-                keep = f"given = given or {_row_of(self.parameters)}; "
+                keep = f"given = given or {row_of(self.parameters)}; "
             self.head.append(f"if not ({fit}): {keep}{names}, = floats({names})")
             self.unchecked = []
 
@@ -265,7 +273,7 @@ class _Writer:
         after = [
             "        except Exception:",
             "            if otherwise is None: raise",
-            f"        return otherwise(given or {_row_of([*self.parameters, '*others'])}, named)",
+            f"        return otherwise(given or {row_of([*self.parameters, '*others'])}, named)",
             f"    return {self.name}",
         ]
         return "\n".join([*before, "            " + "\n            ".join(lines), *after])
@@ -320,11 +328,11 @@ class _Writer:
             text = text_of(self.trace.symbol(y))[0]
             if isinstance(y, Value) and y in gradients:
                 found = gradients[y]
-                slopes = _row_of(text_of(d)[0] for d in found.values())
+                slopes = row_of(text_of(d)[0] for d in found.values())
                 if all(x in leaves for x in found):
                     inputs = self._constant(tuple(found))
                 else:
-                    inputs = _row_of(names[x] for x in found)
+                    inputs = row_of(names[x] for x in found)
                 texts.append(f"node({operation}, {inputs}, {inputs}, {text}, {slopes})")
                 plain.append(f"({text}, {slopes})")
             else:
@@ -341,7 +349,7 @@ class _Writer:
         if type(tree) in (list, tuple):
             parts = [self._shape(x, outputs) for x in tree]
             if type(tree) is tuple:
-                return lambda texts: _row_of([part(texts) for part in parts])
+                return lambda texts: row_of([part(texts) for part in parts])
             return lambda texts: f"[{', '.join([part(texts) for part in parts])}]"
         if type(tree) is dict:
             items = {self._literal(key): self._shape(x, outputs) for key, x in tree.items()}
@@ -352,7 +360,7 @@ class _Writer:
             leaves, build = flatten("compile", "the result", tree)
             name = self._constant(build)
             inner = [self._shape(x, outputs) for x in leaves.values()]
-            return lambda texts: f"{name}(iter({_row_of([part(texts) for part in inner])}))"
+            return lambda texts: f"{name}(iter({row_of([part(texts) for part in inner])}))"
         if isinstance(tree, type(None) | bool | int | str | enum.Enum):
             text = self._literal(tree)
             return lambda texts: text
@@ -366,7 +374,7 @@ class _Writer:
         if type(x) in (type(None), bool, int, str):
             return repr(x)
         if type(x) is tuple:
-            return _row_of(map(self._literal, x))
+            return row_of(map(self._literal, x))
         if isinstance(x, int | float) or _unchanging(x):
             return self._constant(x)
         raise CompileError(
@@ -468,12 +476,6 @@ _NAMES: dict[str, Any] = {
     "tracing": tracing,
     **dict.fromkeys(("given", "named", "others", "otherwise", "trace")),  # mean something else
 }
-
-
-def _row_of(texts: Iterable[str]) -> str:
-    """Return a tuple in source."""
-    listed = list(texts)
-    return f"({', '.join(listed)}{',' * (len(listed) == 1)})"
 
 
 def _standalone(

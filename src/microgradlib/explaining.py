@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from itertools import count
 from math import isfinite, log10
 from threading import Lock
@@ -21,7 +20,7 @@ from microgradlib.graph import (
 )
 from microgradlib.rendering import clean
 from microgradlib.tracing import user_frame
-from microgradlib.value import Located, Value, origin, pull, sweep
+from microgradlib.value import Located, Value, locating, locating_context, origin, pull, sweep
 
 SMALL, LARGE = 1e-6, 1e6  # a gradient beyond them is called vanishing or exploding
 _LONGEST = 24  # characters of a name
@@ -348,13 +347,12 @@ def explain(v: Value, *, model: Any = None) -> Explanation:
 # records the line; the counter is looked up anyway, so that this costs nothing at other times.
 
 _plain_serial = value.next_serial
-_locating: ContextVar[bool] = ContextVar("locating", default=False)
 _lock = Lock()
 _active = 0
 
 
 def _located_serial() -> int:
-    if not _locating.get():
+    if not locating():
         return _plain_serial()
     frame = user_frame()
     serial = Located(_plain_serial())
@@ -379,7 +377,7 @@ def detect_anomaly() -> Iterator[None]:
     computing does.
     """
     global _active
-    token = _locating.set(True)
+    token = locating_context.set(True)
     try:
         with _lock:
             _active += 1
@@ -390,4 +388,4 @@ def detect_anomaly() -> Iterator[None]:
             _active -= 1
             if not _active:
                 value.next_serial = _plain_serial
-        _locating.reset(token)
+        locating_context.reset(token)

@@ -420,3 +420,9 @@ def text_of(operand: Any) -> tuple[str, int]:
         return operand.text, operand.binding
     negative = copysign(1.0, operand) < 0.0
     return repr(operand), _NEGATION if negative else _ATOM
+
+
+def row_of(texts: Iterable[str]) -> str:
+    """Return a tuple in source."""
+    listed = list(texts)
+    return f"({', '.join(listed)}{',' * (len(listed) == 1)})"

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from inspect import unwrap
 from math import sqrt
 from reprlib import recursive_repr
@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 from microgradlib import functions, primitives, random
 from microgradlib.errors import ShapeError, StateDictError
+from microgradlib.fusing import fuse
+from microgradlib.instructions import row_of
 from microgradlib.primitives import to_float
 from microgradlib.value import (
     Operand,
@@ -57,11 +59,12 @@ ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
     "softplus": Value.softplus,
 }
 
-_SMOOTH: dict[Callable[[Value], Value], primitives.Primitive] = {
+_SMOOTH: dict[Callable[[Value], Value], primitives.Primitive | None] = {
+    Value.__pos__: None,
     Value.sigmoid: primitives.sigmoid,
     Value.tanh: primitives.tanh,
 }
-"""Those that are one row, defined and selected everywhere."""
+"""Those that are one row, or none, defined and selected everywhere."""
 
 
 class Module:
@@ -525,9 +528,11 @@ class MLP(Module):
         for name in (activation, last):
             _activation("MLP", name)
         sizes = [nin, *nouts]
+        activations = [*[activation] * (len(nouts) - 1), last]
+        self._shape = tuple(zip(sizes, nouts, activations, strict=False))
         self._names = [f"fc{i + 1}" for i in range(len(nouts))]
-        for name, n, m in zip(self._names, sizes, nouts, strict=False):
-            setattr(self, name, Layer(n, m, last if name == self._names[-1] else activation))
+        for name, layer in zip(self._names, self._shape, strict=True):
+            setattr(self, name, Layer(*layer))
 
     @property
     def layers(self) -> list[Layer]:
@@ -536,9 +541,61 @@ class MLP(Module):
 
     def forward(self, x: Any) -> list[Value]:
         """Return the outputs of the last layer."""
-        for name in self._names:
-            x = getattr(self, name).forward(x)
-        return x  # type: ignore[no-any-return]
+        return _network(self._shape)(self, x)
+
+
+def _layer_by_layer(model: MLP, x: Any) -> list[Value]:
+    for name in model._names:
+        x = getattr(model, name).forward(x)
+    return x  # type: ignore[no-any-return]
+
+
+_Shape: TypeAlias = tuple[tuple[int, int, str], ...]
+"""Of each layer: the numbers of inputs and outputs, and the activation."""
+
+_LARGEST_FUSED = 500  # parameters
+
+
+@lru_cache
+def _network(shape: _Shape) -> Callable[[MLP, Any], list[Value]]:
+    """Return the forward method of an MLP: with one node, if it is small and has one output."""
+    size = sum([(nin + 1) * nout for nin, nout, _ in shape])
+    smooth = all(ACTIVATIONS.get(activation) in _SMOOTH for *_, activation in shape)
+    if size > _LARGEST_FUSED or shape[-1][1] > 1 or not smooth:
+        return _layer_by_layer
+    constants = [f"x{i}" for i in range(shape[0][0])]
+    head, conditions = [f"{row_of(constants)} = x"], []
+    layers = []  # for each neuron the names of bias and weights
+    for i, (nin, nout, activation) in enumerate(shape, 1):
+        layer = f"fc{i}"
+        biases = [f"b{i}_{j}" for j in range(nout)]
+        weights = [[f"w{i}_{j}_{k}" for k in range(nin)] for j in range(nout)]
+        head += [
+            f"{layer} = module.{layer}",
+            f"{row_of(biases)} = {layer}.bias",
+            f"{row_of(map(row_of, weights))} = {layer}.weight",
+        ]
+        conditions += [
+            f"{layer}.forward.__func__ is forward",
+            f"{layer}.activation == {activation!r}",
+        ]
+        layers.append([(bias, *weight) for bias, weight in zip(biases, weights, strict=True)])
+    # A backward pass meets the last neuron first.
+    leaves = [x for neurons in layers[::-1] for neuron in neurons[::-1] for x in neuron]
+    places = {x: i for i, x in enumerate([*leaves, *constants])}
+    steps: list[tuple[primitives.Primitive, tuple[int, ...]]] = []
+    inputs = [places[x] for x in constants]
+    for neurons, (*_, activation) in zip(layers, shape, strict=True):
+        row = _SMOOTH[ACTIVATIONS[activation]]
+        outputs = []
+        for neuron in neurons:
+            steps.append((primitives.dot, (*[places[x] for x in neuron], *inputs)))
+            if row is not None:
+                steps.append((row, (len(places) + len(steps) - 1,)))
+            outputs.append(len(places) + len(steps) - 1)
+        inputs = outputs
+    names = {"forward": Layer.forward}
+    return fuse(_layer_by_layer, head, conditions, leaves, constants, steps, names)
 
 
 # Losses: each averages over all outputs. Outputs and targets are scalars or nested lists of equal
@@ -559,7 +616,7 @@ def mse_loss(outputs: Tree, targets: Tree) -> Any:
         ShapeError: if the shapes differ or there is nothing to average.
     """
     outputs, targets = _flatten("mse_loss", outputs, targets)
-    if type(outputs[0]) is Value:  # what the row would find out, sooner
+    if isinstance(outputs[0], Value):  # what the row would find out, sooner
         return record(primitives.mse, (*outputs, *targets))
     return primitives.mse(*outputs, *targets)
 

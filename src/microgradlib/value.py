@@ -14,7 +14,8 @@ from math import isfinite
 from numbers import Real
 from operator import attrgetter
 from random import Random
-from typing import Any, TypeAlias, TypeVar
+from threading import Lock
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from microgradlib import primitives
 from microgradlib.errors import GradientError, NonFiniteError
@@ -28,6 +29,8 @@ _nested_context: ContextVar[bool] = ContextVar("nested", default=False)
 nested = _nested_context.get
 _nonfinite_context: ContextVar[bool] = ContextVar("nonfinite_allowed", default=False)
 nonfinite_allowed = _nonfinite_context.get
+locating_context: ContextVar[bool] = ContextVar("locating", default=False)
+locating = locating_context.get
 
 next_serial = count().__next__
 
@@ -159,7 +162,7 @@ class Value:
                 if x.requires_grad:
                     x.grad = (0.0 if x.grad is None else x.grad) + slope
             return
-        order, adjoints = sweep((self,))
+        order, adjoints = sweep((self,), fused=not create_graph)
         gradients: dict[Value, Any] = adjoints
         if create_graph:
             found = pull_values(order, {self: 1.0}, adjoints)
@@ -170,6 +173,11 @@ class Value:
             pull(order, adjoints)
         # A finite sum means that every term is finite; the rare other case is looked at closely.
         if not isfinite(sum(adjoints.values(), self.data)):
+            if folded := [x for x in order if x.__class__ is Fused and not x.expanded]:
+                for x in folded:
+                    x.expand()
+                self.backward()  # through all operations
+                return
             leaves = [x for x in adjoints if not x._op and x.requires_grad]
             refuse_nonfinite("backward", (self,), leaves, order, adjoints)
         if create_graph:
@@ -456,16 +464,12 @@ def look_at(function: str, inputs: Iterable[Operand]) -> tuple[list[float], list
     """Return the data of each input, and whether it needs a gradient."""
     data, needed = [], []
     for x in inputs:
-        if type(x) is Value:
+        if isinstance(x, Value):
             data.append(x.data)
             needed.append(x.requires_grad)
-        elif type(x) is float:
-            data.append(x)
-            needed.append(False)
         else:
-            is_value = isinstance(x, Value)  # of a subclass
-            data.append(x.data if is_value else to_float(function, x))  # type: ignore[union-attr]
-            needed.append(is_value and x.requires_grad)  # type: ignore[union-attr]
+            data.append(x if type(x) is float else to_float(function, x))
+            needed.append(False)
     return data, needed
 
 
@@ -579,6 +583,106 @@ if sys.version_info[:2] == (3, 13):
         return object.__new__(_next_class())
 
 
+Steps: TypeAlias = Sequence[tuple[Primitive, tuple[int, ...]]]
+"""Operations, each with the places of its inputs among leaves, constants, and results so far.
+
+Of the inputs of one operation, Values come before constants.
+"""
+
+
+class Fusion(NamedTuple):
+    """Operations that are recorded as one node.
+
+    Attributes:
+        steps: the operations.
+        inputs: the number of leaves and constants.
+        vjp: returns the adjoints of the leaves for that of the node and what the node saved.
+    """
+
+    steps: Steps
+    inputs: int
+    vjp: Callable[[float, tuple[float, ...]], tuple[float, ...]]
+
+
+def _inside(name: str) -> Any:
+    """Return an attribute of a fused node that is made when somebody looks."""
+    slot = Value.__dict__[name]
+
+    def look_inside(self: Fused) -> Any:
+        self.expand()
+        return slot.__get__(self)
+
+    return property(look_inside, slot.__set__)
+
+
+class Fused(Value):
+    """A node that stands for several operations, until somebody looks inside.
+
+    Then the nodes of the operations are made, from what was saved, and it is the last of them.
+    """
+
+    __slots__ = ("expanded", "fusion", "leaves", "saved")
+
+    fusion: Fusion
+    leaves: tuple[Value, ...]
+    saved: tuple[float, ...]  # the data of leaves and constants, and what else the vjp reads
+    expanded: bool
+    _inputs = _inside("_inputs")
+    _prev = _inside("_prev")
+    _partials = _inside("_partials")
+
+    def expand(self) -> None:
+        """Make the nodes of the operations, unless they are there."""
+        if self.expanded:
+            return
+        steps, count, _ = self.fusion
+        data = [*self.saved[:count]]
+        values: list[Any] = [*self.leaves, *data[len(self.leaves) :]]
+        for i, (row, places) in enumerate(steps, 1):
+            y, partials = row.value_and_partials(*[data[j] for j in places])
+            inputs = tuple([values[j] for j in places])
+            prev = tuple([x for x in inputs if isinstance(x, Value)])
+            last = node(row, inputs, prev, y, partials[: len(prev)])
+            last._serial = self._serial - 1 + i / len(steps)  # type: ignore[assignment]
+            data.append(y)
+            values.append(last)
+        order = values[count:]
+        if self.grad:  # backward() would have set theirs, too
+            adjoints = dict.fromkeys([*self.leaves, *order], 0.0)
+            adjoints[last] = as_value(self.grad).data
+            pull(order, adjoints)
+            for x in order:
+                x.grad = adjoints[x]
+        with _expanding:
+            if not self.expanded:  # by another thread
+                self._inputs, self._prev, self._partials = last._inputs, last._prev, last._partials
+                self.expanded = True
+
+
+_expanding = Lock()
+
+
+def fused(
+    fusion: Fusion, data: float, leaves: tuple[Value, ...], saved: tuple[float, ...]
+) -> Fused:
+    """Return a fused node: every one is made here."""
+    self = _blank_fused()
+    self.data = data
+    self.grad = 0.0
+    self.label = ""
+    self.requires_grad = True
+    self._op = fusion.steps[-1][0]
+    self._serial = next_serial()
+    self.fusion = fusion
+    self.leaves = leaves
+    self.saved = saved
+    self.expanded = False
+    return self
+
+
+_blank_fused: Callable[[], Fused] = functools.partial(object.__new__, Fused)
+
+
 def constant(data: float) -> Value:
     """Return a Value that needs no gradient."""
     self = Value(data)
@@ -622,11 +726,12 @@ def topological_order(root: Value) -> list[Value]:
 
 
 def sweep(
-    roots: Iterable[Value], inputs: Iterable[Value] = ()
+    roots: Iterable[Value], inputs: Iterable[Value] = (), *, fused: bool = False
 ) -> tuple[list[Value], dict[Value, float]]:
     """Return the computed nodes from roots down, inputs first, and a zero adjoint for each node.
 
-    The sweep stops at ``inputs``, and at what is older and so cannot depend on them.
+    The sweep stops at ``inputs``, and at what is older and so cannot depend on them. It looks
+    inside of fused nodes, or leaves them as they are.
     """
     adjoints: dict[Value, float] = dict.fromkeys(inputs, 0.0)
     oldest = min([x._serial for x in adjoints]) if adjoints else 0
@@ -639,7 +744,8 @@ def sweep(
             adjoints[x] = 0.0
             if x._serial >= oldest:
                 order.append(x)
-                found += x._prev
+                if not (fused and x.__class__ is Fused and not x.expanded):
+                    found += x._prev
     order.sort(key=by_serial)
     return order, adjoints
 
@@ -651,8 +757,12 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
     """Complete the adjoints of a sweep, some of which have been set, by the chain rule."""
     for node in reversed(order):
         adjoint = adjoints[node]
-        for x, partial in zip(node._prev, node._partials):  # noqa: B905 (this loop is hot)
-            adjoints[x] += adjoint * partial
+        if node.__class__ is Fused and not (node.expanded and node._prev[0] in adjoints):
+            for x, slope in zip(node.leaves, node.fusion.vjp(adjoint, node.saved)):  # noqa: B905
+                adjoints[x] = adjoints.get(x, 0.0) + slope
+        else:
+            for x, partial in zip(node._prev, node._partials):  # noqa: B905 (these loops are hot)
+                adjoints[x] += adjoint * partial
 
 
 def _write(gradients: Mapping[Value, Any]) -> None:
