@@ -5,6 +5,7 @@ import pickle
 import threading
 from collections.abc import Callable, Iterator
 from math import inf, nan
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 import microgradlib as mg
 from microgradlib import Value, optim, random
 from microgradlib.nn import MLP, Layer
-from microgradlib.value import Fused, pull, sweep, topological_order
+from microgradlib.value import Fused, origin, pull, sweep, topological_order
 
 X = [0.5, -1.25]
 SHAPES = {
@@ -323,7 +324,8 @@ class TestWhereItDoesNotApply:
             MLP(2, [125, 1]),
         ):
             assert type(other([1.0, 2.0])[0]) is not Fused
-        assert is_fused(MLP(2, [124, 1])([1.0, 2.0])[0])
+        for nin in (499, 500):
+            assert is_fused(MLP(nin, [1])([1.0] * nin)[0]) == (nin < 500)
 
     def test_where_nothing_is_recorded(self, model: MLP) -> None:
         with mg.no_grad():
@@ -385,6 +387,7 @@ class TestWhereItDoesNotApply:
         with mg.detect_anomaly():
             (y,) = model(X)
         assert type(y) is Value
+        assert Path(__file__).name in origin(y)
 
     def test_another_activation(self, model: MLP) -> None:
         model.fc1.activation = "tanh"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from math import exp
-from typing import Any
+from typing import Any, TypeAlias
 
 from microgradlib.instructions import Code, Symbol, row_of, text_of
 from microgradlib.value import Fusion, Steps, Value, fused, locating, nested, recording, tracing
@@ -15,7 +15,8 @@ _NAMES: dict[str, Any] = {
     "recording": recording,
     "tracing": tracing,
 }
-Method = Callable[[Any, Any], list[Value]]
+
+Method: TypeAlias = Callable[[Any, Any], list[Value]]
 
 
 def fuse(
@@ -74,7 +75,7 @@ def fuse(
         f"return [fused(fusion, {text_of(y)[0]}, {row_of(leaves)}, {_texts(saved)})]",
     ]
     own = {"__name__": "microgradlib.fused", "fusion": fusion, "method": method}
-    return _function("fused_method", "module, x", lines, _NAMES | own | names | code.functions)
+    return _function("module, x", lines, _NAMES | own | names | code.functions)
 
 
 def _vjp(
@@ -89,7 +90,7 @@ def _vjp(
         adjoints[j] = adjoints[j] + term if j in adjoints else term
     slopes = [adjoints[i] for i in range(count)]
     lines = [f"{_texts(saved)} = saved", *code.lines(slopes, []), f"return {_texts(slopes)}"]
-    return _function("vjp", "adjoint, saved", lines, {})
+    return _function("adjoint, saved", lines, {})
 
 
 def _texts(numbers: Iterable[Any]) -> str:
@@ -97,10 +98,7 @@ def _texts(numbers: Iterable[Any]) -> str:
     return row_of(text_of(x)[0] for x in numbers)
 
 
-def _function(
-    name: str, parameters: str, lines: Iterable[str], names: dict[str, Any]
-) -> Callable[..., Any]:
+def _function(parameters: str, lines: Iterable[str], names: dict[str, Any]) -> Callable[..., Any]:
     """Return the function of this source."""
-    text = "\n    ".join([f"def {name}({parameters}):", *lines])
-    exec(compile(text, "<fused>", "exec"), names)
-    return names.pop(name)  # type: ignore[no-any-return]
+    exec("\n    ".join([f"def generated({parameters}):", *lines]), names)
+    return names.pop("generated")  # type: ignore[no-any-return]
