@@ -495,6 +495,9 @@ class MLP(Module):
       (fc2): Layer(nin=3, nout=1, activation='sigmoid')
     )
 
+    The output of a small network is recorded as one node, if there is only one. Who looks inside
+    finds those of all neurons.
+
     Args:
         nin: the number of inputs, at least 1.
         nouts: the number of outputs of each layer.
@@ -553,7 +556,7 @@ def _layer_by_layer(model: MLP, x: Any) -> list[Value]:
 _Shape: TypeAlias = tuple[tuple[int, int, str], ...]
 """Of each layer: the numbers of inputs and outputs, and the activation."""
 
-_LARGEST_FUSED = 500  # parameters
+_LARGEST_FUSED = 500  # parameters: with more of them, writing the code pays late
 
 
 @lru_cache
