@@ -486,6 +486,9 @@ class Layer(Module):
         return f"Layer(nin={self.nin}, nout={self.nout}, activation={self.activation!r})"
 
 
+_LAYER_FORWARD = Layer.forward  # and not what somebody may put in its place
+
+
 class MLP(Module):
     """A multi-layer perceptron: layers ``fc1``, ``fc2``, ... one after the other.
 
@@ -597,7 +600,7 @@ def _network(shape: _Shape) -> Callable[[MLP, Any], list[Value]]:
                 steps.append((row, (len(places) + len(steps) - 1,)))
             outputs.append(len(places) + len(steps) - 1)
         inputs = outputs
-    names = {"forward": Layer.forward}
+    names = {"forward": _LAYER_FORWARD}
     return fuse(_layer_by_layer, head, conditions, leaves, constants, steps, names)
 
 

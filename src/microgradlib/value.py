@@ -83,7 +83,7 @@ class Value:
     _inputs: tuple[Value | float, ...]
     _prev: tuple[Value, ...]
     _partials: tuple[float, ...]
-    _serial: int
+    _serial: float  # an int, but within a fused node
 
     def __init__(self, data: float, label: str = "") -> None:
         """Make a leaf."""
@@ -643,7 +643,7 @@ class Fused(Value):
             inputs = tuple([values[j] for j in places])
             prev = tuple([x for x in inputs if isinstance(x, Value)])
             last = node(row, inputs, prev, y, partials[: len(prev)])
-            last._serial = self._serial - 1 + i / len(steps)  # type: ignore[assignment]
+            last._serial = self._serial - 1 + i / len(steps)  # after all that was made before self
             data.append(y)
             values.append(last)
         order = values[count:]
