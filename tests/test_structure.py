@@ -124,7 +124,7 @@ ARROWS = {
     "explaining": {"errors", "graph", "rendering", "tracing", "value"},
     "extending": {"checking", "primitives", "value"},
     "functions": {"errors", "primitives", "value"},
-    "fusing": {"instructions", "primitives", "value"},
+    "fusing": {"instructions", "value"},
     "graph": {"errors", "layout", "rendering", "serialization", "value"},
     "instructions": {"primitives"},
     "math": {"errors", "functions", "primitives", "value"},
