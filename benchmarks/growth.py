@@ -1,9 +1,9 @@
 """How time and memory for one operation grow with the graph: ``python benchmarks/growth.py``.
 
-Graphs of 1e4, 1e5 and 1e6 operations are made, differentiated and freed, first with the cyclic garbage
-collector off: graphs do not need it. At its defaults it walks all objects that are alive, again and
-again, and takes the longer for each of them the more there are. So there the largest graph is held
-against as many operations in a hundred graphs, which are alive together.
+Graphs of 1e4, 1e5 and 1e6 operations are made, differentiated and freed, first with the cyclic
+garbage collector off: graphs do not need it. At its defaults it walks all objects that are alive,
+again and again, and takes the longer for each of them the more there are. So there the largest
+graph is held against as many operations in a hundred graphs, which are alive together.
 """
 
 import argparse
