@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from math import inf, nan
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 import microgradlib as mg
 from microgradlib import Value, optim, random, value
-from microgradlib.nn import MLP, Layer
+from microgradlib.nn import ACTIVATIONS, MLP, Layer
 from microgradlib.value import Fused, origin, pull, sweep, topological_order
 
 X = [0.5, -1.25]
@@ -427,6 +428,49 @@ class TestWhereItDoesNotApply:
         monkeypatch.setattr(Layer, "forward", lambda self, x: [Value(3.0)] * self.nout)
         for other in (model, MLP(2, [5, 1])):  # which is not known yet
             assert other(X)[0].data == 3.0
+
+    def test_the_forward_method_of_another_layer(self, model: MLP) -> None:
+        other = Layer(2, 2, "sigmoid")
+        model.fc1.forward = other.forward  # type: ignore[method-assign]
+        assert model(X)[0].data == model.fc2(other(X))[0].data
+
+    def test_activations_that_are_no_plain_text(self) -> None:
+        class Name(StrEnum):
+            TANH = "tanh"
+
+        for make in (Name.TANH, "tanh", Name.TANH):
+            model = MLP(2, [6, 1], make)
+            (y,) = model(X)
+            assert is_fused(y)
+            assert y.data == unfused(model, X)[0].data
+
+    def test_an_activation_in_the_place_of_another(
+        self, model: MLP, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(ACTIVATIONS, "sigmoid", Value.sin)
+        assert model(X)[0].data == unfused(model, X)[0].data
+        monkeypatch.undo()
+        assert is_fused(model(X)[0])
+        del model.fc1.activation
+        with pytest.raises(AttributeError, match="activation"):
+            model(X)
+
+    def test_properties_are_read_once(self, model: MLP) -> None:
+        reads = []
+
+        class Noisy(Layer):
+            @property
+            def weight(self) -> Any:
+                reads.append(self)
+                return vars(self)["weight"]
+
+            @weight.setter
+            def weight(self, weight: Any) -> None:
+                vars(self)["weight"] = weight
+
+        model.fc1 = Noisy(2, 2, "sigmoid")
+        model(X)
+        assert len(reads) == 1
 
     def test_ragged_layers(self, model: MLP) -> None:
         model.fc1.weight[1].append(Value(1.0))

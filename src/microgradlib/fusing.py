@@ -22,7 +22,6 @@ Method: TypeAlias = Callable[[Any, Any], list[Value]]
 def fuse(
     method: Method,
     head: Iterable[str],
-    conditions: Iterable[str],
     leaves: Sequence[str],
     constants: Sequence[str],
     steps: Steps,
@@ -31,17 +30,17 @@ def fuse(
     """Return a function that does what a method does, with one node for all steps.
 
     It leaves to the method what is not recorded, or where each operation is to be seen; and what
-    does not fit: if x is neither list nor tuple, the head fails or a condition does not hold, a
-    leaf was computed or needs no gradient, or a constant is no float.
+    does not fit: if x is neither list nor tuple, the head raises an AttributeError, LookupError,
+    TypeError or ValueError, a leaf was computed or needs no gradient, or a constant is no float.
 
     Args:
         method: a method of a module with one argument, which returns a list of one Value.
-        head: statements that take ``module`` and ``x`` apart.
-        conditions: expressions that tell whether the method still consists of these steps.
+        head: statements that take ``module`` and ``x`` apart, and raise an exception unless the
+            method still consists of these steps.
         leaves: names of Values. Where two are the same, their gradients add up in this order.
         constants: names of floats.
         steps: the operations. The last result needs all others.
-        names: what head and conditions refer to.
+        names: what the head refers to.
     """
     code = Code({*leaves, *constants})
     data = [code.input(f"{x}_data") for x in leaves]
@@ -65,8 +64,8 @@ def fuse(
         "if fits:",
         "    try:",
         *[f"        {line}" for line in head],
-        f"        fits = {' and '.join([*conditions, *floats, *needed])}",
-        "    except (AttributeError, TypeError, ValueError):",
+        f"        fits = {' and '.join([*floats, *needed])}",
+        "    except (AttributeError, LookupError, TypeError, ValueError):",
         "        fits = False",
         "if not fits:",
         "    return method(module, x)",

@@ -566,24 +566,27 @@ _LARGEST_FUSED = 500  # parameters: with more of them, writing the code pays lat
 def _network(shape: _Shape) -> Callable[[MLP, Any], list[Value]]:
     """Return the forward method of an MLP: with one node, if it is small and has one output."""
     size = sum([(nin + 1) * nout for nin, nout, _ in shape])
-    smooth = all(ACTIVATIONS.get(activation) in _SMOOTH for *_, activation in shape)
+    activations: list[Any] = [ACTIVATIONS.get(activation) for *_, activation in shape]
+    smooth = all(activation in _SMOOTH for activation in activations)
     if size > _LARGEST_FUSED or shape[-1][1] > 1 or not smooth:
         return _layer_by_layer
     constants = [f"x{i}" for i in range(shape[0][0])]
-    head, conditions = [f"{row_of(constants)} = x"], []
+    head = [f"{row_of(constants)} = x"]
+    names = {"Layer": Layer, "forward": _LAYER_FORWARD, "activations": ACTIVATIONS}
     layers = []  # for each neuron the names of bias and weights
-    for i, (nin, nout, activation) in enumerate(shape, 1):
-        layer = f"fc{i}"
+    for i, (nin, nout, _) in enumerate(shape, 1):
+        layer, activation = f"fc{i}", f"activation{i}"
+        names[activation] = activations[i - 1]
         biases = [f"b{i}_{j}" for j in range(nout)]
         weights = [[f"w{i}_{j}_{k}" for k in range(nin)] for j in range(nout)]
+        method = f"own.__func__ is forward and own.__self__ is {layer}"
+        same = f"{layer}.__class__ is Layer and activations[{layer}.activation] is {activation}"
         head += [
             f"{layer} = module.{layer}",
-            f"{row_of(biases)} = {layer}.bias",
+            f"own = {layer}.forward",
+            f"if not ({method} and {same}): raise TypeError",
             f"{row_of(map(row_of, weights))} = {layer}.weight",
-        ]
-        conditions += [
-            f"{layer}.forward.__func__ is forward",
-            f"{layer}.activation == {activation!r}",
+            f"{row_of(biases)} = {layer}.bias",
         ]
         layers.append([(bias, *weight) for bias, weight in zip(biases, weights, strict=True)])
     # A backward pass meets the last neuron first.
@@ -591,8 +594,8 @@ def _network(shape: _Shape) -> Callable[[MLP, Any], list[Value]]:
     places = {x: i for i, x in enumerate([*leaves, *constants])}
     steps: list[tuple[primitives.Primitive, tuple[int, ...]]] = []
     inputs = [places[x] for x in constants]
-    for neurons, (*_, activation) in zip(layers, shape, strict=True):
-        row = _SMOOTH[ACTIVATIONS[activation]]
+    for neurons, function in zip(layers, activations, strict=True):
+        row = _SMOOTH[function]
         outputs = []
         for neuron in neurons:
             steps.append((primitives.dot, (*[places[x] for x in neuron], *inputs)))
@@ -600,8 +603,7 @@ def _network(shape: _Shape) -> Callable[[MLP, Any], list[Value]]:
                 steps.append((row, (len(places) + len(steps) - 1,)))
             outputs.append(len(places) + len(steps) - 1)
         inputs = outputs
-    names = {"forward": _LAYER_FORWARD}
-    return fuse(_layer_by_layer, head, conditions, leaves, constants, steps, names)
+    return fuse(_layer_by_layer, head, leaves, constants, steps, names)
 
 
 # Losses: each averages over all outputs. Outputs and targets are scalars or nested lists of equal
