@@ -14,7 +14,6 @@ from math import isfinite
 from numbers import Real
 from operator import attrgetter
 from random import Random
-from threading import Lock
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from microgradlib import primitives
@@ -173,7 +172,7 @@ class Value:
             pull(order, adjoints)
         # A finite sum means that every term is finite; the rare other case is looked at closely.
         if not isfinite(sum(adjoints.values(), self.data)):
-            if folded := [x for x in order if x.__class__ is Fused and not x.expanded]:
+            if folded := [x for x in order if x.__class__ is Fused and not x.inside]:
                 for x in folded:
                     x.expand()
                 self.backward()  # through all operations
@@ -572,6 +571,8 @@ if sys.version_info[:2] == (3, 13):
             self._inputs = self._prev = ()
             while pending:
                 x = pending.pop()
+                if type(x) is Fused:  # which refers to few others
+                    continue
                 if isinstance(x, Value) and sys.getrefcount(x) == 2:  # here and in the call
                     pending += x._inputs
                     x._inputs = x._prev = ()
@@ -604,36 +605,35 @@ class Fusion(NamedTuple):
     vjp: Callable[[float, tuple[float, ...]], tuple[float, ...]]
 
 
-def _inside(name: str) -> Any:
+def _inside(part: int) -> Any:
     """Return an attribute of a fused node that is made when somebody looks."""
-    slot = Value.__dict__[name]
 
     def look_inside(self: Fused) -> Any:
         self.expand()
-        return slot.__get__(self)
+        return self.inside[0][part]
 
-    return property(look_inside, slot.__set__)
+    return property(look_inside)
 
 
 class Fused(Value):
     """A node that stands for several operations, until somebody looks inside.
 
-    Then the nodes of the operations are made, from what was saved, and it is the last of them.
+    Then the nodes of the operations are made, from what was saved. It stands for the last of them.
     """
 
-    __slots__ = ("expanded", "fusion", "leaves", "saved")
+    __slots__ = ("fusion", "inside", "leaves", "saved")
 
     fusion: Fusion
     leaves: tuple[Value, ...]
     saved: tuple[float, ...]  # the data of leaves and constants, and what else the vjp reads
-    expanded: bool
-    _inputs = _inside("_inputs")
-    _prev = _inside("_prev")
-    _partials = _inside("_partials")
+    inside: list[tuple[Any, Any, Any]]  # what those of the last operation are, once they are made
+    _inputs = _inside(0)
+    _prev = _inside(1)
+    _partials = _inside(2)
 
     def expand(self) -> None:
         """Make the nodes of the operations, unless they are there."""
-        if self.expanded:
+        if self.inside:
             return
         steps, count, _ = self.fusion
         data = [*self.saved[:count]]
@@ -653,13 +653,8 @@ class Fused(Value):
             pull(order, adjoints)
             for x in order:
                 x.grad = adjoints[x]
-        with _expanding:
-            if not self.expanded:  # by another thread
-                self._inputs, self._prev, self._partials = last._inputs, last._prev, last._partials
-                self.expanded = True
-
-
-_expanding = Lock()
+        # Where two threads look at once, the first to get here counts, as nothing is ever replaced.
+        self.inside.append((last._inputs, last._prev, last._partials))
 
 
 def fused(
@@ -676,7 +671,7 @@ def fused(
     self.fusion = fusion
     self.leaves = leaves
     self.saved = saved
-    self.expanded = False
+    self.inside = []
     return self
 
 
@@ -744,7 +739,7 @@ def sweep(
             adjoints[x] = 0.0
             if x._serial >= oldest:
                 order.append(x)
-                if not (fused and x.__class__ is Fused and not x.expanded):
+                if not (fused and x.__class__ is Fused and not x.inside):
                     found += x._prev
     order.sort(key=by_serial)
     return order, adjoints
@@ -757,12 +752,20 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
     """Complete the adjoints of a sweep, some of which have been set, by the chain rule."""
     for node in reversed(order):
         adjoint = adjoints[node]
-        if node.__class__ is Fused and not (node.expanded and node._prev[0] in adjoints):
+        if node.__class__ is Fused and not _swept_inside(node, adjoints):
             for x, slope in zip(node.leaves, node.fusion.vjp(adjoint, node.saved)):  # noqa: B905
                 adjoints[x] = adjoints.get(x, 0.0) + slope
         else:
             for x, partial in zip(node._prev, node._partials):  # noqa: B905 (these loops are hot)
                 adjoints[x] += adjoint * partial
+
+
+def _swept_inside(node: Fused, adjoints: Mapping[Value, float]) -> bool:
+    """Whether a sweep found the inner nodes, which another thread may have made since."""
+    if not node.inside:
+        return False
+    inner = node._prev[-1]  # of one operation alone a leaf, for which the vjp is as good
+    return bool(inner._op) and inner in adjoints
 
 
 def _write(gradients: Mapping[Value, Any]) -> None:
