@@ -1,5 +1,7 @@
 """Options of the test run."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -16,6 +18,17 @@ collect_ignore = [  # scripts, and what is collected only when named, as it need
     "repeat.py",
 ]
 SKIPS: list[str] = []
+
+
+@pytest.fixture
+def stream() -> Iterator[None]:
+    """Seed the process-wide generator, and leave it as it was."""
+    from microgradlib import random  # not sooner: a package that is broken on purpose comes later
+
+    state = random.get_state()
+    random.manual_seed(7)
+    yield
+    random.set_state(state)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,13 +25,7 @@ POINTS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def stream() -> Iterator[None]:
-    """Seed the process-wide generator, and leave it as it was."""
-    state = random.get_state()
-    random.manual_seed(7)
-    yield
-    random.set_state(state)
+pytestmark = pytest.mark.usefixtures("stream")
 
 
 @pytest.fixture
