@@ -211,7 +211,7 @@ class TestLookingInside:
         loss()[1].backward()
         expected = [p.grad for p in model.parameters()]
         y, root = loss()
-        order, adjoints = sweep((root,), fused=True)
+        order, adjoints = sweep((root,), folded=True)
         y.expand()  # type: ignore[attr-defined]
         adjoints[root] = 1.0
         pull(order, adjoints)

@@ -498,8 +498,8 @@ class MLP(Module):
       (fc2): Layer(nin=3, nout=1, activation='sigmoid')
     )
 
-    The output of a small network is recorded as one node, if there is only one. Who looks inside
-    finds those of all neurons.
+    A small network with a single output records it as one node; ``draw`` and all who look inside
+    find the nodes of its neurons.
 
     Args:
         nin: the number of inputs, at least 1.

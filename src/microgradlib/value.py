@@ -161,7 +161,7 @@ class Value:
                 if x.requires_grad:
                     x.grad = (0.0 if x.grad is None else x.grad) + slope
             return
-        order, adjoints = sweep((self,), fused=not create_graph)
+        order, adjoints = sweep((self,), folded=not create_graph)
         gradients: dict[Value, Any] = adjoints
         if create_graph:
             found = pull_values(order, {self: 1.0}, adjoints)
@@ -721,12 +721,12 @@ def topological_order(root: Value) -> list[Value]:
 
 
 def sweep(
-    roots: Iterable[Value], inputs: Iterable[Value] = (), *, fused: bool = False
+    roots: Iterable[Value], inputs: Iterable[Value] = (), *, folded: bool = False
 ) -> tuple[list[Value], dict[Value, float]]:
     """Return the computed nodes from roots down, inputs first, and a zero adjoint for each node.
 
-    The sweep stops at ``inputs``, and at what is older and so cannot depend on them. It looks
-    inside of fused nodes, or leaves them as they are.
+    The sweep stops at ``inputs``, and at what is older and so cannot depend on them. Inside of
+    fused nodes it finds those of all operations, unless they are to stay ``folded``.
     """
     adjoints: dict[Value, float] = dict.fromkeys(inputs, 0.0)
     oldest = min([x._serial for x in adjoints]) if adjoints else 0
@@ -739,7 +739,7 @@ def sweep(
             adjoints[x] = 0.0
             if x._serial >= oldest:
                 order.append(x)
-                if not (fused and x.__class__ is Fused and not x.inside):
+                if not (folded and x.__class__ is Fused and not x.inside):
                     found += x._prev
     order.sort(key=by_serial)
     return order, adjoints
