@@ -12,7 +12,7 @@ import pytest
 
 import microgradlib as mg
 from microgradlib import Value, optim, value
-from microgradlib.nn import ACTIVATIONS, MLP, Layer
+from microgradlib.nn import ACTIVATIONS, MLP, Layer, _network
 from microgradlib.value import Fused, origin, pull, sweep, topological_order
 
 X = [0.5, -1.25]
@@ -38,7 +38,7 @@ def unfused(model: MLP, x: Any) -> Any:
 
 
 def is_fused(y: Value) -> bool:
-    return type(y) is Fused and not y.inside
+    return type(y) is Fused and not y._made
 
 
 def gradient(model: MLP) -> list[str]:
@@ -191,13 +191,16 @@ class TestLookingInside:
         assert [x.grad for x in hidden] == expected
         assert model.fc2.bias[0].grad == y._partials[0]
 
-    def test_a_gradient_that_was_set_by_hand(self) -> None:
-        (y,) = MLP(2, [2, 1])(X)
-        y.grad = Value(2.0)
-        assert y._prev[0].grad == 2.0 * y._partials[0]
-        (y,) = MLP(2, [2, 1])(X)
-        y.grad = None
-        assert y._prev[0].grad == 0.0
+    def test_gradients_are_those_of_the_backward_pass(self) -> None:
+        for by_hand in (2.0, None, 0.0):
+            (y,) = MLP(2, [2, 1])(X)
+            y.grad = by_hand
+            assert y._prev[0].grad == 0.0
+            (y,) = MLP(2, [2, 1])(X)
+            (y * 3.0).backward()
+            y.grad = by_hand  # as one does to start again
+            assert y._prev[0].grad == 3.0 * y._partials[0]
+            assert y.grad is by_hand
 
     @every_shape
     def test_between_the_halves_of_a_backward_pass(self, make: Callable[[], MLP]) -> None:
@@ -212,7 +215,7 @@ class TestLookingInside:
         expected = [p.grad for p in model.parameters()]
         y, root = loss()
         order, adjoints = sweep((root,), folded=True)
-        y.expand()  # type: ignore[attr-defined]
+        y._expand()  # type: ignore[attr-defined]
         adjoints[root] = 1.0
         pull(order, adjoints)
         assert [adjoints[p] for p in model.parameters()] == expected
@@ -229,13 +232,39 @@ class TestLookingInside:
             return node(*args)
 
         monkeypatch.setattr(value, "node", node_after_the_other)
-        y.expand()
+        y._expand()
         for mine, others in zip((y._inputs, y._prev, y._partials), *found, strict=True):
             assert mine is others
 
+    @pytest.mark.parametrize("where", ["pull", "_write", "_write_below"])
+    def test_gradients_where_another_thread_comes_in_between(
+        self, monkeypatch: pytest.MonkeyPatch, where: str
+    ) -> None:
+        model = MLP(2, [2, 1])
+        (y,) = unfused(model, X)
+        (y * 3.0).backward()
+        expected = described(y)
+        model.zero_grad()
+        fused: Any = model(X)[0]
+        root = fused * 3.0
+        one, other = root.backward, fused._expand
+        if where == "_write_below":
+            one, other = other, one
+        function = getattr(value, where)
+
+        def function_after_the_other(*args: Any) -> Any:
+            monkeypatch.undo()
+            other()
+            return function(*args)
+
+        monkeypatch.setattr(value, where, function_after_the_other)
+        one()
+        assert getattr(value, where) is function  # so the other was there
+        assert described(fused) == expected
+
     def test_nobody_looks_where_graphs_are_freed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         looks: list[Fused] = []
-        monkeypatch.setattr(Fused, "expand", lambda self: looks.append(self))
+        monkeypatch.setattr(Fused, "_expand", lambda self: looks.append(self))
         model = MLP(2, [2, 1])
         for _ in range(2_000):  # one node in 256 looks at what it frees on CPython 3.13
             mg.mse_loss(model(X), [0.0])
@@ -335,6 +364,15 @@ class TestWhereItDoesNotApply:
     def test_where_nothing_is_recorded(self, model: MLP) -> None:
         with mg.no_grad():
             assert not model(X)[0].requires_grad
+        asked = _network.cache_info()
+        for context in (mg.no_grad, mg.detect_anomaly):
+            with context():
+                model(X)
+        mg.grad(lambda x: model([x, 1.0])[0])(2.0)
+        mg.compile(lambda x: model([x, 1.0])[0])(2.0)
+        assert _network.cache_info() == asked
+        model(X)
+        assert _network.cache_info() != asked
 
     def test_inputs(self, model: MLP) -> None:
         y = model(X)[0].data

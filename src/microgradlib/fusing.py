@@ -5,16 +5,7 @@ from math import exp
 from typing import Any, TypeAlias
 
 from microgradlib.instructions import Code, Symbol, row_of, text_of
-from microgradlib.value import Fusion, Steps, Value, fused, locating, nested, recording, tracing
-
-_NAMES: dict[str, Any] = {
-    "exp": exp,
-    "fused": fused,
-    "locating": locating,
-    "nested": nested,
-    "recording": recording,
-    "tracing": tracing,
-}
+from microgradlib.value import Fusion, Steps, Value, fused_node
 
 Method: TypeAlias = Callable[[Any, Any], list[Value]]
 
@@ -29,9 +20,9 @@ def fuse(
 ) -> Method:
     """Return a function that does what a method does, with one node for all steps.
 
-    It leaves to the method what is not recorded, or where each operation is to be seen; and what
-    does not fit: if x is neither list nor tuple, the head raises an AttributeError, LookupError,
-    TypeError or ValueError, a leaf was computed or needs no gradient, or a constant is no float.
+    It leaves to the method what does not fit: if x is neither list nor tuple, the head raises an
+    AttributeError, LookupError, TypeError or ValueError, a leaf was computed or needs no gradient,
+    or a constant is no float.
 
     Args:
         method: a method of a module with one argument, which returns a list of one Value.
@@ -60,7 +51,6 @@ def fuse(
     needed = [f"{x}.requires_grad and not {x}._op" for x in leaves]
     lines = [
         "fits = x.__class__ is list or x.__class__ is tuple",
-        "fits = fits and recording() and not (nested() or locating() or tracing())",
         "if fits:",
         "    try:",
         *[f"        {line}" for line in head],
@@ -71,10 +61,11 @@ def fuse(
         "    return method(module, x)",
         *[f"{x.text} = {leaf}.data" for x, leaf in zip(data, leaves, strict=True)],
         *body,
-        f"return [fused(fusion, {text_of(y)[0]}, {row_of(leaves)}, {_texts(saved)})]",
+        f"return [fused_node(fusion, {text_of(y)[0]}, {row_of(leaves)}, {_texts(saved)})]",
     ]
     own = {"__name__": "microgradlib.fused", "fusion": fusion, "method": method}
-    return _function("module, x", lines, _NAMES | own | names | code.functions)
+    own |= {"exp": exp, "fused_node": fused_node}
+    return _function("module, x", lines, own | names | code.functions)
 
 
 def _vjp(

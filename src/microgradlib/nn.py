@@ -18,6 +18,7 @@ from microgradlib.value import (
     Operand,
     Value,
     constant,
+    locating,
     look_at,
     nested,
     node,
@@ -536,23 +537,24 @@ class MLP(Module):
         sizes = [nin, *nouts]
         activations = [*[activation] * (len(nouts) - 1), last]
         self._shape = tuple(zip(sizes, nouts, activations, strict=False))
-        self._names = [f"fc{i + 1}" for i in range(len(nouts))]
-        for name, layer in zip(self._names, self._shape, strict=True):
-            setattr(self, name, Layer(*layer))
+        for i, layer in enumerate(self._shape, 1):
+            setattr(self, f"fc{i}", Layer(*layer))
 
     @property
     def layers(self) -> list[Layer]:
         """The layers, in order."""
-        return [getattr(self, name) for name in self._names]
+        return [getattr(self, f"fc{i}") for i in range(1, len(self._shape) + 1)]
 
     def forward(self, x: Any) -> list[Value]:
         """Return the outputs of the last layer."""
-        return _network(self._shape)(self, x)
+        if recording() and not (nested() or locating() or tracing()):
+            return _network(self._shape)(self, x)
+        return _layer_by_layer(self, x)
 
 
 def _layer_by_layer(model: MLP, x: Any) -> list[Value]:
-    for name in model._names:
-        x = getattr(model, name).forward(x)
+    for layer in model.layers:
+        x = layer.forward(x)
     return x  # type: ignore[no-any-return]
 
 

@@ -172,9 +172,9 @@ class Value:
             pull(order, adjoints)
         # A finite sum means that every term is finite; the rare other case is looked at closely.
         if not isfinite(sum(adjoints.values(), self.data)):
-            if folded := [x for x in order if x.__class__ is Fused and not x.inside]:
+            if folded := [x for x in order if x.__class__ is Fused and not x._made]:
                 for x in folded:
-                    x.expand()
+                    x._expand()
                 self.backward()  # through all operations
                 return
             leaves = [x for x in adjoints if not x._op and x.requires_grad]
@@ -609,8 +609,8 @@ def _inside(part: int) -> Any:
     """Return an attribute of a fused node that is made when somebody looks."""
 
     def look_inside(self: Fused) -> Any:
-        self.expand()
-        return self.inside[0][part]
+        self._expand()
+        return self._made[0][part]
 
     return property(look_inside)
 
@@ -621,23 +621,24 @@ class Fused(Value):
     Then the nodes of the operations are made, from what was saved. It stands for the last of them.
     """
 
-    __slots__ = ("fusion", "inside", "leaves", "saved")
+    __slots__ = ("_adjoint", "_fusion", "_leaves", "_made", "_saved")
 
-    fusion: Fusion
-    leaves: tuple[Value, ...]
-    saved: tuple[float, ...]  # the data of leaves and constants, and what else the vjp reads
-    inside: list[tuple[Any, Any, Any]]  # what those of the last operation are, once they are made
+    _fusion: Fusion
+    _leaves: tuple[Value, ...]
+    _saved: tuple[float, ...]  # the data of leaves and constants, and what else the vjp reads
+    _adjoint: float | None  # what backward() wrote last
+    _made: list[tuple[Any, Any, Any]]  # what those of the last operation are, once they are made
     _inputs = _inside(0)
     _prev = _inside(1)
     _partials = _inside(2)
 
-    def expand(self) -> None:
+    def _expand(self) -> None:
         """Make the nodes of the operations, unless they are there."""
-        if self.inside:
+        if self._made:
             return
-        steps, count, _ = self.fusion
-        data = [*self.saved[:count]]
-        values: list[Any] = [*self.leaves, *data[len(self.leaves) :]]
+        steps, count, _ = self._fusion
+        data = [*self._saved[:count]]
+        values: list[Any] = [*self._leaves, *data[len(self._leaves) :]]
         for i, (row, places) in enumerate(steps, 1):
             y, partials = row.value_and_partials(*[data[j] for j in places])
             inputs = tuple([values[j] for j in places])
@@ -646,21 +647,18 @@ class Fused(Value):
             last._serial = self._serial - 1 + i / len(steps)  # after all that was made before self
             data.append(y)
             values.append(last)
-        order = values[count:]
-        if self.grad:  # backward() would have set theirs, too
-            adjoints = dict.fromkeys([*self.leaves, *order], 0.0)
-            adjoints[last] = as_value(self.grad).data
-            pull(order, adjoints)
-            for x in order:
-                x.grad = adjoints[x]
+        adjoint = self._adjoint
+        _write_below(last, adjoint)
         # Where two threads look at once, the first to get here counts, as nothing is ever replaced.
-        self.inside.append((last._inputs, last._prev, last._partials))
+        self._made.append((last._inputs, last._prev, last._partials))
+        if self._adjoint is not adjoint:  # another thread went backward meanwhile
+            _write_below(self, self._adjoint)
 
 
-def fused(
+def fused_node(
     fusion: Fusion, data: float, leaves: tuple[Value, ...], saved: tuple[float, ...]
 ) -> Fused:
-    """Return a fused node: every one is made here."""
+    """Return a node that stands for several operations: every one is made here."""
     self = _blank_fused()
     self.data = data
     self.grad = 0.0
@@ -668,10 +666,11 @@ def fused(
     self.requires_grad = True
     self._op = fusion.steps[-1][0]
     self._serial = next_serial()
-    self.fusion = fusion
-    self.leaves = leaves
-    self.saved = saved
-    self.inside = []
+    self._fusion = fusion
+    self._leaves = leaves
+    self._saved = saved
+    self._adjoint = None
+    self._made = []
     return self
 
 
@@ -739,7 +738,7 @@ def sweep(
             adjoints[x] = 0.0
             if x._serial >= oldest:
                 order.append(x)
-                if not (folded and x.__class__ is Fused and not x.inside):
+                if not (folded and x.__class__ is Fused and not x._made):
                     found += x._prev
     order.sort(key=by_serial)
     return order, adjoints
@@ -753,7 +752,7 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
     for node in reversed(order):
         adjoint = adjoints[node]
         if node.__class__ is Fused and not _swept_inside(node, adjoints):
-            for x, slope in zip(node.leaves, node.fusion.vjp(adjoint, node.saved)):  # noqa: B905
+            for x, slope in zip(node._leaves, node._fusion.vjp(adjoint, node._saved)):  # noqa: B905
                 adjoints[x] = adjoints.get(x, 0.0) + slope
         else:
             for x, partial in zip(node._prev, node._partials):  # noqa: B905 (these loops are hot)
@@ -762,7 +761,7 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
 
 def _swept_inside(node: Fused, adjoints: Mapping[Value, float]) -> bool:
     """Whether a sweep found the inner nodes, which another thread may have made since."""
-    if not node.inside:
+    if not node._made:
         return False
     inner = node._prev[-1]  # of one operation alone a leaf, for which the vjp is as good
     return bool(inner._op) and inner in adjoints
@@ -773,8 +772,22 @@ def _write(gradients: Mapping[Value, Any]) -> None:
     for x, gradient in gradients.items():
         if x._op:
             x.grad = gradient
+            if x.__class__ is Fused and not _swept_inside(x, gradients):
+                x._adjoint = gradient
+                if x._made:
+                    _write_below(x, gradient)
         elif x.requires_grad:
             x.grad = gradient if x.grad is None else x.grad + gradient
+
+
+def _write_below(root: Value, adjoint: float | None) -> None:
+    """Set the ``grad`` of the nodes inside of a fused one, which a backward pass went around."""
+    if adjoint is not None:
+        order, adjoints = sweep((root,))
+        adjoints[root] = adjoint
+        pull(order, adjoints)
+        for x in order[:-1]:
+            x.grad = adjoints[x]
 
 
 def pull_values(
