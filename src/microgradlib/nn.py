@@ -17,6 +17,7 @@ from microgradlib.primitives import to_float
 from microgradlib.value import (
     Operand,
     Value,
+    binary,
     constant,
     locating,
     look_at,
@@ -627,6 +628,8 @@ def mse_loss(outputs: Tree, targets: Tree) -> Any:
     """
     outputs, targets = _flatten("mse_loss", outputs, targets)
     if isinstance(outputs[0], Value):  # what the row would find out, sooner
+        if len(outputs) == 1 and type(targets[0]) is float:
+            return binary(primitives.mse, outputs[0], targets[0])
         return record(primitives.mse, (*outputs, *targets))
     return primitives.mse(*outputs, *targets)
 

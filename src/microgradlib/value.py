@@ -191,50 +191,50 @@ class Value:
     # Python's operators.
 
     def __add__(self, other: Operand) -> Value:
-        return _binary(primitives.add, self, other)
+        return binary(primitives.add, self, other)
 
     def __radd__(self, other: float) -> Value:
-        return _binary(primitives.add, other, self)
+        return binary(primitives.add, other, self)
 
     def __sub__(self, other: Operand) -> Value:
-        return _binary(primitives.subtract, self, other)
+        return binary(primitives.subtract, self, other)
 
     def __rsub__(self, other: float) -> Value:
-        return _binary(primitives.subtract, other, self)
+        return binary(primitives.subtract, other, self)
 
     def __mul__(self, other: Operand) -> Value:
-        return _binary(primitives.multiply, self, other)
+        return binary(primitives.multiply, self, other)
 
     def __rmul__(self, other: float) -> Value:
-        return _binary(primitives.multiply, other, self)
+        return binary(primitives.multiply, other, self)
 
     def __truediv__(self, other: Operand) -> Value:
-        return _binary(primitives.divide, self, other)
+        return binary(primitives.divide, self, other)
 
     def __rtruediv__(self, other: float) -> Value:
-        return _binary(primitives.divide, other, self)
+        return binary(primitives.divide, other, self)
 
     def __mod__(self, other: Operand) -> Value:
-        return _binary(primitives.modulo, self, other)
+        return binary(primitives.modulo, self, other)
 
     def __rmod__(self, other: float) -> Value:
-        return _binary(primitives.modulo, other, self)
+        return binary(primitives.modulo, other, self)
 
     def __pow__(self, other: Operand) -> Value:
         varies = isinstance(other, Value) and other.requires_grad
-        return _binary(primitives.power if varies else primitives.power_c, self, other)
+        return binary(primitives.power if varies else primitives.power_c, self, other)
 
     def __rpow__(self, other: float) -> Value:
-        return _binary(primitives.power, other, self)
+        return binary(primitives.power, other, self)
 
     def __neg__(self) -> Value:
-        return _unary(primitives.negative, self)
+        return unary(primitives.negative, self)
 
     def __pos__(self) -> Value:
         return self
 
     def __abs__(self) -> Value:
-        return _unary(primitives.abs_, self)
+        return unary(primitives.abs_, self)
 
     # Comparisons look at the data; the hash is the identity.
 
@@ -302,115 +302,115 @@ class Value:
 
     def exp(self) -> Value:
         """Return ``exp(self)``."""
-        return _unary(primitives.exp, self)
+        return unary(primitives.exp, self)
 
     def exp2(self) -> Value:
         """Return ``exp2(self)``."""
-        return _unary(primitives.exp2, self)
+        return unary(primitives.exp2, self)
 
     def expm1(self) -> Value:
         """Return ``expm1(self)``."""
-        return _unary(primitives.expm1, self)
+        return unary(primitives.expm1, self)
 
     def log(self) -> Value:
         """Return ``log(self)``."""
-        return _unary(primitives.log, self)
+        return unary(primitives.log, self)
 
     def log2(self) -> Value:
         """Return ``log2(self)``."""
-        return _unary(primitives.log2, self)
+        return unary(primitives.log2, self)
 
     def log10(self) -> Value:
         """Return ``log10(self)``."""
-        return _unary(primitives.log10, self)
+        return unary(primitives.log10, self)
 
     def log1p(self) -> Value:
         """Return ``log1p(self)``."""
-        return _unary(primitives.log1p, self)
+        return unary(primitives.log1p, self)
 
     def sqrt(self) -> Value:
         """Return ``sqrt(self)``."""
-        return _unary(primitives.sqrt, self)
+        return unary(primitives.sqrt, self)
 
     def cbrt(self) -> Value:
         """Return ``cbrt(self)``."""
-        return _unary(primitives.cbrt, self)
+        return unary(primitives.cbrt, self)
 
     def sin(self) -> Value:
         """Return ``sin(self)``."""
-        return _unary(primitives.sin, self)
+        return unary(primitives.sin, self)
 
     def cos(self) -> Value:
         """Return ``cos(self)``."""
-        return _unary(primitives.cos, self)
+        return unary(primitives.cos, self)
 
     def tan(self) -> Value:
         """Return ``tan(self)``."""
-        return _unary(primitives.tan, self)
+        return unary(primitives.tan, self)
 
     def asin(self) -> Value:
         """Return ``asin(self)``."""
-        return _unary(primitives.asin, self)
+        return unary(primitives.asin, self)
 
     def acos(self) -> Value:
         """Return ``acos(self)``."""
-        return _unary(primitives.acos, self)
+        return unary(primitives.acos, self)
 
     def atan(self) -> Value:
         """Return ``atan(self)``."""
-        return _unary(primitives.atan, self)
+        return unary(primitives.atan, self)
 
     def sinh(self) -> Value:
         """Return ``sinh(self)``."""
-        return _unary(primitives.sinh, self)
+        return unary(primitives.sinh, self)
 
     def cosh(self) -> Value:
         """Return ``cosh(self)``."""
-        return _unary(primitives.cosh, self)
+        return unary(primitives.cosh, self)
 
     def tanh(self) -> Value:
         """Return ``tanh(self)``."""
-        return _unary(primitives.tanh, self)
+        return unary(primitives.tanh, self)
 
     def asinh(self) -> Value:
         """Return ``asinh(self)``."""
-        return _unary(primitives.asinh, self)
+        return unary(primitives.asinh, self)
 
     def acosh(self) -> Value:
         """Return ``acosh(self)``."""
-        return _unary(primitives.acosh, self)
+        return unary(primitives.acosh, self)
 
     def atanh(self) -> Value:
         """Return ``atanh(self)``."""
-        return _unary(primitives.atanh, self)
+        return unary(primitives.atanh, self)
 
     def erf(self) -> Value:
         """Return ``erf(self)``."""
-        return _unary(primitives.erf, self)
+        return unary(primitives.erf, self)
 
     def erfc(self) -> Value:
         """Return ``erfc(self)``."""
-        return _unary(primitives.erfc, self)
+        return unary(primitives.erfc, self)
 
     def gamma(self) -> Value:
         """Return ``gamma(self)``."""
-        return _unary(primitives.gamma, self)
+        return unary(primitives.gamma, self)
 
     def lgamma(self) -> Value:
         """Return ``lgamma(self)``."""
-        return _unary(primitives.lgamma, self)
+        return unary(primitives.lgamma, self)
 
     def sigmoid(self) -> Value:
         """Return ``sigmoid(self)``."""
-        return _unary(primitives.sigmoid, self)
+        return unary(primitives.sigmoid, self)
 
     def log_sigmoid(self) -> Value:
         """Return ``log_sigmoid(self)``."""
-        return _unary(primitives.log_sigmoid, self)
+        return unary(primitives.log_sigmoid, self)
 
     def softplus(self) -> Value:
         """Return ``softplus(self)``."""
-        return _unary(primitives.softplus, self)
+        return unary(primitives.softplus, self)
 
     def relu(self) -> Value:
         """Return ``relu(self)``."""
@@ -418,11 +418,11 @@ class Value:
 
     def gelu(self) -> Value:
         """Return ``gelu(self)``."""
-        return _unary(primitives.gelu, self)
+        return unary(primitives.gelu, self)
 
     def silu(self) -> Value:
         """Return ``silu(self)``."""
-        return _unary(primitives.silu, self)
+        return unary(primitives.silu, self)
 
 
 Operand: TypeAlias = Value | float
@@ -499,10 +499,10 @@ def _decide(comparison: Callable[[Any, Any], bool], x: Value, other: object) -> 
     return outcome
 
 
-def _unary(primitive: Primitive, x: Value) -> Value:
+def unary(primitive: Primitive, x: Value) -> Value:
     """Do what ``record`` does, for one Value, sooner."""
     inputs = (x,)
-    if type(x) is not Value or tracing() is not None:
+    if not isinstance(x, Value) or tracing() is not None:
         return record(primitive, inputs)
     try:
         y, partials = primitive.value_and_partials(x.data)
@@ -513,15 +513,15 @@ def _unary(primitive: Primitive, x: Value) -> Value:
     return node(primitive, inputs, inputs, y, partials)
 
 
-def _binary(primitive: Primitive, x: Operand, y: Operand) -> Value:
+def binary(primitive: Primitive, x: Operand, y: Operand) -> Value:
     """Do what ``record`` does, for two operands, sooner in the usual cases."""
     prev: tuple[Value, ...]
-    if type(x) is Value and type(y) is Value and x.requires_grad and y.requires_grad:
-        a, b, prev, kept = x.data, y.data, (x, y), _BOTH
-    elif type(y) is float and type(x) is Value and x.requires_grad:
+    if type(y) is float and isinstance(x, Value) and x.requires_grad:
         a, b, prev, kept = x.data, y, (x,), _FIRST
-    elif type(x) is float and type(y) is Value and y.requires_grad:
+    elif type(x) is float and isinstance(y, Value) and y.requires_grad:
         a, b, prev, kept = x, y.data, (y,), _SECOND
+    elif isinstance(x, Value) and isinstance(y, Value) and x.requires_grad and y.requires_grad:
+        a, b, prev, kept = x.data, y.data, (x, y), _BOTH
     elif isinstance(x, _OPERANDS) and isinstance(y, _OPERANDS):
         return record(primitive, (x, y))
     else:
@@ -751,7 +751,7 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
     """Complete the adjoints of a sweep, some of which have been set, by the chain rule."""
     for node in reversed(order):
         adjoint = adjoints[node]
-        if node.__class__ is Fused and not _swept_inside(node, adjoints):
+        if node.__class__ is Fused and not (node._made and _swept_inside(node, adjoints)):
             for x, slope in zip(node._leaves, node._fusion.vjp(adjoint, node._saved)):  # noqa: B905
                 adjoints[x] = adjoints.get(x, 0.0) + slope
         else:
@@ -761,8 +761,6 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
 
 def _swept_inside(node: Fused, adjoints: Mapping[Value, float]) -> bool:
     """Whether a sweep found the inner nodes, which another thread may have made since."""
-    if not node._made:
-        return False
     inner = node._prev[-1]  # of one operation alone a leaf, for which the vjp is as good
     return bool(inner._op) and inner in adjoints
 
@@ -772,7 +770,7 @@ def _write(gradients: Mapping[Value, Any]) -> None:
     for x, gradient in gradients.items():
         if x._op:
             x.grad = gradient
-            if x.__class__ is Fused and not _swept_inside(x, gradients):
+            if x.__class__ is Fused and not (x._made and _swept_inside(x, gradients)):
                 x._adjoint = gradient
                 if x._made:
                     _write_below(x, gradient)
