@@ -708,23 +708,23 @@ class TestNesting:
 
 class TestNonFinite:
     @pytest.mark.parametrize(
-        "call",
+        ("name", "call"),
         [
-            lambda: mg.grad(mg.sqrt)(0.0),
-            lambda: mg.value_and_grad(mg.sqrt)(0.0),
-            lambda: mg.jacobian(lambda x: [mg.sqrt(x), x])(0.0),
-            lambda: mg.jacobian(lambda x: mg.sqrt(x[0]) + x[1])([0.0, 1.0]),
-            lambda: mg.jvp(mg.sqrt, (0.0,), (1.0,)),
-            lambda: mg.vjp(mg.sqrt, 0.0)[1](1.0),
-            lambda: mg.grad(lambda x: x * 1e308 * 10.0)(1.0),
-            lambda: mg.jvp(lambda x: x * 1e308 * 10.0, (1.0,), (1.0,)),
-            lambda: mg.hessian(mg.sqrt)(0.0),
-            lambda: mg.hvp(lambda x: x**1.5, (0.0,), (1.0,)),
-            lambda: mg.grad(mg.grad(lambda x: x**1.5))(0.0),
+            ("grad", lambda: mg.grad(mg.sqrt)(0.0)),
+            ("value_and_grad", lambda: mg.value_and_grad(mg.sqrt)(0.0)),
+            ("jacobian", lambda: mg.jacobian(lambda x: [mg.sqrt(x), x])(0.0)),
+            ("jacobian", lambda: mg.jacobian(lambda x: mg.sqrt(x[0]) + x[1])([0.0, 1.0])),
+            ("jvp", lambda: mg.jvp(mg.sqrt, (0.0,), (1.0,))),
+            ("vjp", lambda: mg.vjp(mg.sqrt, 0.0)[1](1.0)),
+            ("grad", lambda: mg.grad(lambda x: x * 1e308 * 10.0)(1.0)),
+            ("jvp", lambda: mg.jvp(lambda x: x * 1e308 * 10.0, (1.0,), (1.0,))),
+            ("hessian", lambda: mg.hessian(mg.sqrt)(0.0)),
+            ("hvp", lambda: mg.hvp(lambda x: x**1.5, (0.0,), (1.0,))),
+            ("grad", lambda: mg.grad(mg.grad(lambda x: x**1.5))(0.0)),
         ],
     )
-    def test_refused_or_allowed(self, call: Callable[[], Any]) -> None:
-        with pytest.raises(FloatingPointError, match="use allow_nonfinite"):
+    def test_refused_or_allowed(self, name: str, call: Callable[[], Any]) -> None:
+        with pytest.raises(FloatingPointError, match=f"^{name}: .*use allow_nonfinite"):
             call()
         with mg.allow_nonfinite():
             result = call()
@@ -874,6 +874,33 @@ MISUSE: list[tuple[Callable[[], object], type[Exception], str]] = [
             "(Value(data=2.0, grad=0.0),); use jacobian for several outputs"
         ),
     ),
+    (
+        lambda: mg.hessian(f)("1"),
+        TypeError,
+        f"hessian: argument 0: expected {NUMBERS}, got '1'; convert it with float()",
+    ),
+    (
+        lambda: mg.hessian(f)(),
+        TypeError,
+        (
+            "hessian: argnums=0 but f got 0 positional arguments; pass what is differentiated by "
+            "position"
+        ),
+    ),
+    *[
+        (
+            call,
+            TypeError,
+            (
+                f"{kind}: <lambda> must return a number or a Value, got [Value(data=2.0, grad=0.0)]"
+                "; use jacobian for several outputs"
+            ),
+        )
+        for kind, call in (
+            ("hessian", lambda: mg.hessian(lambda x: [x])(2.0)),
+            ("hvp", lambda: mg.hvp(lambda x: [x], (2.0,), (1.0,))),
+        )
+    ],
     (
         lambda: mg.grad(lambda x: "text")(2.0),
         TypeError,

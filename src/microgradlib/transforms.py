@@ -70,12 +70,17 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
         NonFiniteError: by the function, if the result or a derivative is infinite or NaN.
     """
     _check("grad", f, argnums)
+    return _derived("grad", f)(_gradient("grad", f, argnums, has_aux))
 
-    @_derived("grad", f)
+
+def _gradient(name: str, f: Function, argnums: Argnums, has_aux: bool = False) -> Function:
+    """Return what ``grad`` returns; errors name the function that was called."""
+
     def derived(*args: Any, **kwargs: Any) -> Any:
-        value, gradient = _differentiate("grad", f, argnums, has_aux, args, kwargs)
+        value, gradient = _differentiate(name, f, argnums, has_aux, args, kwargs)
         return (gradient, value[1]) if has_aux else gradient
 
+    derived.__name__ = _name(f)
     return derived
 
 
@@ -109,7 +114,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
 def _differentiate(
     name: str, f: Function, argnums: Argnums, has_aux: bool, args: Any, kwargs: Any
 ) -> tuple[Any, Tree]:
-    """Return what ``value_and_grad`` is to return; errors name the function that was called."""
+    """Return what ``value_and_grad`` is to return."""
     recorded = _Recorded(name, f, argnums, args, kwargs, has_aux)
     if recorded.build is not next:
         raise TypeError(
@@ -143,10 +148,12 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
         NonFiniteError: by the function, if an output or a derivative is infinite or NaN.
     """
     _check("jacobian", f, argnums)
+    return _derived("jacobian", f)(_jacobian("jacobian", f, argnums))
 
-    @_derived("jacobian", f)
+
+def _jacobian(name: str, f: Function, argnums: Argnums) -> Function:
     def derived(*args: Any, **kwargs: Any) -> Any:
-        recorded = _Recorded("jacobian", f, argnums, args, kwargs)
+        recorded = _Recorded(name, f, argnums, args, kwargs)
         m, n = len(recorded.outputs), len(recorded.inputs)
         rows: list[Any]
         if m > n:
@@ -178,7 +185,8 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
         NonFiniteError: as for ``grad``.
     """
     _check("hessian", f, argnums)
-    return _derived("hessian", f)(jacobian(grad(f, argnums), argnums))
+    gradient = _gradient("hessian", f, argnums)
+    return _derived("hessian", f)(_jacobian("hessian", gradient, argnums))
 
 
 def jvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple[Tree, Tree]:
@@ -201,8 +209,14 @@ def jvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple
     """
     _check("jvp", f)
     primals, tangents = _tuple("jvp", "primals", primals), _tuple("jvp", "tangents", tangents)
-    directions = _match("jvp", "tangents", tangents, "primals", primals)
-    recorded = _Recorded("jvp", f, range(len(primals)), primals, {})
+    return _jvp("jvp", f, primals, tangents)
+
+
+def _jvp(
+    name: str, f: Function, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]
+) -> tuple[Tree, Tree]:
+    directions = _match(name, "tangents", tangents, "primals", primals)
+    recorded = _Recorded(name, f, range(len(primals)), primals, {})
     derivatives = recorded.push(directions)
     outputs = recorded.finish(recorded.outputs)
     return rebuild(recorded.build, outputs), rebuild(recorded.build, derivatives)
@@ -265,8 +279,7 @@ def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple
     """
     _check("hvp", f)
     primals, tangents = _tuple("hvp", "primals", primals), _tuple("hvp", "tangents", tangents)
-    _match("hvp", "tangents", tangents, "primals", primals)
-    _, product = jvp(grad(f, range(len(primals))), primals, tangents)
+    _, product = _jvp("hvp", _gradient("hvp", f, range(len(primals))), primals, tangents)
     return product  # type: ignore[no-any-return]
 
 
