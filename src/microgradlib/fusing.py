@@ -63,8 +63,7 @@ def fuse(
         *body,
         f"return [fused_node(fusion, {text_of(y)[0]}, {row_of(leaves)}, {_texts(saved)})]",
     ]
-    own = {"__name__": "microgradlib.fused", "fusion": fusion, "method": method}
-    own |= {"exp": exp, "fused_node": fused_node}
+    own = {"exp": exp, "fused_node": fused_node, "fusion": fusion, "method": method}
     return _function("module, x", lines, own | names | code.functions)
 
 
