@@ -71,6 +71,7 @@ BREAKS = {
         "test_layout.py",
     ),
     "math": ("return getattr(_math, name)", "return 0.0", "test_math.py"),
+    "modes": ("with set_grad_enabled(False):", "with set_grad_enabled(True):", "test_modes.py"),
     "nn": ("to_weights = (1.0, *data)", "to_weights = (0.0, *data)", "test_nn.py"),
     "optim": ("rate = self.lr / (1.0 - beta1**step)", "rate = self.lr", "test_optim.py"),
     "piecewise": ("0.5 if x == y", "1.0 if x == y", "test_policy.py"),

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 import microgradlib as mg
 from microgradlib import Value, checking, nn, primitives
 from microgradlib.checking import Report, Slope
+from microgradlib.modes import recording
 from microgradlib.primitives import PRIMITIVES, Primitive
-from microgradlib.value import constant, node, recording
+from microgradlib.value import constant, node
 
 ROWS = [row for row in PRIMITIVES.values() if not row.helper and not row.static]
 

@@ -755,7 +755,7 @@ def everything() -> object:
         [(p.data, p.grad) for p in (x, y, a, *layer.parameters())],
         [(p.state_dict(), p.params) for p in (sgd, adam)],
         random.get_state(),
-        mg.value.recording(),
+        mg.modes.recording(),
     )
 
 

@@ -667,7 +667,7 @@ class TestNesting:
             assert mg.hessian(rosenbrock)([1.0, 2.0]) == mg.hessian(rosenbrock)([1.0, 2.0])
             assert mg.jvp(mg.sin, (0.0,), (2.0,)) == (0.0, 2.0)
             assert mg.grad(one)(3.0) == 1.0
-            assert not mg.value.recording()
+            assert not mg.modes.recording()
 
         @mg.no_grad()
         def constant(x: Any) -> Any:
@@ -1008,8 +1008,8 @@ def test_misuse(mistake: Callable[[], object], kind: type[Exception], message: s
         mistake()
     assert type(caught.value) is kind
     assert str(caught.value) == message
-    assert mg.value.recording()
-    assert not mg.value.nested()
+    assert mg.modes.recording()
+    assert not mg.modes.nested()
 
 
 def test_an_exception_of_the_function_passes_through() -> None:
@@ -1018,11 +1018,11 @@ def test_an_exception_of_the_function_passes_through() -> None:
 
     with pytest.raises(KeyError, match="mine"):
         mg.grad(fails)(1.0)
-    assert not mg.value.nested()
+    assert not mg.modes.nested()
     with mg.no_grad():
         with pytest.raises(KeyError):
             mg.grad(fails)(1.0)
-        assert not mg.value.recording()
+        assert not mg.modes.recording()
 
 
 # Memory.

@@ -416,7 +416,7 @@ def test_huge_but_finite_gradients_pass() -> None:
     assert (x.grad, y.grad) == (1.5e308, 1.5e308)
 
 
-# Constants, no_grad, allow_nonfinite.
+# Constants.
 
 
 def test_detach_cuts_the_graph() -> None:
@@ -432,30 +432,6 @@ def test_sums_of_constants_do_not_grow_a_graph() -> None:
     for _ in range(10):
         total = total + Value(1.0).detach()
     assert (total.data, total._prev, total._op) == (10.0, (), "")
-
-
-def test_no_grad() -> None:
-    x = Value(3.0)
-    with mg.no_grad():
-        y = x * x + mg.sin(x)
-        with mg.no_grad():
-            pass
-        assert not (x + 1.0).requires_grad
-    assert not y.requires_grad
-    assert (x * x).requires_grad
-
-
-def test_no_grad_as_a_decorator_and_after_an_exception() -> None:
-    @mg.no_grad()
-    def f(x: Value) -> Value:
-        if x.data < 0:
-            raise KeyError
-        return x * x
-
-    assert not f(Value(1.0)).requires_grad
-    with pytest.raises(KeyError):
-        f(Value(-1.0))
-    assert (Value(1.0) * 2.0).requires_grad
 
 
 # Compiled functions, and what is recorded to make them.

@@ -72,6 +72,7 @@ from microgradlib.functions import (
     where,
 )
 from microgradlib.graph import draw
+from microgradlib.modes import allow_nonfinite, no_grad
 from microgradlib.nn import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -81,7 +82,7 @@ from microgradlib.nn import (
 from microgradlib.random import manual_seed
 from microgradlib.serialization import load, save
 from microgradlib.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from microgradlib.value import Value, allow_nonfinite, no_grad
+from microgradlib.value import Value
 
 __version__ = "0.1.0"
 

@@ -10,19 +10,10 @@ from math import inf, isfinite, nan
 from typing import Any, TypeAlias
 
 from microgradlib.errors import GradcheckError
+from microgradlib.modes import no_grad, set_grad_enabled
 from microgradlib.primitives import DOMAIN_ERRORS
 from microgradlib.trees import flatten, rebuild
-from microgradlib.value import (
-    Operand,
-    Value,
-    no_grad,
-    pull,
-    pull_values,
-    push,
-    set_data,
-    set_grad_enabled,
-    sweep,
-)
+from microgradlib.value import Operand, Value, pull, pull_values, push, set_data, sweep
 
 _STEPS = 50  # at most, each half of the one before
 _SAFETY = 4.0  # how far the estimate of an error is trusted

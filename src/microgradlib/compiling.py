@@ -34,21 +34,11 @@ from microgradlib.instructions import (
     template,
     text_of,
 )
+from microgradlib.modes import nested, recording, tracing
 from microgradlib.primitives import PRIMITIVES, Primitive
 from microgradlib.tracing import Guard, Trace, Traced, tracing_with
 from microgradlib.trees import flatten
-from microgradlib.value import (
-    Operand,
-    Value,
-    by_serial,
-    constant,
-    edges,
-    nested,
-    node,
-    recording,
-    sweep,
-    tracing,
-)
+from microgradlib.value import Operand, Value, by_serial, constant, edges, node, sweep
 
 
 class RetraceError(Exception):

@@ -18,9 +18,10 @@ from microgradlib.graph import (
     refuse_traced,
     show_number,
 )
+from microgradlib.modes import locating, locating_context
 from microgradlib.rendering import clean
 from microgradlib.tracing import user_frame
-from microgradlib.value import Located, Value, locating, locating_context, origin, pull, sweep
+from microgradlib.value import Located, Value, origin, pull, sweep
 
 SMALL, LARGE = 1e-6, 1e6  # a gradient beyond them is called vanishing or exploding
 _LONGEST = 24  # characters of a name

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from microgradlib.checking import gradcheck
+from microgradlib.modes import nested, outermost, recording, tracing
 from microgradlib.primitives import Primitive, to_float
-from microgradlib.value import Value, nested, outermost, recording, tracing
+from microgradlib.value import Value
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -22,11 +22,11 @@ from typing import Any, TypeVar
 from microgradlib import functions as _f
 from microgradlib import primitives as _primitives
 from microgradlib.errors import ShapeError as _ShapeError
+from microgradlib.modes import tracing as _tracing
 from microgradlib.value import Operand as _Operand
 from microgradlib.value import Value as _Value
 from microgradlib.value import look as _look
 from microgradlib.value import stands_for_number as _stands_for_number
-from microgradlib.value import tracing as _tracing
 
 __all__ = [name for name in dir(_math) if not name.startswith("_")]
 

@@ -13,21 +13,9 @@ from microgradlib import functions, primitives, random
 from microgradlib.errors import ShapeError, StateDictError
 from microgradlib.fusing import fuse
 from microgradlib.instructions import row_of
+from microgradlib.modes import locating, nested, recording, tracing
 from microgradlib.primitives import to_float
-from microgradlib.value import (
-    Operand,
-    Value,
-    binary,
-    constant,
-    locating,
-    look_at,
-    nested,
-    node,
-    record,
-    recording,
-    set_data,
-    tracing,
-)
+from microgradlib.value import Operand, Value, binary, constant, look_at, node, record, set_data
 
 __all__ = [
     "MLP",

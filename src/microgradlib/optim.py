@@ -5,7 +5,8 @@ from math import inf, isfinite, sqrt
 from typing import Any, NoReturn, TypeAlias
 
 from microgradlib.errors import NonFiniteError, StateDictError
-from microgradlib.value import Value, set_data, tracing
+from microgradlib.modes import tracing
+from microgradlib.value import Value, set_data
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
 

@@ -10,15 +10,9 @@ from typing import Any, NamedTuple
 from microgradlib import primitives
 from microgradlib.errors import CompileError, NonFiniteError
 from microgradlib.instructions import Code, Symbol
+from microgradlib.modes import nonfinite_allowed, recording, trace_context
 from microgradlib.primitives import Primitive, to_float
-from microgradlib.value import (
-    Operand,
-    Value,
-    next_serial,
-    nonfinite_allowed,
-    recording,
-    trace_context,
-)
+from microgradlib.value import Operand, Value, next_serial
 
 
 class Traced(Value):

@@ -14,22 +14,18 @@ from typing import Any, TypeAlias
 
 from microgradlib import primitives
 from microgradlib.errors import ShapeError
+from microgradlib.modes import evaluation, nested, recording, set_grad_enabled, tracing
 from microgradlib.trees import Build, Tree, flatten, rebuild, with_fields
 from microgradlib.value import (
     Operand,
     Value,
-    evaluation,
-    nested,
     partial_values,
     pull,
     pull_values,
     push,
     record,
-    recording,
     refuse_nonfinite,
-    set_grad_enabled,
     sweep,
-    tracing,
 )
 
 Function: TypeAlias = Callable[..., Any]

@@ -7,8 +7,6 @@ import linecache
 import operator
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from itertools import compress, count, cycle
 from math import isfinite
 from numbers import Real
@@ -18,18 +16,8 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from microgradlib import primitives
 from microgradlib.errors import GradientError, NonFiniteError
+from microgradlib.modes import nonfinite_allowed, recording, set_grad_enabled, tracing
 from microgradlib.primitives import DOMAIN_ERRORS, Primitive, to_float
-
-_recording_context: ContextVar[bool] = ContextVar("recording", default=True)
-recording = _recording_context.get
-trace_context: ContextVar[Any] = ContextVar("trace", default=None)
-tracing = trace_context.get
-_nested_context: ContextVar[bool] = ContextVar("nested", default=False)
-nested = _nested_context.get
-_nonfinite_context: ContextVar[bool] = ContextVar("nonfinite_allowed", default=False)
-nonfinite_allowed = _nonfinite_context.get
-locating_context: ContextVar[bool] = ContextVar("locating", default=False)
-locating = locating_context.get
 
 next_serial = count().__next__
 
@@ -502,7 +490,7 @@ def _decide(comparison: Callable[[Any, Any], bool], x: Value, other: object) -> 
 def unary(primitive: Primitive, x: Value) -> Value:
     """Do what ``record`` does, for one Value, sooner."""
     inputs = (x,)
-    if not isinstance(x, Value) or tracing() is not None:
+    if tracing() is not None:
         return record(primitive, inputs)
     try:
         y, partials = primitive.value_and_partials(x.data)
@@ -934,71 +922,3 @@ def _describe(node: Value) -> str:
     return name + node._op.show(
         *[x.label or x.data if isinstance(x, Value) else x for x in node._inputs]
     )
-
-
-@contextmanager
-def set_grad_enabled(on: bool) -> Iterator[None]:
-    """Record, or do not, in the current thread or asyncio task."""
-    token = _recording_context.set(on)
-    try:
-        yield
-    finally:
-        _recording_context.reset(token)
-
-
-@contextmanager
-def evaluation() -> Iterator[None]:
-    """Evaluate a function that is being differentiated: derivatives within it are nested."""
-    token = _nested_context.set(True)
-    try:
-        with set_grad_enabled(True):
-            yield
-    finally:
-        _nested_context.reset(token)
-
-
-@contextmanager
-def outermost() -> Iterator[None]:
-    """Evaluate a function as if nothing else were going on: no trace, no derivative."""
-    trace_token, nested_token = trace_context.set(None), _nested_context.set(False)
-    try:
-        with set_grad_enabled(True):
-            yield
-    finally:
-        trace_context.reset(trace_token)
-        _nested_context.reset(nested_token)
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Compute without recording: results are constants.
-
-    >>> x = Value(2.0)
-    >>> with no_grad():
-    ...     y = x * x
-    >>> y.requires_grad
-    False
-
-    Also a decorator. It holds for the current thread or asyncio task only.
-    """
-    with set_grad_enabled(False):
-        yield
-
-
-@contextmanager
-def allow_nonfinite() -> Iterator[None]:
-    """Let ``backward()`` write infinite and NaN gradients, as IEEE arithmetic gives them.
-
-    >>> x = Value(0.0)
-    >>> with allow_nonfinite():
-    ...     x.sqrt().backward()
-    >>> x.grad
-    inf
-
-    Also a decorator. It holds for the current thread or asyncio task only.
-    """
-    token = _nonfinite_context.set(True)
-    try:
-        yield
-    finally:
-        _nonfinite_context.reset(token)

@@ -70,6 +70,7 @@ TESTS = {
     "optim": ("optim", "misuse"),
     "random": ("random", "misuse"),
     "serialization": ("serialization", "misuse"),
+    "modes": ("modes", "value", "transforms", "extending", "compiling"),
     "value": (
         *("value", "functions", "misuse", "policy", "checking", "extending", "transforms"),
         *("explaining", "fusing", "compiling"),
@@ -90,7 +91,7 @@ TESTS = {
 }
 # A sample leaves these out unless they are named: it would spend its time on their unbroken tests.
 SLOW = (
-    *("nn", "value", "checking", "trees", "transforms", "extending"),
+    *("nn", "modes", "value", "checking", "trees", "transforms", "extending"),
     *("compiling", "tracing", "instructions", "testing", "_hypothesis"),
     *("layout", "rendering", "graph", "explaining"),
 )

@@ -1,0 +1,96 @@
+"""Modes: what is switched on in the current thread or asyncio task."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+# Whether results remember how they were computed.
+_recording_context: ContextVar[bool] = ContextVar("recording", default=True)
+recording = _recording_context.get
+
+# The trace of the function that is being compiled.
+trace_context: ContextVar[Any] = ContextVar("trace", default=None)
+tracing = trace_context.get
+
+# Whether a function that is being differentiated is being evaluated.
+_nested_context: ContextVar[bool] = ContextVar("nested", default=False)
+nested = _nested_context.get
+
+# Whether gradients may be infinite or NaN.
+_nonfinite_context: ContextVar[bool] = ContextVar("nonfinite_allowed", default=False)
+nonfinite_allowed = _nonfinite_context.get
+
+# Whether nodes remember the line that made them.
+locating_context: ContextVar[bool] = ContextVar("locating", default=False)
+locating = locating_context.get
+
+
+@contextmanager
+def set_grad_enabled(on: bool) -> Iterator[None]:
+    """Record, or do not, in the current thread or asyncio task."""
+    token = _recording_context.set(on)
+    try:
+        yield
+    finally:
+        _recording_context.reset(token)
+
+
+@contextmanager
+def evaluation() -> Iterator[None]:
+    """Evaluate a function that is being differentiated: derivatives within it are nested."""
+    token = _nested_context.set(True)
+    try:
+        with set_grad_enabled(True):
+            yield
+    finally:
+        _nested_context.reset(token)
+
+
+@contextmanager
+def outermost() -> Iterator[None]:
+    """Evaluate a function as if nothing else were going on: no trace, no derivative."""
+    trace_token, nested_token = trace_context.set(None), _nested_context.set(False)
+    try:
+        with set_grad_enabled(True):
+            yield
+    finally:
+        trace_context.reset(trace_token)
+        _nested_context.reset(nested_token)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Compute without recording: results are constants.
+
+    >>> from microgradlib import Value
+    >>> x = Value(2.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.requires_grad
+    False
+
+    Also a decorator. It holds for the current thread or asyncio task only.
+    """
+    with set_grad_enabled(False):
+        yield
+
+
+@contextmanager
+def allow_nonfinite() -> Iterator[None]:
+    """Let ``backward()`` write infinite and NaN gradients, as IEEE arithmetic gives them.
+
+    >>> from microgradlib import Value
+    >>> x = Value(0.0)
+    >>> with allow_nonfinite():
+    ...     x.sqrt().backward()
+    >>> x.grad
+    inf
+
+    Also a decorator. It holds for the current thread or asyncio task only.
+    """
+    token = _nonfinite_context.set(True)
+    try:
+        yield
+    finally:
+        _nonfinite_context.reset(token)

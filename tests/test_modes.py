@@ -1,0 +1,77 @@
+"""Modes: what they change, and that it ends with them."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from math import inf
+from typing import Any
+
+import pytest
+
+import microgradlib as mg
+from microgradlib import Value, modes
+
+MODES = {
+    "no_grad": (mg.no_grad, "recording"),
+    "allow_nonfinite": (mg.allow_nonfinite, "nonfinite_allowed"),
+    "detect_anomaly": (mg.detect_anomaly, "locating"),
+    "evaluation": (modes.evaluation, "nested"),
+}
+
+
+@pytest.mark.parametrize(("mode", "name"), MODES.values(), ids=MODES)
+def test_a_mode_ends(mode: Any, name: str) -> None:
+    state = getattr(modes, name)
+    usual = state()
+
+    def switched() -> Iterator[AbstractContextManager[None]]:
+        yield mode()
+        with mode():
+            yield mode()  # within itself
+        assert state() == usual
+
+    for context in switched():
+        before = state()
+        with pytest.raises(KeyError), context:  # noqa: PT012
+            assert state() != usual
+            raise KeyError
+        assert state() == before
+
+
+def test_an_evaluation_is_recorded_and_one_from_outside_is_the_outermost() -> None:
+    with mg.no_grad(), modes.evaluation():
+        assert (modes.recording(), modes.nested()) == (True, True)
+        with mg.no_grad(), modes.outermost():
+            assert (modes.recording(), modes.nested(), modes.tracing()) == (True, False, None)
+        assert (modes.recording(), modes.nested()) == (True, True)
+
+
+def test_no_grad() -> None:
+    x = Value(3.0)
+    with mg.no_grad():
+        y = x * x + mg.sin(x)
+        with mg.no_grad():
+            pass
+        assert not (x + 1.0).requires_grad
+    assert not y.requires_grad
+    assert (x * x).requires_grad
+
+
+def test_no_grad_as_a_decorator_and_after_an_exception() -> None:
+    @mg.no_grad()
+    def f(x: Value) -> Value:
+        if x.data < 0:
+            raise KeyError
+        return x * x
+
+    assert not f(Value(1.0)).requires_grad
+    with pytest.raises(KeyError):
+        f(Value(-1.0))
+    assert (Value(1.0) * 2.0).requires_grad
+
+
+def test_allow_nonfinite_as_a_decorator() -> None:
+    x = Value(0.0)
+    mg.allow_nonfinite()(x.sqrt().backward)()
+    assert x.grad == inf
+    with pytest.raises(mg.NonFiniteError):
+        x.sqrt().backward()
