@@ -402,7 +402,7 @@ class Value:
 
     def relu(self) -> Value:
         """Return ``relu(self)``."""
-        return record(primitives.relu, (self,))
+        return unary(primitives.relu, self)
 
     def gelu(self) -> Value:
         """Return ``gelu(self)``."""
@@ -498,6 +498,8 @@ def unary(primitive: Primitive, x: Value) -> Value:
         raise primitive.explain(error, (x.data,)) from None
     if not (x.requires_grad and recording()):
         return constant(y)
+    if primitive.selects and partials[0] == 0.0:
+        return node(primitive, inputs, (), y, ())
     return node(primitive, inputs, inputs, y, partials)
 
 
@@ -510,6 +512,10 @@ def binary(primitive: Primitive, x: Operand, y: Operand) -> Value:
         a, b, prev, kept = x, y.data, (y,), _SECOND
     elif isinstance(x, Value) and isinstance(y, Value) and x.requires_grad and y.requires_grad:
         a, b, prev, kept = x.data, y.data, (x, y), _BOTH
+    elif type(y) is int and isinstance(x, Value) and x.requires_grad:
+        a, b, prev, kept = x.data, to_float(primitive, y), (x,), _FIRST
+    elif type(x) is int and isinstance(y, Value) and y.requires_grad:
+        a, b, prev, kept = to_float(primitive, x), y.data, (y,), _SECOND
     elif isinstance(x, _OPERANDS) and isinstance(y, _OPERANDS):
         return record(primitive, (x, y))
     else:
