@@ -706,6 +706,18 @@ class TestNesting:
         assert [x.data for x in free] == [2.0 * n * n for n in range(4)]
 
 
+def test_names_of_functions_may_be_anything() -> None:
+    class Cube:
+        __name__ = 3
+
+        def __call__(self, x: Any) -> Any:
+            return x**3
+
+    assert mg.grad(Cube())(2.0) == mg.hessian(Cube())(2.0) == 12.0
+    with pytest.raises(TypeError, match=r"^hessian: argnums=0 but 3 got 0 "):
+        mg.hessian(Cube())()
+
+
 class TestNonFinite:
     @pytest.mark.parametrize(
         ("name", "call"),

@@ -20,7 +20,8 @@ def fuse(
 ) -> Method:
     """Return a function that does what a method does, with one node for all steps.
 
-    It leaves to the method what does not fit: if x is neither list nor tuple, the head raises an
+    It is for calls that are recorded, where nobody looks at each operation: see ``modes``. It
+    leaves to the method what does not fit: if x is neither list nor tuple, the head raises an
     AttributeError, LookupError, TypeError or ValueError, a leaf was computed or needs no gradient,
     or a constant is no float.
 

@@ -526,24 +526,26 @@ class MLP(Module):
         sizes = [nin, *nouts]
         activations = [*[activation] * (len(nouts) - 1), last]
         self._shape = tuple(zip(sizes, nouts, activations, strict=False))
-        for i, layer in enumerate(self._shape, 1):
-            setattr(self, f"fc{i}", Layer(*layer))
+        self._names = [f"fc{i + 1}" for i in range(len(nouts))]
+        for name, layer in zip(self._names, self._shape, strict=True):
+            setattr(self, name, Layer(*layer))
 
     @property
     def layers(self) -> list[Layer]:
         """The layers, in order."""
-        return [getattr(self, f"fc{i}") for i in range(1, len(self._shape) + 1)]
+        return [getattr(self, name) for name in self._names]
 
     def forward(self, x: Any) -> list[Value]:
         """Return the outputs of the last layer."""
+        # As one node, unless nothing is recorded or each operation is looked at.
         if recording() and not (nested() or locating() or tracing()):
             return _network(self._shape)(self, x)
         return _layer_by_layer(self, x)
 
 
 def _layer_by_layer(model: MLP, x: Any) -> list[Value]:
-    for layer in model.layers:
-        x = layer.forward(x)
+    for name in model._names:
+        x = getattr(model, name).forward(x)
     return x  # type: ignore[no-any-return]
 
 
@@ -555,7 +557,7 @@ _LARGEST_FUSED = 500  # parameters: with more of them, writing the code pays lat
 
 @lru_cache
 def _network(shape: _Shape) -> Callable[[MLP, Any], list[Value]]:
-    """Return the forward method of an MLP: with one node, if it is small and has one output."""
+    """Return the forward method of a recorded MLP: with one node, if small and of one output."""
     size = sum([(nin + 1) * nout for nin, nout, _ in shape])
     activations: list[Any] = [ACTIVATIONS.get(activation) for *_, activation in shape]
     smooth = all(activation in _SMOOTH for activation in activations)
@@ -594,6 +596,8 @@ def _network(shape: _Shape) -> Callable[[MLP, Any], list[Value]]:
                 steps.append((row, (len(places) + len(steps) - 1,)))
             outputs.append(len(places) + len(steps) - 1)
         inputs = outputs
+    if len(steps) == 1:  # which is one node anyhow
+        return _layer_by_layer
     return fuse(_layer_by_layer, head, leaves, constants, steps, names)
 
 
@@ -616,7 +620,7 @@ def mse_loss(outputs: Tree, targets: Tree) -> Any:
     """
     outputs, targets = _flatten("mse_loss", outputs, targets)
     if isinstance(outputs[0], Value):  # what the row would find out, sooner
-        if len(outputs) == 1 and type(targets[0]) is float:
+        if len(outputs) == 1 and type(targets[0]) is float:  # as in training pattern by pattern
             return binary(primitives.mse, outputs[0], targets[0])
         return record(primitives.mse, (*outputs, *targets))
     return primitives.mse(*outputs, *targets)

@@ -70,13 +70,12 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
 
 
 def _gradient(name: str, f: Function, argnums: Argnums, has_aux: bool = False) -> Function:
-    """Return what ``grad`` returns; errors name the function that was called."""
+    """Return what ``grad`` returns; errors begin with ``name``."""
 
     def derived(*args: Any, **kwargs: Any) -> Any:
         value, gradient = _differentiate(name, f, argnums, has_aux, args, kwargs)
         return (gradient, value[1]) if has_aux else gradient
 
-    derived.__name__ = _name(f)
     return derived
 
 
@@ -110,7 +109,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
 def _differentiate(
     name: str, f: Function, argnums: Argnums, has_aux: bool, args: Any, kwargs: Any
 ) -> tuple[Any, Tree]:
-    """Return what ``value_and_grad`` is to return."""
+    """Return what ``value_and_grad`` is to return; errors begin with ``name``."""
     recorded = _Recorded(name, f, argnums, args, kwargs, has_aux)
     if recorded.build is not next:
         raise TypeError(
@@ -148,6 +147,8 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
 
 
 def _jacobian(name: str, f: Function, argnums: Argnums) -> Function:
+    """Return what ``jacobian`` returns; errors begin with ``name``."""
+
     def derived(*args: Any, **kwargs: Any) -> Any:
         recorded = _Recorded(name, f, argnums, args, kwargs)
         m, n = len(recorded.outputs), len(recorded.inputs)
@@ -182,6 +183,7 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
     """
     _check("hessian", f, argnums)
     gradient = _gradient("hessian", f, argnums)
+    gradient.__name__ = _name(f)
     return _derived("hessian", f)(_jacobian("hessian", gradient, argnums))
 
 
@@ -211,6 +213,7 @@ def jvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple
 def _jvp(
     name: str, f: Function, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]
 ) -> tuple[Tree, Tree]:
+    """Do what ``jvp`` does; errors begin with ``name``."""
     directions = _match(name, "tangents", tangents, "primals", primals)
     recorded = _Recorded(name, f, range(len(primals)), primals, {})
     derivatives = recorded.push(directions)
@@ -494,7 +497,7 @@ def _indices(name: str, f: Function, argnums: Argnums, count: int) -> list[int]:
 
 
 def _name(f: Function) -> str:
-    return getattr(f, "__name__", type(f).__name__)
+    return str(getattr(f, "__name__", type(f).__name__))
 
 
 def _derived(kind: str, f: Function) -> Callable[[Function], Function]:

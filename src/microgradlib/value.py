@@ -504,7 +504,10 @@ def unary(primitive: Primitive, x: Value) -> Value:
 
 
 def binary(primitive: Primitive, x: Operand, y: Operand) -> Value:
-    """Do what ``record`` does, for two operands, sooner in the usual cases."""
+    """Do what ``record`` does, for two operands, sooner in the usual cases.
+
+    As operators have it, the result is NotImplemented if one of them is no number.
+    """
     prev: tuple[Value, ...]
     if type(y) is float and isinstance(x, Value) and x.requires_grad:
         a, b, prev, kept = x.data, y, (x,), _FIRST
@@ -589,7 +592,7 @@ class Fusion(NamedTuple):
     """Operations that are recorded as one node.
 
     Attributes:
-        steps: the operations.
+        steps: the operations, at least two.
         inputs: the number of leaves and constants.
         vjp: returns the adjoints of the leaves for that of the node and what the node saved.
     """
@@ -620,7 +623,7 @@ class Fused(Value):
     _fusion: Fusion
     _leaves: tuple[Value, ...]
     _saved: tuple[float, ...]  # the data of leaves and constants, and what else the vjp reads
-    _adjoint: float | None  # what backward() wrote last
+    _adjoint: Any  # what backward() wrote last, but with create_graph: a float, or at first None
     _made: list[tuple[Any, Any, Any]]  # what those of the last operation are, once they are made
     _inputs = _inside(0)
     _prev = _inside(1)
@@ -642,10 +645,11 @@ class Fused(Value):
             data.append(y)
             values.append(last)
         adjoint = self._adjoint
-        _write_below(last, adjoint)
+        if adjoint is not None:
+            _write_below(last, adjoint)
         # Where two threads look at once, the first to get here counts, as nothing is ever replaced.
         self._made.append((last._inputs, last._prev, last._partials))
-        if self._adjoint is not adjoint:  # another thread went backward meanwhile
+        if self._adjoint is not adjoint:  # written by another thread, which found nothing made
             _write_below(self, self._adjoint)
 
 
@@ -745,7 +749,8 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
     """Complete the adjoints of a sweep, some of which have been set, by the chain rule."""
     for node in reversed(order):
         adjoint = adjoints[node]
-        if node.__class__ is Fused and not (node._made and _swept_inside(node, adjoints)):
+        # What another thread made since the sweep, the sweep did not find.
+        if node.__class__ is Fused and not (node._made and node._prev[-1] in adjoints):
             for x, slope in zip(node._leaves, node._fusion.vjp(adjoint, node._saved)):  # noqa: B905
                 adjoints[x] = adjoints.get(x, 0.0) + slope
         else:
@@ -753,33 +758,29 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
                 adjoints[x] += adjoint * partial
 
 
-def _swept_inside(node: Fused, adjoints: Mapping[Value, float]) -> bool:
-    """Whether a sweep found the inner nodes, which another thread may have made since."""
-    inner = node._prev[-1]  # of one operation alone a leaf, for which the vjp is as good
-    return bool(inner._op) and inner in adjoints
-
-
 def _write(gradients: Mapping[Value, Any]) -> None:
-    """Set the ``grad`` of computed nodes, and add to that of leaves."""
+    """Set the ``grad`` of computed nodes, and add to that of leaves.
+
+    That of nodes inside of a fused one is set as soon as they are made.
+    """
     for x, gradient in gradients.items():
         if x._op:
             x.grad = gradient
-            if x.__class__ is Fused and not (x._made and _swept_inside(x, gradients)):
+            if x.__class__ is Fused and not isinstance(gradient, Value):
                 x._adjoint = gradient
-                if x._made:
+                if x._made and x._prev[-1] not in gradients:
                     _write_below(x, gradient)
         elif x.requires_grad:
             x.grad = gradient if x.grad is None else x.grad + gradient
 
 
-def _write_below(root: Value, adjoint: float | None) -> None:
-    """Set the ``grad`` of the nodes inside of a fused one, which a backward pass went around."""
-    if adjoint is not None:
-        order, adjoints = sweep((root,))
-        adjoints[root] = adjoint
-        pull(order, adjoints)
-        for x in order[:-1]:
-            x.grad = adjoints[x]
+def _write_below(root: Value, adjoint: float) -> None:
+    """Set the ``grad`` of computed nodes from that of root down."""
+    order, adjoints = sweep((root,))
+    adjoints[root] = adjoint
+    pull(order, adjoints)
+    for x in order[:-1]:
+        x.grad = adjoints[x]
 
 
 def pull_values(
