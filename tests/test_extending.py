@@ -222,3 +222,16 @@ def test_partials_must_be_a_function() -> None:
         "primitive: partials must be a function (output, *inputs), got 3; write "
         "@primitive(lambda y, x: (...,))"
     )
+
+
+def test_what_is_decorated_must_be_a_function() -> None:
+    @mg.primitive  # type: ignore[arg-type]
+    def square(x: float) -> float:
+        return x * x
+
+    with pytest.raises(TypeError) as caught:
+        square(3.0)  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "primitive: expected the function to decorate, got 3.0; write @primitive(partials) above "
+        "its def"
+    )

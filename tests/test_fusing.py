@@ -475,6 +475,16 @@ class TestWhereItDoesNotApply:
         with pytest.raises(AttributeError, match="fc2"):
             model(X)
 
+    def test_layers_are_called(self, model: MLP) -> None:
+        class Called(Layer):
+            def __call__(self, x: Any) -> Any:
+                return [y * 100.0 for y in super().__call__(x)]
+
+        model.fc2 = Called(2, 1, "sigmoid")
+        assert model(X)[0].data == 100.0 * Layer.__call__(model.fc2, model.fc1(X))[0].data
+        model.fc1 = lambda x: x
+        assert model(X)[0].data == model.fc2(X)[0].data
+
     def test_layers_are_those_of_the_attributes(self) -> None:
         class Shallow(MLP):
             @property

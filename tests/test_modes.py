@@ -75,3 +75,17 @@ def test_allow_nonfinite_as_a_decorator() -> None:
     assert x.grad == inf
     with pytest.raises(mg.NonFiniteError):
         x.sqrt().backward()
+
+
+@pytest.mark.parametrize("f", [lambda x: f_of(x), lambda x: f_of(x, 2.0)], ids=["one", "two"])
+def test_partials_are_computed_only_where_they_are_recorded(f: Any) -> None:
+    with mg.no_grad():
+        assert f(Value(3.0)).data == 9.0
+    assert f(Value(3.0).detach()).data == 9.0
+    with pytest.raises(ZeroDivisionError):
+        f(Value(3.0))
+
+
+@mg.primitive(lambda y, *xs: (1.0 / 0.0,))
+def f_of(x: float, power: float = 2.0) -> float:
+    return x**power

@@ -706,6 +706,20 @@ class TestNesting:
         assert [x.data for x in free] == [2.0 * n * n for n in range(4)]
 
 
+def test_a_backward_pass_within_must_be_recorded() -> None:
+    def f(x: Value, **how: Any) -> Any:
+        (x**3).backward(**how)
+        return x.grad
+
+    with pytest.raises(mg.GradientError) as caught:
+        mg.grad(f)(2.0)
+    assert str(caught.value) == (
+        "backward: called in a function that is being differentiated, where the gradients it "
+        "writes would count as constants; use create_graph=True, or grad"
+    )
+    assert mg.grad(f)(2.0, create_graph=True) == 12.0
+
+
 def test_names_of_functions_may_be_anything() -> None:
     class Cube:
         __name__ = 3

@@ -3,7 +3,10 @@
 import copy
 import math
 import pickle
-from math import ceil, floor, inf, trunc
+from array import array
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil, floor, inf, nan, trunc
 from typing import Any
 
 import pytest
@@ -379,6 +382,101 @@ def test_nothing_is_written_where_a_recorded_gradient_is_not_finite() -> None:
     with mg.allow_nonfinite():
         z.backward(create_graph=True)
     assert (x.grad.data, y.grad.data) == (inf, 0.0)
+
+
+# Gradients of before.
+
+
+def uses(x: Value, slope: float) -> list[Value]:
+    """Return results with a slope in x: eager, and compiled."""
+    return [x * slope, mg.compile(lambda: x * slope)()]
+
+
+@pytest.mark.parametrize("at", [0, 1], ids=["eager", "compiled"])
+class TestGradientsOfBefore:
+    @pytest.mark.parametrize(
+        "before", ["1.0", [], [1.0], 1j, Decimal(1), array("d", [1.0])], ids=repr
+    )
+    def test_no_number(self, at: int, before: Any) -> None:
+        x, y = Value(2.0), Value(3.0, label="y")
+        y.grad = before
+        z = [x * y, mg.compile(lambda: x * y)()][at]
+        with pytest.raises(TypeError) as error:
+            z.backward()
+        assert str(error.value) == (
+            f"backward: the gradient with respect to 'y' = 3.0 was set to {before!r}, to which no "
+            "number can be added; set it to 0.0 or None"
+        )
+        assert (x.grad, y.grad, z.grad) == (0.0, before, 0.0)
+
+    @pytest.mark.parametrize("before", [1e308, inf, nan])
+    def test_that_do_not_add_up_to_a_finite_number(self, at: int, before: float) -> None:
+        x = Value(1.0, label="x")
+        x.grad = before
+        y = uses(x, 1e308)[at]
+        total = before + 1e308
+        with pytest.raises(mg.NonFiniteError) as error:
+            y.backward()
+        assert str(error.value) == (
+            f"backward: the gradient with respect to 'x' = 1.0 is 1e+308 and would add up to "
+            f"{total} with the {before} of before; set that to 0.0 first, or use "
+            "allow_nonfinite() to accept such results"
+        )
+        assert (repr(x.grad), y.grad) == (repr(before), 0.0)
+        with mg.allow_nonfinite():
+            y.backward()
+        assert (repr(x.grad), y.grad) == (repr(total), 1.0)
+
+    @pytest.mark.parametrize("before", [2, True, None, 0.5, Fraction(1, 2), Value(0.0), Value(3.0)])
+    def test_numbers(self, at: int, before: Any) -> None:
+        x = Value(1.0)
+        x.grad = before
+        uses(x, 3.0)[at].backward()
+        assert x.grad == 3.0 + (before or 0)
+        assert isinstance(x.grad, Value) == isinstance(before, Value)
+
+    def test_of_frozen_leaves(self, at: int) -> None:
+        x = Value(1.0)
+        y = uses(x, 3.0)[at]
+        x.requires_grad = False
+        for before in ("as it was", inf, None, 2.0):
+            x.grad = before
+            y.backward()
+            assert x.grad is before
+
+
+def test_a_recorded_gradient_adds_to_one_of_zero() -> None:
+    x = Value(0.0)
+    for _ in range(2):
+        (x**2).backward(create_graph=True)
+    slope, x.grad = x.grad, 0.0
+    slope.backward()
+    assert (slope.data, x.grad) == (0.0, 4.0)
+    (x**2).backward(create_graph=True)
+    x.grad = Value(1.5e308)
+    with pytest.raises(mg.NonFiniteError, match="would add up to inf with the Value"):
+        (x * 1.5e308).backward(create_graph=True)
+
+
+def test_the_backward_pass_of_the_lecture() -> None:
+    a, b = Value(2.0), Value(-3.0)
+    o = (a * b + a).tanh() * b
+    order: list[Value] = []
+
+    def build(v: Value) -> None:
+        if v not in order:
+            for child in set(v._prev):
+                build(child)
+            order.append(v)
+
+    build(o)
+    o.grad = 1.0
+    for node in reversed(order):
+        node._backward()
+    found = [v.grad for v in order]
+    a.grad = b.grad = 0.0
+    o.backward()
+    assert found == [v.grad for v in order]
 
 
 # Non-finite results.

@@ -48,8 +48,8 @@ def primitive(
 
     Raises:
         GradcheckError: if the rule is wrong at one of the points.
-        TypeError: if ``partials`` is not a function; by the decorated function, if it returns no
-            number or the rule not a number for each input.
+        TypeError: if ``partials``, or what is decorated, is not a function; by the decorated
+            function, if it returns no number or the rule not a number for each input.
     """
     if not callable(partials):
         raise TypeError(
@@ -58,6 +58,11 @@ def primitive(
         )
 
     def decorate(f: F) -> F:
+        if not callable(f):
+            raise TypeError(
+                f"primitive: expected the function to decorate, got {f!r}; write "
+                "@primitive(partials) above its def"
+            )
         name = getattr(f, "__name__", type(f).__name__)
 
         def forward(*xs: float) -> float:

@@ -545,7 +545,7 @@ class MLP(Module):
 
 def _layer_by_layer(model: MLP, x: Any) -> list[Value]:
     for name in model._names:
-        x = getattr(model, name).forward(x)
+        x = getattr(model, name)(x)
     return x  # type: ignore[no-any-return]
 
 

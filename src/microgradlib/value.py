@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from microgradlib import primitives
 from microgradlib.errors import GradientError, NonFiniteError
-from microgradlib.modes import nonfinite_allowed, recording, set_grad_enabled, tracing
+from microgradlib.modes import nested, nonfinite_allowed, recording, set_grad_enabled, tracing
 from microgradlib.primitives import DOMAIN_ERRORS, Primitive, to_float
 
 next_serial = count().__next__
@@ -130,9 +130,10 @@ class Value:
         Raises:
             GradientError: if self is a constant: detached, or computed under ``no_grad()``; with
                 ``create_graph``, if data was edited since the forward pass, or if a primitive has
-                no rule for Values.
-            NonFiniteError: if self or the gradient of a leaf is infinite or NaN; nothing is
-                written then. ``allow_nonfinite()`` switches this check off.
+                no rule for Values; without it, in a function that is being differentiated.
+            NonFiniteError: if self or the gradient of a leaf is infinite or NaN, or what it adds up
+                to; nothing is written then. ``allow_nonfinite()`` switches this check off.
+            TypeError: if the ``grad`` of a leaf was set to something but a number.
         """
         if tracing() is not None:
             tracing().refuse("backward()", "on the result")
@@ -141,13 +142,22 @@ class Value:
                 f"backward: {self!r} is a constant (detached, computed under no_grad(), or from "
                 "constants only); call it on a value computed from leaf Values"
             )
+        if nested() and not create_graph:
+            raise GradientError(
+                "backward: called in a function that is being differentiated, where the gradients "
+                "it writes would count as constants; use create_graph=True, or grad"
+            )
         op: Any = self._op
         flat = op and op.flat and not create_graph  # of a compiled function
         if flat and isfinite(sum(self._partials, self.data)):
+            totals = [  # of 0.0 and what comes, so that none is -0.0
+                slope + 0.0 if x.grad.__class__ is float and not x.grad else _total(x, slope + 0.0)
+                for x, slope in zip(self._prev, self._partials)  # noqa: B905 (this loop is hot)
+            ]
             self.grad = 1.0
-            for x, slope in zip(self._prev, self._partials):  # noqa: B905 (this loop is hot)
+            for x, total in zip(self._prev, totals):  # noqa: B905
                 if x.requires_grad:
-                    x.grad = (0.0 if x.grad is None else x.grad) + slope
+                    x.grad = total
             return
         order, adjoints = sweep((self,), folded=not create_graph)
         gradients: dict[Value, Any] = adjoints
@@ -169,9 +179,15 @@ class Value:
             refuse_nonfinite("backward", (self,), leaves, order, adjoints)
         if create_graph:
             with set_grad_enabled(True):
-                _write(gradients)
+                _accumulate(gradients)
         else:
-            _write(gradients)
+            _accumulate(gradients)
+        _write(gradients)
+
+    def _backward(self) -> None:
+        """Pass the gradient on to the inputs: the step of that name in Karpathy's lecture."""
+        for x, partial in zip(self._prev, self._partials, strict=True):
+            x.grad += self.grad * partial
 
     _apply: Callable[[Primitive, tuple[Operand, ...]], Value]
     """The hook through which rows of the table reach Values: ``record``."""
@@ -426,12 +442,12 @@ def record(primitive: Primitive, inputs: tuple[Operand, ...]) -> Value:
     if (trace := tracing()) is not None:
         return trace.record(primitive, inputs)  # type: ignore[no-any-return]
     data, needed = look_at(primitive, inputs)
+    if True not in needed or not recording():
+        return constant(primitive.evaluate(*data))
     try:
         y, partials = primitive.value_and_partials(*data)
     except DOMAIN_ERRORS as error:
         raise primitive.explain(error, data) from None
-    if True not in needed or not recording():
-        return constant(y)
     if primitive.selects:  # no edge to what was not selected: no gradient there, not even 0 * inf
         needed = [need and p != 0.0 for need, p in zip(needed, partials, strict=False)]
     prev: Any = inputs
@@ -492,12 +508,12 @@ def unary(primitive: Primitive, x: Value) -> Value:
     inputs = (x,)
     if tracing() is not None:
         return record(primitive, inputs)
+    if not (x.requires_grad and recording()):
+        return constant(primitive.evaluate(x.data))
     try:
         y, partials = primitive.value_and_partials(x.data)
     except DOMAIN_ERRORS as error:
         raise primitive.explain(error, (x.data,)) from None
-    if not (x.requires_grad and recording()):
-        return constant(y)
     if primitive.selects and partials[0] == 0.0:
         return node(primitive, inputs, (), y, ())
     return node(primitive, inputs, inputs, y, partials)
@@ -758,8 +774,39 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
                 adjoints[x] += adjoint * partial
 
 
+def _accumulate(gradients: dict[Value, Any]) -> None:
+    """Add to the gradients of leaves what these have already."""
+    for x in gradients:
+        if (x.grad.__class__ is not float or x.grad) and not x._op:
+            gradients[x] = _total(x, gradients[x])
+
+
+def _total(leaf: Value, gradient: Any) -> Any:
+    """Return the sum of a gradient and what the leaf has already, if that is a finite number."""
+    before = leaf.grad
+    if before is None or not leaf.requires_grad:
+        return gradient
+    try:
+        total = before + gradient
+        if total.__class__ is float and isfinite(total):
+            return total
+        number = as_value(total).data
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"backward: the gradient with respect to {_describe(leaf)} was set to {before!r}, to "
+            "which no number can be added; set it to 0.0 or None"
+        ) from None
+    if not (isfinite(number) or nonfinite_allowed()):
+        raise NonFiniteError(
+            f"backward: the gradient with respect to {_describe(leaf)} is {gradient} and would add "
+            f"up to {number} with the {before} of before; set that to 0.0 first, or use "
+            "allow_nonfinite() to accept such results"
+        )
+    return total
+
+
 def _write(gradients: Mapping[Value, Any]) -> None:
-    """Set the ``grad`` of computed nodes, and add to that of leaves.
+    """Set the ``grad`` of nodes, but of frozen leaves.
 
     That of nodes inside of a fused one is set as soon as they are made.
     """
@@ -771,7 +818,7 @@ def _write(gradients: Mapping[Value, Any]) -> None:
                 if x._made and x._prev[-1] not in gradients:
                     _write_below(x, gradient)
         elif x.requires_grad:
-            x.grad = gradient if x.grad is None else x.grad + gradient
+            x.grad = gradient
 
 
 def _write_below(root: Value, adjoint: float) -> None:
