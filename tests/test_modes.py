@@ -1,6 +1,6 @@
 """Modes: what they change, and that it ends with them."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from math import inf
 from typing import Any
@@ -89,3 +89,26 @@ def test_partials_are_computed_only_where_they_are_recorded(f: Any) -> None:
 @mg.primitive(lambda y, *xs: (1.0 / 0.0,))
 def f_of(x: float, power: float = 2.0) -> float:
     return x**power
+
+
+PUBLIC = [mg.no_grad, mg.allow_nonfinite, mg.detect_anomaly]
+
+
+@pytest.mark.parametrize("mode", PUBLIC, ids=lambda mode: mode.__name__)
+def test_functions_that_run_later_are_not_decorated(mode: Callable[[], modes.Mode]) -> None:
+    def generator() -> Iterator[int]:
+        yield 1
+
+    async def coroutine() -> None: ...
+
+    async def asynchronous() -> AsyncIterator[int]:
+        yield 1
+
+    for f in (generator, coroutine, asynchronous):
+        with pytest.raises(TypeError) as error:
+            mode()(f)
+        assert str(error.value) == (
+            f"{mode.__name__}: {f.__qualname__} is a generator or coroutine, which runs after its "
+            f"call; use `with {mode.__name__}():` inside it"
+        )
+    assert mode()(abs)(-1.0) == 1.0

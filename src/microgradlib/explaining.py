@@ -1,7 +1,6 @@
 """Backpropagation step by step, and why a gradient is what it is."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from itertools import count
 from math import isfinite, log10
 from threading import Lock
@@ -18,7 +17,7 @@ from microgradlib.graph import (
     refuse_traced,
     show_number,
 )
-from microgradlib.modes import locating, locating_context
+from microgradlib.modes import locating, locating_context, mode
 from microgradlib.rendering import clean
 from microgradlib.tracing import user_frame
 from microgradlib.value import Located, Value, origin, pull, sweep
@@ -361,7 +360,7 @@ def _located_serial() -> int:
     return serial
 
 
-@contextmanager
+@mode
 def detect_anomaly() -> Iterator[None]:
     """Record the line of source that makes each Value, and name it in errors and explanations.
 

@@ -1,9 +1,13 @@
 """Modes: what is switched on in the current thread or asyncio task."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import _GeneratorContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # Whether results remember how they were computed.
 _recording_context: ContextVar[bool] = ContextVar("recording", default=True)
@@ -24,6 +28,30 @@ nonfinite_allowed = _nonfinite_context.get
 # Whether nodes remember the line that made them.
 locating_context: ContextVar[bool] = ContextVar("locating", default=False)
 locating = locating_context.get
+
+
+class Mode(_GeneratorContextManager[None]):
+    """A context manager that is a decorator, too, but of functions that run after their call."""
+
+    def __call__(self, f: F) -> F:
+        """Decorate a function."""
+        kinds = inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction
+        if any(is_kind(f) for is_kind in kinds):
+            raise TypeError(
+                f"{self.func.__name__}: {f.__qualname__} is a generator or coroutine, which runs "
+                f"after its call; use `with {self.func.__name__}():` inside it"
+            )
+        return super().__call__(f)
+
+
+def mode(switch: Callable[[], Iterator[None]]) -> Callable[[], Mode]:
+    """Do what ``contextmanager`` does, for a ``Mode``."""
+
+    @functools.wraps(switch)
+    def switched() -> Mode:
+        return Mode(switch, (), {})  # type: ignore[arg-type]  # a generator function
+
+    return switched
 
 
 @contextmanager
@@ -59,7 +87,7 @@ def outermost() -> Iterator[None]:
         _nested_context.reset(nested_token)
 
 
-@contextmanager
+@mode
 def no_grad() -> Iterator[None]:
     """Compute without recording: results are constants.
 
@@ -76,7 +104,7 @@ def no_grad() -> Iterator[None]:
         yield
 
 
-@contextmanager
+@mode
 def allow_nonfinite() -> Iterator[None]:
     """Let ``backward()`` write infinite and NaN gradients, as IEEE arithmetic gives them.
 
