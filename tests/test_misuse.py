@@ -564,9 +564,9 @@ OPTIMIZERS: list[Row] = [
         TypeError,
         "SGD: params[0] is 'weight'; every parameter must be a Value",
     ),
-    (lambda: SGD([x], "0.1"), TypeError, "SGD: lr must be a number, got '0.1'"),
-    (lambda: SGD([x], True), TypeError, "SGD: lr must be a number, got True"),
-    (lambda: SGD([x], a), TypeError, f"SGD: lr must be a number, got {a!r}"),
+    (lambda: SGD([x], "0.1"), TypeError, "SGD: lr must be a number, got '0.1'; pass a float"),
+    (lambda: SGD([x], True), TypeError, "SGD: lr must be a number, got True; pass a float"),
+    (lambda: SGD([x], a), TypeError, f"SGD: lr must be a number, got {a!r}; pass a float"),
     (
         lambda: SGD([x], 0.1, 0.9, 0.5, nesterov=True),
         ValueError,
@@ -578,7 +578,11 @@ OPTIMIZERS: list[Row] = [
         "SGD: nesterov needs momentum > 0 and dampening 0, got momentum=0.0 and dampening=0.0",
     ),
     (lambda: Adam([x], betas=0.9), TypeError, "Adam: betas must be a pair of numbers, got 0.9"),
-    (lambda: Adam([x], betas=(0.9, "1")), TypeError, "Adam: betas[1] must be a number, got '1'"),
+    (
+        lambda: Adam([x], betas=(0.9, "1")),
+        TypeError,
+        "Adam: betas[1] must be a number, got '1'; pass a float",
+    ),
     (
         lambda: sgd.load_state_dict({}),
         StateDictError,
@@ -592,7 +596,7 @@ OPTIMIZERS: list[Row] = [
     (
         lambda: sgd.load_state_dict({"lr": "0.5", "momentum_buffer": [9.0] * 3}),
         TypeError,
-        "SGD.load_state_dict: lr must be a number, got '0.5'",
+        "SGD.load_state_dict: lr must be a number, got '0.5'; pass a float",
     ),
     (
         lambda: adam.load_state_dict(adam_state(lr=0.5, step=0)),
@@ -635,7 +639,7 @@ OPTIMIZERS: list[Row] = [
     (
         lambda: sgd.load_state_dict({"lr": 0.5, "momentum_buffer": [9.0, "9", 9.0]}),
         TypeError,
-        "SGD.load_state_dict: momentum_buffer[1] must be a number, got '9'",
+        "SGD.load_state_dict: momentum_buffer[1] must be a number, got '9'; pass a float",
     ),
     (
         lambda: adam.load_state_dict(adam_state(lr=0.5, exp_avg_sq=[9.0, 9.0, -1.0])),

@@ -1,7 +1,9 @@
 """Optimizers: SGD, Adam and AdamW, with PyTorch's update rules and defaults."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from math import inf, isfinite, sqrt
+from numbers import Real
 from typing import Any, NoReturn, TypeAlias
 
 from microgradlib.errors import NonFiniteError, StateDictError
@@ -13,6 +15,51 @@ __all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
 State: TypeAlias = dict[str, Any]
 
 
+def _flag(function: str, argument: str, x: object) -> bool:
+    if not isinstance(x, bool):
+        raise TypeError(f"{function}: {argument} must be True or False, got {x!r}")
+    return x
+
+
+def _number(function: str, argument: str, x: object, low: float = 0.0, below: float = inf) -> float:
+    """Return ``x`` as a float, or say that ``argument`` must be finite, >= low and < below."""
+    if isinstance(x, bool) or not isinstance(x, Real):
+        raise TypeError(f"{function}: {argument} must be a number, got {x!r}; pass a float")
+    try:
+        number = float(x)
+    except OverflowError:  # of an int, say
+        number = inf
+    if not (low <= number < below and isfinite(number)):
+        bounds = f", >= {low:g}" * (low > -inf) + f" and < {below:g}" * (below < inf)
+        raise ValueError(f"{function}: {argument} must be finite{bounds}, got {x!r}")
+    return number
+
+
+def _betas(function: str, argument: str, x: object) -> tuple[float, ...]:
+    if not isinstance(x, tuple | list) or len(x) != 2:
+        raise TypeError(f"{function}: {argument} must be a pair of numbers, got {x!r}")
+    return tuple([_number(function, f"{argument}[{i}]", b, 0.0, 1.0) for i, b in enumerate(x)])
+
+
+class _Option:
+    """An attribute of an optimizer that is checked whenever it is set.
+
+    It is kept under its name with an underscore, which steps read, as that is sooner.
+    """
+
+    def __init__(self, check: Callable[[str, str, Any], Any]) -> None:
+        self.check = check
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, optimizer: "Optimizer | None", owner: type) -> Any:
+        return self if optimizer is None else getattr(optimizer, f"_{self.name}")
+
+    def __set__(self, optimizer: "Optimizer", x: Any) -> None:
+        setattr(optimizer, f"_{self.name}", self.check(type(optimizer).__name__, self.name, x))
+
+
 class Optimizer:
     """What the optimizers share: the parameters, the learning rate, and an all-or-nothing step.
 
@@ -22,8 +69,11 @@ class Optimizer:
 
     Attributes:
         params: the parameters, in order.
-        lr: the learning rate; may be changed between steps.
+        lr: the learning rate. It may be changed between steps, as may the other options.
     """
+
+    lr = _Option(_number)
+    _lr: float
 
     def __init__(self, params: Iterable[Value], lr: float) -> None:
         """Check and keep the parameters."""
@@ -45,7 +95,7 @@ class Optimizer:
             if p in seen:
                 raise ValueError(f"{name}: params[{i}] is listed twice; pass each Value once")
             seen.add(p)
-        self.lr = _number(name, "lr", lr, 0.0)
+        self.lr = lr
         self._state: State = {}
 
     def zero_grad(self) -> None:
@@ -98,7 +148,7 @@ class Optimizer:
         >>> SGD([Value(1.0)], lr=0.1).state_dict()
         {'lr': 0.1}
         """
-        return {"lr": float(self.lr)} | {
+        return {"lr": self.lr} | {
             key: list(x) if isinstance(x, list) else x for key, x in self._state.items()
         }
 
@@ -130,8 +180,8 @@ class Optimizer:
             else:
                 low = 0.0 if key.endswith("_sq") else -inf
                 new[key] = [_number(name, f"{key}[{i}]", v, low) for i, v in enumerate(x)]
-        lr = _number(name, "lr", state["lr"], 0.0)
-        any(map(setattr, (self, self), ("lr", "_state"), (lr, new)))  # both or, on Ctrl-C, none
+        lr = _number(name, "lr", state["lr"])
+        any(map(setattr, (self, self), ("_lr", "_state"), (lr, new)))  # both or, on Ctrl-C, none
 
     def _update(self) -> tuple[list[float], State]:
         """Return the new data and the new state; change nothing."""
@@ -202,6 +252,15 @@ class SGD(Optimizer):
     PyTorch's formulation.
     """
 
+    momentum = _Option(_number)
+    dampening = _Option(partial(_number, low=-inf))
+    weight_decay = _Option(_number)
+    nesterov = _Option(_flag)
+    _momentum: float
+    _dampening: float
+    _weight_decay: float
+    _nesterov: bool
+
     def __init__(
         self,
         params: Iterable[Value],
@@ -213,10 +272,10 @@ class SGD(Optimizer):
     ) -> None:
         """Check and keep the options."""
         super().__init__(params, lr)
-        self.momentum = _number("SGD", "momentum", momentum, 0.0)
-        self.dampening = _number("SGD", "dampening", dampening, -inf)
-        self.weight_decay = _number("SGD", "weight_decay", weight_decay, 0.0)
-        self.nesterov = _flag("SGD", "nesterov", nesterov)
+        self.momentum = momentum
+        self.dampening = dampening
+        self.weight_decay = weight_decay
+        self.nesterov = nesterov
         if nesterov and (not momentum or dampening):
             raise ValueError(
                 f"SGD: nesterov needs momentum > 0 and dampening 0, got momentum={momentum} and "
@@ -227,8 +286,8 @@ class SGD(Optimizer):
         return ["momentum_buffer"] if self.momentum else []
 
     def _update(self) -> tuple[list[float], State]:
-        lr, mu, state = self.lr, self.momentum, self._state
-        decay = self.weight_decay
+        lr, mu, state = self._lr, self._momentum, self._state
+        decay = self._weight_decay
         if not (mu or decay):
             new = []
             try:
@@ -242,12 +301,12 @@ class SGD(Optimizer):
             grads = self._add_decay(decay, grads)
         if mu:
             if state:
-                keep = 1.0 - self.dampening
+                keep = 1.0 - self._dampening
                 old = state["momentum_buffer"]
                 buffer = [mu * b + keep * g for b, g in zip(old, grads, strict=True)]
             else:
                 buffer = grads
-            if self.nesterov:
+            if self._nesterov:
                 grads = [g + mu * b for g, b in zip(grads, buffer, strict=True)]
             else:
                 grads = buffer
@@ -282,6 +341,15 @@ class Adam(Optimizer):
     Source: Kingma and Ba (2014), arXiv:1412.6980; Reddi, Kale and Kumar (2018), arXiv:1904.09237.
     """
 
+    betas = _Option(_betas)
+    eps = _Option(_number)
+    weight_decay = _Option(_number)
+    amsgrad = _Option(_flag)
+    _betas: tuple[float, float]
+    _eps: float
+    _weight_decay: float
+    _amsgrad: bool
+
     def __init__(
         self,
         params: Iterable[Value],
@@ -293,25 +361,19 @@ class Adam(Optimizer):
     ) -> None:
         """Check and keep the options."""
         super().__init__(params, lr)
-        name = type(self).__name__
-        if not isinstance(betas, tuple | list) or len(betas) != 2:
-            raise TypeError(f"{name}: betas must be a pair of numbers, got {betas!r}")
-        self.betas = (
-            _number(name, "betas[0]", betas[0], 0.0, below=1.0),
-            _number(name, "betas[1]", betas[1], 0.0, below=1.0),
-        )
-        self.eps = _number(name, "eps", eps, 0.0)
-        self.weight_decay = _number(name, "weight_decay", weight_decay, 0.0)
-        self.amsgrad = _flag(name, "amsgrad", amsgrad)
+        self.betas = betas
+        self.eps = eps
+        self.weight_decay = weight_decay
+        self.amsgrad = amsgrad
 
     def _state_keys(self) -> Iterable[str]:
-        return ["step", "exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * self.amsgrad
+        return ["step", "exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * self._amsgrad
 
     def _update(self) -> tuple[list[float], State]:
         data, grads = self._data_and_grads()
-        if decay := self.weight_decay:
+        if decay := self._weight_decay:
             data, grads = self._decay(decay, data, grads)
-        beta1, beta2 = self.betas
+        beta1, beta2 = self._betas
         zeros = [0.0] * len(data)
         step = self._state.get("step", 0) + 1
         m = self._state.get("exp_avg", zeros)
@@ -327,12 +389,12 @@ class Adam(Optimizer):
                 if not isfinite(x):
                     self._refuse(i, f"would get {x} for its squared gradients", "clip them")
         state = {"step": step, "exp_avg": m, "exp_avg_sq": v}
-        if self.amsgrad:
+        if self._amsgrad:
             v = list(map(max, self._state.get("max_exp_avg_sq", zeros), v))
             state["max_exp_avg_sq"] = v
-        rate = self.lr / (1.0 - beta1**step)
+        rate = self._lr / (1.0 - beta1**step)
         root = sqrt(1.0 - beta2**step)
-        eps = self.eps
+        eps = self._eps
         rows = zip(self.params, data, m, map(sqrt, v), strict=True)
         try:
             data = [
@@ -391,29 +453,9 @@ class AdamW(Adam):
     def _decay(
         self, decay: float, data: list[float], grads: list[float]
     ) -> tuple[list[float], list[float]]:
-        return [x * (1.0 - self.lr * decay) for x in data], grads
+        return [x * (1.0 - self._lr * decay) for x in data], grads
 
 
 def _floats(xs: Iterable[float | Value]) -> list[float]:
     """Return numbers, or the data of Values, as floats."""
     return [x.data if isinstance(x, Value) else float(x) for x in xs]
-
-
-def _flag(function: str, argument: str, x: object) -> bool:
-    if not isinstance(x, bool):
-        raise TypeError(f"{function}: {argument} must be True or False, got {x!r}")
-    return x
-
-
-def _number(function: str, argument: str, x: object, low: float, below: float = inf) -> float:
-    """Return ``x`` as a float, or say that ``argument`` must be finite, >= low and < below."""
-    if isinstance(x, bool) or not isinstance(x, int | float):
-        raise TypeError(f"{function}: {argument} must be a number, got {x!r}")
-    try:
-        number = float(x)
-    except OverflowError:  # of an int
-        number = inf
-    if not (low <= number < below and isfinite(number)):
-        bounds = f", >= {low:g}" * (low > -inf) + f" and < {below:g}" * (below < inf)
-        raise ValueError(f"{function}: {argument} must be finite{bounds}, got {x!r}")
-    return number
