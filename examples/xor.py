@@ -25,7 +25,7 @@ from typing import Any
 import microgradlib as mg
 from microgradlib import nn, optim
 
-REMEDY = 'pip install "microgradlib[examples]"'
+REMEDY = 'pip install -e ".[examples]"'
 
 try:
     from tqdm import tqdm

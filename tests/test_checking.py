@@ -18,6 +18,7 @@ from microgradlib.primitives import PRIMITIVES, Primitive
 from microgradlib.value import constant, node
 
 ROWS = [row for row in PRIMITIVES.values() if not row.helper and not row.static]
+anything: Any = mg
 
 
 def with_rule(
@@ -724,3 +725,39 @@ def test_misuse(call: Callable[[], object], error: type[Exception], message: str
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("option", ["eps", "atol", "rtol"])
+def test_options_are_numbers(option: str) -> None:
+    for check in (
+        lambda **how: mg.gradcheck(mg.sin, 1.0, **how),
+        lambda **how: mg.gradcheck_module(nn.Neuron(1), lambda m: m([1.0]), **how),
+    ):
+        with pytest.raises(TypeError) as caught:
+            check(**{option: "a"})
+        what = f": {option}: expected a number, got 'a'; convert it with float()"
+        assert str(caught.value).removeprefix("gradcheck").removeprefix("_module") == what
+
+
+def test_what_is_checked_is_a_function_or_a_module() -> None:
+    for call, message in (
+        (
+            lambda: anything.gradcheck(3, 1.0),
+            "gradcheck: f must be a function, got 3; pass it uncalled",
+        ),
+        (
+            lambda: anything.gradcheck_module(nn.Neuron(1), 3.0),
+            "gradcheck_module: loss_fn must be a function, got 3.0; pass it uncalled",
+        ),
+        (
+            lambda: anything.gradcheck_module(3, mg.sin),
+            "gradcheck_module: model must be a Module, got 3",
+        ),
+        (
+            lambda: anything.gradcheck_module(nn.Neuron, mg.sin),
+            f"gradcheck_module: model must be a Module, got {nn.Neuron!r}",
+        ),
+    ):
+        with pytest.raises(TypeError) as caught:
+            call()
+        assert str(caught.value) == message

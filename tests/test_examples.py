@@ -209,7 +209,7 @@ class TestOptions:
         )
         assert (done.returncode, done.stdout) == (1 if missing == "tqdm" else 2, "")
         assert "Traceback" not in done.stderr
-        assert re.search(rf'{missing}; .*pip install "microgradlib\[examples\]"', done.stderr)
+        assert re.search(rf'{missing}; .*pip install -e "\.\[examples\]"', done.stderr)
 
 
 @needs_posix

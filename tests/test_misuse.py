@@ -59,7 +59,10 @@ NONFINITE = "use allow_nonfinite() to accept such results"
 SEQUENCE = "a sequence of numbers or Values"
 PLAIN = "pass v.data if it needs no gradient"
 LOAD = "Layer.load_state_dict"
-SHAPES = "outputs and targets must have the same shape and not be empty, got"
+SHAPES = (
+    "outputs and targets must be numbers, or lists or tuples of the same shape, and not be empty, "
+    "got"
+)
 
 
 def state(**changes: object) -> dict[str, object]:
@@ -364,10 +367,18 @@ MODELS: list[Row] = [
     (lambda: layer([1.0]), ShapeError, "Layer: expected 2 inputs, got 1: (1.0,)"),
     (lambda: neuron([]), ShapeError, "Neuron: expected 1 inputs, got 0: ()"),
     (lambda: Neuron(0), ValueError, "Neuron: nin must be at least 1, got 0"),
-    (lambda: Neuron(2.0), TypeError, "Neuron: nin must be an int, got 2.0"),
-    (lambda: Layer(2, "1"), TypeError, "Layer: nout must be an int, got '1'"),
-    (lambda: Layer(True, 1), TypeError, "Layer: nin must be an int, got True"),
-    (lambda: MLP([2], [1]), TypeError, "MLP: nin must be an int, got [2]"),
+    (lambda: Neuron(2.0), TypeError, "Neuron: nin must be an int, got 2.0; convert it with int()"),
+    (
+        lambda: Layer(2, "1"),
+        TypeError,
+        "Layer: nout must be an int, got '1'; convert it with int()",
+    ),
+    (
+        lambda: Layer(True, 1),
+        TypeError,
+        "Layer: nin must be an int, got True; convert it with int()",
+    ),
+    (lambda: MLP([2], [1]), TypeError, "MLP: nin must be an int, got [2]; convert it with int()"),
     (lambda: MLP(2, [2, 0]), ValueError, "MLP: nouts[1] must be at least 1, got 0"),
     (
         lambda: MLP(2, []),
@@ -423,7 +434,7 @@ MODELS: list[Row] = [
     (
         lambda: nn.cross_entropy([0.5, 0.5], 1.0),
         TypeError,
-        "cross_entropy: a target must be an int, got 1.0",
+        "cross_entropy: a target must be an int, got 1.0; convert it with int()",
     ),
     (
         lambda: nn.cross_entropy([[0.5, 0.5]], [0, 1]),

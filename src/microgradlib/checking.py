@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from microgradlib.errors import GradcheckError
 from microgradlib.modes import no_grad, set_grad_enabled
-from microgradlib.primitives import DOMAIN_ERRORS
+from microgradlib.primitives import DOMAIN_ERRORS, to_float
 from microgradlib.trees import flatten, rebuild
 from microgradlib.value import Operand, Value, pull, pull_values, push, set_data, sweep
 
@@ -139,7 +139,7 @@ def gradcheck(
         f: a function of Values that returns a Value, or nested lists of them. It must give the
             same result each time.
         inputs: the arguments of ``f``: a number, or a tuple or list of numbers and nested lists.
-        eps: the first step, relative to the input or 1, whichever is larger; in (0, 1].
+        eps: the first step, relative to the input or 1, whichever is larger; from 2.3e-16 to 1.
         atol: the absolute tolerance, >= 0.
         rtol: the relative tolerance, >= 0.
         order: 1, or 2 to check the derivatives of all first derivatives as well.
@@ -151,9 +151,10 @@ def gradcheck(
     Raises:
         GradcheckError: with the table, if a derivative is wrong or unclear; always, if ``f`` is not
             deterministic.
-        TypeError: if an input or output is not a number.
+        TypeError: if ``f`` is not a function, or an input, output or option not a number.
         ValueError: if eps, atol, rtol or order is out of range.
     """
+    _refuse_no_function("gradcheck", "f", f)
     arguments = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
     flat = [flatten("gradcheck", f"x{i}", argument) for i, argument in enumerate(arguments)]
     leaves = {
@@ -204,8 +205,12 @@ def gradcheck_module(
 
     Raises:
         GradcheckError: as in ``gradcheck``.
+        TypeError: as in ``gradcheck``, or if the model is not a Module.
         ValueError: as in ``gradcheck``, or if the model has no parameters, or only frozen ones.
     """
+    if isinstance(model, type) or not callable(getattr(model, "named_parameters", None)):
+        raise TypeError(f"gradcheck_module: model must be a Module, got {model!r}")
+    _refuse_no_function("gradcheck_module", "loss_fn", loss_fn)
     model.state_dict()  # refuses two parameters of one name
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if not parameters:
@@ -219,6 +224,11 @@ def gradcheck_module(
         return outputs
 
     return _check("gradcheck_module", compute, parameters, eps, atol, rtol, order, raise_exception)
+
+
+def _refuse_no_function(name: str, argument: str, f: object) -> None:
+    if not callable(f):
+        raise TypeError(f"{name}: {argument} must be a function, got {f!r}; pass it uncalled")
 
 
 def _check(
@@ -237,7 +247,7 @@ def _check(
         ("atol", atol, 0.0, inf),
         ("rtol", rtol, 0.0, inf),
     ):
-        if not low <= x <= high:
+        if not low <= to_float(f"{function}: {argument}", x, "a number") <= high:
             raise ValueError(f"{function}: {argument} must lie in [{low:g}, {high:g}], got {x}")
     if order not in (1, 2):
         raise ValueError(f"{function}: order must be 1 or 2, got {order!r}")

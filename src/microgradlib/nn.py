@@ -323,7 +323,7 @@ def _assignments(name: str, nest: Tree, data: Tree) -> Iterator[tuple[Value, flo
 
 def _size(function: str, argument: str, n: object) -> int:
     if isinstance(n, bool) or not isinstance(n, int):
-        raise TypeError(f"{function}: {argument} must be an int, got {n!r}")
+        raise TypeError(f"{function}: {argument} must be an int, got {n!r}; convert it with int()")
     if n < 1:
         raise ValueError(f"{function}: {argument} must be at least 1, got {n}")
     return n
@@ -696,7 +696,9 @@ def cross_entropy(logits: Tree, targets: Tree) -> Any:
         if isinstance(target, Value):  # of a function that is compiled
             losses.append(-functions.select(functions.log_softmax(xs), target))
         elif isinstance(target, bool) or not isinstance(target, int):
-            raise TypeError(f"cross_entropy: a target must be an int, got {target!r}")
+            raise TypeError(
+                f"cross_entropy: a target must be an int, got {target!r}; convert it with int()"
+            )
         elif not 0 <= target < len(xs):
             raise ValueError(
                 f"cross_entropy: target {target} is not the index of one of the logits {xs!r}"
@@ -721,8 +723,8 @@ def _flatten(
         return [x for xs, _ in pairs for x in xs], [y for _, ys in pairs for y in ys]
     if type(outputs) in _NESTS or type(targets) in _NESTS:
         raise ShapeError(
-            f"{function}: outputs and targets must have the same shape and not be empty, got "
-            f"{outputs!r} and {targets!r}"
+            f"{function}: outputs and targets must be numbers, or lists or tuples of the same "
+            f"shape, and not be empty, got {outputs!r} and {targets!r}"
         )
     return (outputs,), (targets,)
 
