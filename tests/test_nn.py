@@ -690,3 +690,21 @@ def test_all_names_what_there_is() -> None:
 def test_losses_of_nan_are_nan() -> None:
     assert math.isnan(nn.binary_cross_entropy([math.nan], [1.0]))
     assert math.isnan(nn.binary_cross_entropy_with_logits([math.nan], [1.0]))
+
+
+@pytest.mark.parametrize("number", [3.0, 0, None])
+def test_a_number_in_the_place_of_a_parameter(number: Any) -> None:
+    for change, name in (
+        (lambda m: m.fc1.weight[1].__setitem__(0, number), "Layer"),
+        (lambda m: m.fc1.bias.__setitem__(0, number), "Layer"),
+        (lambda m: setattr(m.neuron, "b", number), "Neuron"),
+    ):
+        model = nn.MLP(2, [2, 1])
+        model.neuron = nn.Neuron(2)
+        change(model)
+        with pytest.raises(TypeError) as caught:
+            model.neuron(model([1.0, 2.0]) * 2)
+        assert str(caught.value) == (
+            f"{name}: every parameter must be a Value, got {number!r}; assign numbers to the data "
+            "of the one that was there"
+        )

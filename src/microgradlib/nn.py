@@ -367,12 +367,19 @@ def _neurons(
     to_weights = (1.0, *data)
     outputs = []
     for weight, bias in zip(weights, biases):  # noqa: B905
-        frozen = not bias.requires_grad  # no edge, even if it requires a gradient later
-        y = bias.data  # what reductions.dot does, sooner
-        for w, v in zip(weight, data):  # noqa: B905
-            y += w.data * v
-            if not w.requires_grad:
-                frozen = True
+        try:
+            frozen = not bias.requires_grad  # no edge, even if it requires a gradient later
+            y = bias.data  # what reductions.dot does, sooner
+            for w, v in zip(weight, data):  # noqa: B905
+                y += w.data * v
+                if not w.requires_grad:
+                    frozen = True
+        except AttributeError:
+            other = next(p for p in (bias, *weight) if not isinstance(p, Value))
+            raise TypeError(
+                f"{function}: every parameter must be a Value, got {other!r}; assign numbers to "
+                "the data of the one that was there"
+            ) from None
         if frozen:
             outputs.append(activation(record(primitives.dot, (bias, *weight, *x))))
             continue
