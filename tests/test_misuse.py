@@ -364,6 +364,16 @@ MODELS: list[Row] = [
         TypeError,
         "Layer: expected a list of numbers or Values, got 5.0",
     ),
+    (
+        lambda: layer({5.0}),
+        TypeError,
+        "Layer: expected a list of numbers or Values, got {5.0}",
+    ),
+    (
+        lambda: neuron({"x": 5.0}),
+        TypeError,
+        "Neuron: expected a list of numbers or Values, got {'x': 5.0}",
+    ),
     (lambda: layer([1.0]), ShapeError, "Layer: expected 2 inputs, got 1: (1.0,)"),
     (lambda: neuron([]), ShapeError, "Neuron: expected 1 inputs, got 0: ()"),
     (lambda: Neuron(0), ValueError, "Neuron: nin must be at least 1, got 0"),

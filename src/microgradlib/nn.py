@@ -1,7 +1,7 @@
 """Neural networks: modules with parameters, and the losses that train them."""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import lru_cache, partial
 from inspect import unwrap
 from math import sqrt
@@ -345,6 +345,8 @@ def _neurons(
 ) -> list[Value]:
     """Return activation(bias + weight[0] * x[0] + weight[1] * x[1] + ...) of each neuron."""
     try:
+        if type(x) not in _NESTS and isinstance(x, Set | Mapping):
+            raise TypeError  # they have no order, or hold more than numbers
         x = tuple(x)
     except TypeError:
         raise TypeError(f"{function}: expected a list of numbers or Values, got {x!r}") from None

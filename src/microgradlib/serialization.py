@@ -21,7 +21,8 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
 
     Args:
         state: what ``state_dict()`` of a module or optimizer returned, or any nest of dicts with
-            string keys, lists, numbers and strings. Floats come back bit for bit.
+            string keys, lists, numbers and strings. Floats come back bit for bit; what
+            is infinite or NaN is written as Infinity and NaN, which other readers may refuse.
         path: the file to write or replace.
 
     Raises:
