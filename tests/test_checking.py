@@ -751,11 +751,11 @@ def test_what_is_checked_is_a_function_or_a_module() -> None:
         ),
         (
             lambda: anything.gradcheck_module(3, mg.sin),
-            "gradcheck_module: model must be a Module, got 3",
+            "gradcheck_module: model must be a Module, got 3; pass an instance",
         ),
         (
             lambda: anything.gradcheck_module(nn.Neuron, mg.sin),
-            f"gradcheck_module: model must be a Module, got {nn.Neuron!r}",
+            f"gradcheck_module: model must be a Module, got {nn.Neuron!r}; pass an instance",
         ),
     ):
         with pytest.raises(TypeError) as caught:

@@ -45,6 +45,28 @@ def impatient_threads() -> Iterator[None]:
         sys.setswitchinterval(old)
 
 
+@pytest.mark.usefixtures("impatient_threads")
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+def test_gradients_of_several_threads_add_up(compiled: bool) -> None:
+    each = 2_000
+    xs = [Value(1.0) for _ in range(3)]
+    f = mg.compile(mg.sum) if compiled else mg.sum
+    start = threading.Barrier(4)
+
+    def work() -> None:
+        y = f(xs)
+        start.wait()
+        for _ in range(each):
+            y.backward()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [x.grad for x in xs] == [4.0 * each] * 3
+
+
 @pytest.mark.long
 @pytest.mark.usefixtures("impatient_threads")
 def test_graphs_in_8_threads_have_the_bits_of_serial_ones() -> None:

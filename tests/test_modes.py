@@ -1,5 +1,6 @@
 """Modes: what they change, and that it ends with them."""
 
+import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from math import inf
@@ -104,6 +105,8 @@ def test_functions_that_run_later_are_not_decorated(mode: Callable[[], modes.Mod
     async def asynchronous() -> AsyncIterator[int]:
         yield 1
 
+    with pytest.raises(TypeError, match=r"functools.partial\(.*\) is a generator or"):
+        mode()(functools.partial(generator))
     for f in (generator, coroutine, asynchronous):
         with pytest.raises(TypeError) as error:
             mode()(f)

@@ -394,9 +394,7 @@ def uses(x: Value, slope: float) -> list[Value]:
 
 @pytest.mark.parametrize("at", [0, 1], ids=["eager", "compiled"])
 class TestGradientsOfBefore:
-    @pytest.mark.parametrize(
-        "before", ["1.0", [], [1.0], 1j, Decimal(1), array("d", [1.0])], ids=repr
-    )
+    @pytest.mark.parametrize("before", ["1.0", [1.0], 1j, Decimal(1), array("d", [1.0])], ids=repr)
     def test_no_number(self, at: int, before: Any) -> None:
         x, y = Value(2.0), Value(3.0, label="y")
         y.grad = before
@@ -454,7 +452,7 @@ def test_a_recorded_gradient_adds_to_one_of_zero() -> None:
     assert (slope.data, x.grad) == (0.0, 4.0)
     (x**2).backward(create_graph=True)
     x.grad = Value(1.5e308)
-    with pytest.raises(mg.NonFiniteError, match="would add up to inf with the Value"):
+    with pytest.raises(mg.NonFiniteError, match="would add up to inf with the 1"):
         (x * 1.5e308).backward(create_graph=True)
 
 

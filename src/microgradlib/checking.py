@@ -209,7 +209,9 @@ def gradcheck_module(
         ValueError: as in ``gradcheck``, or if the model has no parameters, or only frozen ones.
     """
     if isinstance(model, type) or not callable(getattr(model, "named_parameters", None)):
-        raise TypeError(f"gradcheck_module: model must be a Module, got {model!r}")
+        raise TypeError(
+            f"gradcheck_module: model must be a Module, got {model!r}; pass an instance"
+        )
     _refuse_no_function("gradcheck_module", "loss_fn", loss_fn)
     model.state_dict()  # refuses two parameters of one name
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
@@ -227,6 +229,7 @@ def gradcheck_module(
 
 
 def _refuse_no_function(name: str, argument: str, f: object) -> None:
+    """Raise a TypeError unless f can be called."""
     if not callable(f):
         raise TypeError(f"{name}: {argument} must be a function, got {f!r}; pass it uncalled")
 

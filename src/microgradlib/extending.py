@@ -12,6 +12,14 @@ from microgradlib.value import Value
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def on_floats(function: Callable[..., Any], *xs: float) -> Any:
+    """Call a function of the user's, as if nothing else were going on."""
+    if tracing() is None and recording() and not nested():
+        return function(*xs)
+    with outermost():
+        return function(*xs)
+
+
 def primitive(
     partials: Callable[..., tuple[Any, ...]], *, check: Iterable[Any] = (), order: int = 2
 ) -> Callable[[F], F]:
@@ -66,12 +74,7 @@ def primitive(
         name = getattr(f, "__name__", type(f).__name__)
 
         def forward(*xs: float) -> float:
-            if tracing() is None and recording() and not nested():
-                y = f(*xs)
-            else:
-                with outermost():
-                    y = f(*xs)
-            return to_float(f"{name}: the result", y, "a number")
+            return to_float(f"{name}: the result", on_floats(f, *xs), "a number")
 
         def rule(y: Any, *xs: Any) -> tuple[Any, ...]:
             found = partials(y, *xs)
@@ -86,7 +89,7 @@ def primitive(
             return to_float(f"{name}: a partial", partial, "a number")
 
         def slopes(y: float, *xs: float) -> tuple[float, ...]:
-            return tuple(map(number, rule(y, *xs)))
+            return tuple(map(number, on_floats(rule, y, *xs)))
 
         def value_and_partials(*xs: float) -> tuple[float, tuple[float, ...]]:
             y = forward(*xs)

@@ -31,15 +31,16 @@ locating = locating_context.get
 
 
 class Mode(_GeneratorContextManager[None]):
-    """A context manager that is a decorator, too, but of functions that run after their call."""
+    """A context manager that is a decorator, too: not of functions that run after their call."""
 
     def __call__(self, f: F) -> F:
         """Decorate a function."""
         kinds = inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction
         if any(is_kind(f) for is_kind in kinds):
+            name = self.func.__name__
             raise TypeError(
-                f"{self.func.__name__}: {f.__qualname__} is a generator or coroutine, which runs "
-                f"after its call; use `with {self.func.__name__}():` inside it"
+                f"{name}: {getattr(f, '__qualname__', f)} is a generator or coroutine, which runs "
+                f"after its call; use `with {name}():` inside it"
             )
         return super().__call__(f)
 

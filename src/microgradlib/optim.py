@@ -44,7 +44,7 @@ def _betas(function: str, argument: str, x: object) -> tuple[float, ...]:
 class _Option:
     """An attribute of an optimizer that is checked whenever it is set.
 
-    It is kept under its name with an underscore, which steps read, as that is sooner.
+    As it has no ``__get__``, it is read as any other attribute.
     """
 
     def __init__(self, check: Callable[[str, str, Any], Any]) -> None:
@@ -53,11 +53,12 @@ class _Option:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, optimizer: "Optimizer | None", owner: type) -> Any:
-        return self if optimizer is None else getattr(optimizer, f"_{self.name}")
-
     def __set__(self, optimizer: "Optimizer", x: Any) -> None:
-        setattr(optimizer, f"_{self.name}", self.check(type(optimizer).__name__, self.name, x))
+        vars(optimizer)[self.name] = self.check(type(optimizer).__name__, self.name, x)
+
+
+def _option(check: Callable[[str, str, Any], Any]) -> Any:
+    return _Option(check)
 
 
 class Optimizer:
@@ -69,11 +70,10 @@ class Optimizer:
 
     Attributes:
         params: the parameters, in order.
-        lr: the learning rate. It may be changed between steps, as may the other options.
+        lr: the learning rate; may be changed between steps.
     """
 
-    lr = _Option(_number)
-    _lr: float
+    lr: float = _option(_number)
 
     def __init__(self, params: Iterable[Value], lr: float) -> None:
         """Check and keep the parameters."""
@@ -181,7 +181,7 @@ class Optimizer:
                 low = 0.0 if key.endswith("_sq") else -inf
                 new[key] = [_number(name, f"{key}[{i}]", v, low) for i, v in enumerate(x)]
         lr = _number(name, "lr", state["lr"])
-        any(map(setattr, (self, self), ("_lr", "_state"), (lr, new)))  # both or, on Ctrl-C, none
+        vars(self).update(lr=lr, _state=new)  # both or, on Ctrl-C, none
 
     def _update(self) -> tuple[list[float], State]:
         """Return the new data and the new state; change nothing."""
@@ -252,14 +252,10 @@ class SGD(Optimizer):
     PyTorch's formulation.
     """
 
-    momentum = _Option(_number)
-    dampening = _Option(partial(_number, low=-inf))
-    weight_decay = _Option(_number)
-    nesterov = _Option(_flag)
-    _momentum: float
-    _dampening: float
-    _weight_decay: float
-    _nesterov: bool
+    momentum: float = _option(_number)
+    dampening: float = _option(partial(_number, low=-inf))
+    weight_decay: float = _option(_number)
+    nesterov: bool = _option(_flag)
 
     def __init__(
         self,
@@ -286,8 +282,8 @@ class SGD(Optimizer):
         return ["momentum_buffer"] if self.momentum else []
 
     def _update(self) -> tuple[list[float], State]:
-        lr, mu, state = self._lr, self._momentum, self._state
-        decay = self._weight_decay
+        lr, mu, state = self.lr, self.momentum, self._state
+        decay = self.weight_decay
         if not (mu or decay):
             new = []
             try:
@@ -301,12 +297,12 @@ class SGD(Optimizer):
             grads = self._add_decay(decay, grads)
         if mu:
             if state:
-                keep = 1.0 - self._dampening
+                keep = 1.0 - self.dampening
                 old = state["momentum_buffer"]
                 buffer = [mu * b + keep * g for b, g in zip(old, grads, strict=True)]
             else:
                 buffer = grads
-            if self._nesterov:
+            if self.nesterov:
                 grads = [g + mu * b for g, b in zip(grads, buffer, strict=True)]
             else:
                 grads = buffer
@@ -341,14 +337,10 @@ class Adam(Optimizer):
     Source: Kingma and Ba (2014), arXiv:1412.6980; Reddi, Kale and Kumar (2018), arXiv:1904.09237.
     """
 
-    betas = _Option(_betas)
-    eps = _Option(_number)
-    weight_decay = _Option(_number)
-    amsgrad = _Option(_flag)
-    _betas: tuple[float, float]
-    _eps: float
-    _weight_decay: float
-    _amsgrad: bool
+    betas: tuple[float, float] = _option(_betas)
+    eps: float = _option(_number)
+    weight_decay: float = _option(_number)
+    amsgrad: bool = _option(_flag)
 
     def __init__(
         self,
@@ -367,13 +359,13 @@ class Adam(Optimizer):
         self.amsgrad = amsgrad
 
     def _state_keys(self) -> Iterable[str]:
-        return ["step", "exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * self._amsgrad
+        return ["step", "exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * self.amsgrad
 
     def _update(self) -> tuple[list[float], State]:
         data, grads = self._data_and_grads()
-        if decay := self._weight_decay:
+        if decay := self.weight_decay:
             data, grads = self._decay(decay, data, grads)
-        beta1, beta2 = self._betas
+        beta1, beta2 = self.betas
         zeros = [0.0] * len(data)
         step = self._state.get("step", 0) + 1
         m = self._state.get("exp_avg", zeros)
@@ -389,12 +381,12 @@ class Adam(Optimizer):
                 if not isfinite(x):
                     self._refuse(i, f"would get {x} for its squared gradients", "clip them")
         state = {"step": step, "exp_avg": m, "exp_avg_sq": v}
-        if self._amsgrad:
+        if self.amsgrad:
             v = list(map(max, self._state.get("max_exp_avg_sq", zeros), v))
             state["max_exp_avg_sq"] = v
-        rate = self._lr / (1.0 - beta1**step)
+        rate = self.lr / (1.0 - beta1**step)
         root = sqrt(1.0 - beta2**step)
-        eps = self._eps
+        eps = self.eps
         rows = zip(self.params, data, m, map(sqrt, v), strict=True)
         try:
             data = [
@@ -453,7 +445,7 @@ class AdamW(Adam):
     def _decay(
         self, decay: float, data: list[float], grads: list[float]
     ) -> tuple[list[float], list[float]]:
-        return [x * (1.0 - self._lr * decay) for x in data], grads
+        return [x * (1.0 - self.lr * decay) for x in data], grads
 
 
 def _floats(xs: Iterable[float | Value]) -> list[float]:

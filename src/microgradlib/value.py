@@ -6,7 +6,7 @@ import functools
 import linecache
 import operator
 import sys
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import compress, count, cycle
 from math import isfinite
 from numbers import Real
@@ -150,14 +150,11 @@ class Value:
         op: Any = self._op
         flat = op and op.flat and not create_graph  # of a compiled function
         if flat and isfinite(sum(self._partials, self.data)):
-            totals = [  # of 0.0 and what comes, so that none is -0.0
-                slope + 0.0 if x.grad.__class__ is float and not x.grad else _total(x, slope + 0.0)
-                for x, slope in zip(self._prev, self._partials)  # noqa: B905 (this loop is hot)
-            ]
+            _check_sums(self._prev, self._partials)
             self.grad = 1.0
-            for x, total in zip(self._prev, totals):  # noqa: B905
+            for x, slope in zip(self._prev, self._partials):  # noqa: B905 (this loop is hot)
                 if x.requires_grad:
-                    x.grad = total
+                    x.grad = (0.0 if x.grad is None else x.grad) + slope
             return
         order, adjoints = sweep((self,), folded=not create_graph)
         gradients: dict[Value, Any] = adjoints
@@ -177,17 +174,17 @@ class Value:
                 return
             leaves = [x for x in adjoints if not x._op and x.requires_grad]
             refuse_nonfinite("backward", (self,), leaves, order, adjoints)
+        _check_sums(gradients, gradients.values())
         if create_graph:
             with set_grad_enabled(True):
-                _accumulate(gradients)
+                _write(gradients)
         else:
-            _accumulate(gradients)
-        _write(gradients)
+            _write(gradients)
 
     def _backward(self) -> None:
         """Pass the gradient on to the inputs: the step of that name in Karpathy's lecture."""
         for x, partial in zip(self._prev, self._partials, strict=True):
-            x.grad += self.grad * partial
+            x.grad = (x.grad or 0.0) + (self.grad or 0.0) * partial
 
     _apply: Callable[[Primitive, tuple[Operand, ...]], Value]
     """The hook through which rows of the table reach Values: ``record``."""
@@ -506,7 +503,7 @@ def _decide(comparison: Callable[[Any, Any], bool], x: Value, other: object) -> 
 def unary(primitive: Primitive, x: Value) -> Value:
     """Do what ``record`` does, for one Value, sooner."""
     inputs = (x,)
-    if tracing() is not None:
+    if not isinstance(x, Value) or tracing() is not None:
         return record(primitive, inputs)
     if not (x.requires_grad and recording()):
         return constant(primitive.evaluate(x.data))
@@ -639,7 +636,7 @@ class Fused(Value):
     _fusion: Fusion
     _leaves: tuple[Value, ...]
     _saved: tuple[float, ...]  # the data of leaves and constants, and what else the vjp reads
-    _adjoint: Any  # what backward() wrote last, but with create_graph: a float, or at first None
+    _adjoint: float | None  # what backward() wrote last, without create_graph
     _made: list[tuple[Any, Any, Any]]  # what those of the last operation are, once they are made
     _inputs = _inside(0)
     _prev = _inside(1)
@@ -665,8 +662,8 @@ class Fused(Value):
             _write_below(last, adjoint)
         # Where two threads look at once, the first to get here counts, as nothing is ever replaced.
         self._made.append((last._inputs, last._prev, last._partials))
-        if self._adjoint is not adjoint:  # written by another thread, which found nothing made
-            _write_below(self, self._adjoint)
+        if self._adjoint is not adjoint and self._adjoint is not None:
+            _write_below(self, self._adjoint)  # of a thread that came before there was an inside
 
 
 def fused_node(
@@ -765,7 +762,8 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
     """Complete the adjoints of a sweep, some of which have been set, by the chain rule."""
     for node in reversed(order):
         adjoint = adjoints[node]
-        # What another thread made since the sweep, the sweep did not find.
+        # The last input of a fused node is another of its operations. If a thread has made them
+        # since the sweep, the sweep did not find them.
         if node.__class__ is Fused and not (node._made and node._prev[-1] in adjoints):
             for x, slope in zip(node._leaves, node._fusion.vjp(adjoint, node._saved)):  # noqa: B905
                 adjoints[x] = adjoints.get(x, 0.0) + slope
@@ -774,39 +772,45 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
                 adjoints[x] += adjoint * partial
 
 
-def _accumulate(gradients: dict[Value, Any]) -> None:
-    """Add to the gradients of leaves what these have already."""
-    for x in gradients:
-        if (x.grad.__class__ is not float or x.grad) and not x._op:
-            gradients[x] = _total(x, gradients[x])
-
-
-def _total(leaf: Value, gradient: Any) -> Any:
-    """Return the sum of a gradient and what the leaf has already, if that is a finite number."""
-    before = leaf.grad
-    if before is None or not leaf.requires_grad:
-        return gradient
+def _check_sums(nodes: Collection[Value], gradients: Collection[Any]) -> None:
+    """Refuse gradients of leaves that do not add up to finite numbers with those of before."""
     try:
-        total = before + gradient
-        if total.__class__ is float and isfinite(total):
-            return total
-        number = as_value(total).data
-    except (TypeError, ValueError):
+        for x in nodes:
+            if x.grad:
+                break
+        else:  # nothing is there, as usual
+            return
+        pairs = zip(nodes, gradients)  # noqa: B905 (this is hot)
+        sums = [x.grad + g for x, g in pairs if x.grad and not x._op and x.requires_grad]
+        if isfinite(sum(sums, 0.0)):  # so they are floats, and each of them is finite
+            return
+    except (TypeError, ValueError, OverflowError):
+        pass
+    for x, gradient in zip(nodes, gradients, strict=True):
+        if not x._op and x.requires_grad and x.grad is not None:
+            _check_sum(x, gradient)
+
+
+def _check_sum(leaf: Value, gradient: Operand) -> None:
+    before = leaf.grad
+    try:
+        total = as_value(before + gradient).data
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(
             f"backward: the gradient with respect to {_describe(leaf)} was set to {before!r}, to "
             "which no number can be added; set it to 0.0 or None"
         ) from None
-    if not (isfinite(number) or nonfinite_allowed()):
+    if not (isfinite(total) or nonfinite_allowed()):
+        old, new = as_value(before).data, as_value(gradient).data
         raise NonFiniteError(
-            f"backward: the gradient with respect to {_describe(leaf)} is {gradient} and would add "
-            f"up to {number} with the {before} of before; set that to 0.0 first, or use "
+            f"backward: the gradient with respect to {_describe(leaf)} is {new} and would add up "
+            f"to {total} with the {old} of before; set that to 0.0 first, or use "
             "allow_nonfinite() to accept such results"
         )
-    return total
 
 
 def _write(gradients: Mapping[Value, Any]) -> None:
-    """Set the ``grad`` of nodes, but of frozen leaves.
+    """Set the ``grad`` of computed nodes, and add to that of leaves.
 
     That of nodes inside of a fused one is set as soon as they are made.
     """
@@ -817,8 +821,8 @@ def _write(gradients: Mapping[Value, Any]) -> None:
                 x._adjoint = gradient
                 if x._made and x._prev[-1] not in gradients:
                     _write_below(x, gradient)
-        elif x.requires_grad:
-            x.grad = gradient
+        elif x.requires_grad:  # in one statement, so that no thread gets in between
+            x.grad = gradient if x.grad is None else x.grad + gradient
 
 
 def _write_below(root: Value, adjoint: float) -> None:
