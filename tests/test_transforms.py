@@ -714,10 +714,21 @@ def test_a_backward_pass_within_must_be_recorded() -> None:
     with pytest.raises(mg.GradientError) as caught:
         mg.grad(f)(2.0)
     assert str(caught.value) == (
-        "backward: called in a function that is being differentiated, where the gradients it "
-        "writes would count as constants; use create_graph=True, or grad"
+        "grad: f calls backward() on what was computed from its arguments, and the gradients would "
+        "count as constants; use create_graph=True, or grad"
     )
     assert mg.grad(f)(2.0, create_graph=True) == 12.0
+    with pytest.raises(mg.GradientError, match=r"^jvp: f calls backward\(\)"):
+        mg.jvp(f, (2.0,), (1.0,))
+
+    def solve(x: Value) -> Value:
+        w = Value(0.0)
+        for _ in range(100):  # for w = x, and no longer
+            ((w - x.data) ** 2).backward()
+            w.data, w.grad = w.data - 0.25 * w.grad, 0.0
+        return w.data * x
+
+    assert mg.grad(solve)(2.0) == 2.0
 
 
 def test_names_of_functions_may_be_anything() -> None:

@@ -384,6 +384,15 @@ def test_nothing_is_written_where_a_recorded_gradient_is_not_finite() -> None:
     assert (x.grad.data, y.grad.data) == (inf, 0.0)
 
 
+@pytest.mark.parametrize("length", [1, 2, 3, 4])
+def test_a_sweep_finds_inputs_before_outputs(length: int) -> None:
+    nodes = [Value(1.0)]
+    for _ in range(length):
+        nodes.append(nodes[-1] * 2.0)
+    for roots in (nodes[1:], nodes[:0:-1], nodes[-1:]):
+        assert sweep(roots)[0] == nodes[1:]
+
+
 # Gradients of before.
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from microgradlib import primitives
-from microgradlib.errors import ShapeError
+from microgradlib.errors import GradientError, ShapeError
 from microgradlib.modes import evaluation, nested, recording, set_grad_enabled, tracing
 from microgradlib.trees import Build, Tree, flatten, rebuild, with_fields
 from microgradlib.value import (
@@ -63,6 +63,8 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     Raises:
         TypeError: by the function, if an argument holds something but numbers, or f returns
             something but a number.
+        GradientError: by the function, if f calls ``backward()`` on what was computed from its
+            arguments, without ``create_graph``.
         NonFiniteError: by the function, if the result or a derivative is infinite or NaN.
     """
     _check("grad", f, argnums)
@@ -326,6 +328,11 @@ class _Recorded:
             if has_aux:
                 self.result, self.aux = _pair(name, f, self.result)
             outputs, self.build = flatten(name, f"the result of {_name(f)}", self.result)
+        if any(x.grad and not isinstance(x.grad, Value) for x in self.inputs):
+            raise GradientError(
+                f"{name}: {_name(f)} calls backward() on what was computed from its arguments, and "
+                "the gradients would count as constants; use create_graph=True, or grad"
+            )
         self.outputs = list(outputs.values())
         # Results stay Values where arguments are, or where, within the evaluation of a function
         # that is being differentiated, they depend on anything but the arguments.

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from microgradlib import primitives
 from microgradlib.errors import GradientError, NonFiniteError
-from microgradlib.modes import nested, nonfinite_allowed, recording, set_grad_enabled, tracing
+from microgradlib.modes import nonfinite_allowed, recording, set_grad_enabled, tracing
 from microgradlib.primitives import DOMAIN_ERRORS, Primitive, to_float
 
 next_serial = count().__next__
@@ -130,7 +130,7 @@ class Value:
         Raises:
             GradientError: if self is a constant: detached, or computed under ``no_grad()``; with
                 ``create_graph``, if data was edited since the forward pass, or if a primitive has
-                no rule for Values; without it, in a function that is being differentiated.
+                no rule for Values.
             NonFiniteError: if self or the gradient of a leaf is infinite or NaN, or what it adds up
                 to; nothing is written then. ``allow_nonfinite()`` switches this check off.
             TypeError: if the ``grad`` of a leaf was set to something but a number.
@@ -142,15 +142,13 @@ class Value:
                 f"backward: {self!r} is a constant (detached, computed under no_grad(), or from "
                 "constants only); call it on a value computed from leaf Values"
             )
-        if nested() and not create_graph:
-            raise GradientError(
-                "backward: called in a function that is being differentiated, where the gradients "
-                "it writes would count as constants; use create_graph=True, or grad"
-            )
         op: Any = self._op
         flat = op and op.flat and not create_graph  # of a compiled function
         if flat and isfinite(sum(self._partials, self.data)):
-            _check_sums(self._prev, self._partials)
+            for x in self._prev:
+                if x.grad:  # of before
+                    _check_sums(self._prev, self._partials)
+                    break
             self.grad = 1.0
             for x, slope in zip(self._prev, self._partials):  # noqa: B905 (this loop is hot)
                 if x.requires_grad:
@@ -174,7 +172,10 @@ class Value:
                 return
             leaves = [x for x in adjoints if not x._op and x.requires_grad]
             refuse_nonfinite("backward", (self,), leaves, order, adjoints)
-        _check_sums(gradients, gradients.values())
+        for x in gradients:
+            if x.grad:  # of before
+                _check_sums(gradients, gradients.values())
+                break
         if create_graph:
             with set_grad_enabled(True):
                 _write(gradients)
@@ -751,7 +752,10 @@ def sweep(
                 order.append(x)
                 if not (folded and x.__class__ is Fused and not x._made):
                     found += x._prev
-    order.sort(key=by_serial)
+    if len(order) != 2:
+        order.sort(key=by_serial)
+    elif order[0]._serial > order[1]._serial:  # of a small model and its loss, say: sooner
+        order.reverse()
     return order, adjoints
 
 
@@ -775,11 +779,6 @@ def pull(order: list[Value], adjoints: dict[Value, float]) -> None:
 def _check_sums(nodes: Collection[Value], gradients: Collection[Any]) -> None:
     """Refuse gradients of leaves that do not add up to finite numbers with those of before."""
     try:
-        for x in nodes:
-            if x.grad:
-                break
-        else:  # nothing is there, as usual
-            return
         pairs = zip(nodes, gradients)  # noqa: B905 (this is hot)
         sums = [x.grad + g for x, g in pairs if x.grad and not x._op and x.requires_grad]
         if isfinite(sum(sums, 0.0)):  # so they are floats, and each of them is finite
