@@ -477,6 +477,10 @@ def test_the_backward_pass_of_the_lecture() -> None:
             order.append(v)
 
     build(o)
+    for nothing in (0.0, None):
+        o.grad = nothing
+        o._backward()
+        assert [v.grad for v in order[:-1]] == [0.0] * (len(order) - 1)
     o.grad = 1.0
     for node in reversed(order):
         node._backward()
@@ -555,6 +559,12 @@ def test_functions_of_constants_are_traced() -> None:
     assert f(3.0).data == 3.0
     c.data = 1.0
     assert f(3.0).data == math.e * 3.0
+
+
+def test_methods_take_numbers_as_well() -> None:
+    ys = [*map(Value.exp, [Value(2.0), 2.0, 2])]
+    assert [y.data for y in ys] == [math.exp(2.0)] * 3
+    assert [y.requires_grad for y in ys] == [True, False, False]
 
 
 def test_a_comparison_is_one_decision() -> None:
