@@ -148,6 +148,7 @@ VALUES: list[Row] = [
     (lambda: v(10**400), OverflowError, "Value: an int is too large for a float"),
     (lambda: v(1.0, 2.0), TypeError, "Value: label must be a str, got 2.0"),
     (lambda: x + 10**400, OverflowError, "+: an int is too large for a float"),
+    (lambda: 10**400 * x, OverflowError, "*: an int is too large for a float"),
     (
         lambda: v(math.nan, "n").exp().backward(),
         NonFiniteError,
