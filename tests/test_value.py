@@ -6,6 +6,7 @@ import pickle
 from array import array
 from decimal import Decimal
 from fractions import Fraction
+from itertools import permutations
 from math import ceil, floor, inf, nan, trunc
 from typing import Any
 
@@ -389,7 +390,7 @@ def test_a_sweep_finds_inputs_before_outputs(length: int) -> None:
     nodes = [Value(1.0)]
     for _ in range(length):
         nodes.append(nodes[-1] * 2.0)
-    for roots in (nodes[1:], nodes[:0:-1], nodes[-1:]):
+    for roots in (nodes[-1:], *permutations(nodes[1:])):
         assert sweep(roots)[0] == nodes[1:]
 
 
@@ -450,6 +451,19 @@ class TestGradientsOfBefore:
             x.grad = before
             y.backward()
             assert x.grad is before
+
+
+def test_only_leaves_that_get_a_gradient_need_a_number_there() -> None:
+    x, frozen = Value(2.0), Value(3.0)
+    y = x * frozen
+    z = y * 1.0
+    frozen.requires_grad = False
+    x.grad = Value(1.0)  # so that each is looked at
+    for before in ("as it was", None):
+        frozen.grad = y.grad = before
+        z.backward()
+        assert (y.grad, frozen.grad) == (1.0, before)
+    assert x.grad.data == 7.0
 
 
 def test_a_recorded_gradient_adds_to_one_of_zero() -> None:
