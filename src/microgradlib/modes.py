@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import _GeneratorContextManager, contextmanager
+from contextlib import AbstractContextManager, _GeneratorContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -56,13 +56,18 @@ def mode(switch: Callable[[], Iterator[None]]) -> Callable[[], Mode]:
 
 
 @contextmanager
-def set_grad_enabled(on: bool) -> Iterator[None]:
-    """Record, or do not, in the current thread or asyncio task."""
-    token = _recording_context.set(on)
+def setting(variable: ContextVar[Any], value: object) -> Iterator[None]:
+    """Set a context variable, and set it back."""
+    token = variable.set(value)
     try:
         yield
     finally:
-        _recording_context.reset(token)
+        variable.reset(token)
+
+
+def set_grad_enabled(on: bool) -> AbstractContextManager[None]:
+    """Record, or do not, in the current thread or asyncio task."""
+    return setting(_recording_context, on)
 
 
 @contextmanager
@@ -118,8 +123,5 @@ def allow_nonfinite() -> Iterator[None]:
 
     Also a decorator. It holds for the current thread or asyncio task only.
     """
-    token = _nonfinite_context.set(True)
-    try:
+    with setting(_nonfinite_context, True):
         yield
-    finally:
-        _nonfinite_context.reset(token)

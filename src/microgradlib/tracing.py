@@ -1,8 +1,8 @@
 """Tracing: what a function computes, recorded with all that its course depends on."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from math import isfinite
 from types import FrameType
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from microgradlib import primitives
 from microgradlib.errors import CompileError, NonFiniteError
 from microgradlib.instructions import Code, Symbol
-from microgradlib.modes import nonfinite_allowed, recording, trace_context
+from microgradlib.modes import nonfinite_allowed, recording, setting, trace_context
 from microgradlib.primitives import Primitive, to_float
 from microgradlib.value import Operand, Value, next_serial
 
@@ -296,11 +296,6 @@ class Trace:
                 )
 
 
-@contextmanager
-def tracing_with(trace: Trace) -> Iterator[None]:
+def tracing_with(trace: Trace) -> AbstractContextManager[None]:
     """Record into a trace, in the current thread or asyncio task."""
-    token = trace_context.set(trace)
-    try:
-        yield
-    finally:
-        trace_context.reset(token)
+    return setting(trace_context, trace)
