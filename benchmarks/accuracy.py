@@ -1,18 +1,20 @@
 """First derivatives beside PyTorch, JAX and autograd, in ulp: ``python benchmarks/accuracy.py``.
 
-Needs the ``benchmarks`` extra. Every row of the table of primitives is differentiated by each
-library that has one function for it; where it has none, there is a dash. Truths come from mpmath,
-in as many digits as it takes. Two figures:
+Needs the ``benchmarks`` extra. Every primitive of the table is differentiated by each library that
+has one function for it; a dash stands for a library that has none. Reference values come from
+mpmath, in as many digits as they need. Two figures:
 
 - ulp: the worst error of a partial derivative at random points, in units in the last place of the
-  truth. The points are spread over the whole domain: moderate numbers, and any magnitude of float.
-- failed: how many of the hard points fail. They have a 0, a subnormal number, a huge one, one next
-  to a singularity and so on in one place, or in all. A point fails if a partial there is off by
-  more than half of the truth and by more ulp than are promised of ours, or is not finite where the
-  truth, rounded to a float, is, or is not the same infinity or NaN where the truth is. At a kink
-  any number between the slopes on the two sides is right.
+  reference value. The points are spread over the whole domain: moderate numbers, and floats of any
+  magnitude.
+- failed: how many of the hard points fail. At a hard point one input, or each of them, is 0, -0, a
+  subnormal number, a huge one, one next to a singularity and so on. It fails if the error of a
+  partial is more than half of the reference value and more ulp than this library promises; if the
+  partial is not finite where the reference value, rounded to a float, is; or if the reference value
+  is infinite or NaN and the partial is not the same. At a kink any number between the derivatives
+  on the two sides is right.
 
-A derivative that raises counts as NaN. The exit status is 1 if one of ours breaks its promise.
+A derivative that raises counts as NaN. The exit status is 1 if this library breaks its promise.
 """
 
 import argparse
@@ -39,11 +41,13 @@ import torch.nn.functional as tnf
 from mpmath import mpf
 
 import microgradlib as mg
-from microgradlib.primitives import PRIMITIVES, Primitive
+from microgradlib.core.primitive import Primitive
+from microgradlib.core.table import PRIMITIVES
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from truths import generate
 from truths.measure import Truth, derivative_scale, promised_ulps, ulps
+from truths.points import static
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_platforms", "cpu")
@@ -55,11 +59,11 @@ Spellings = dict[str, Function]
 Library = Callable[[Primitive, list[Point]], list[Partials] | None]
 
 
-# How each peer spells a row: as a function of one array for each input, which works entry by entry.
+# Each primitive in each peer: a function of one array for each input, applied entry by entry.
 
 
 def named(module: Any, names: str) -> Spellings:
-    """Return the functions that a module calls as the rows are called."""
+    """Return the functions of a module that have the names of primitives."""
     return {name: getattr(module, name) for name in names.split()}
 
 
@@ -188,13 +192,13 @@ def autograd_spellings() -> Spellings:
     }
 
 
-# How each library differentiates a row at points of one arity: the partials at each point.
+# How each library differentiates a primitive at points of one arity: the partials at each point.
 
 
 def ours(row: Primitive, points: list[Point]) -> list[Partials]:
     result: list[Partials] = []
     for point in points:
-        xs: list[Any] = [mg.Value(x) for x in point[: len(point) - row.static]]
+        xs: list[Any] = [mg.Value(x) for x in point[: len(point) - static(row)]]
         try:
             with mg.allow_nonfinite():
                 row(*xs, *point[len(xs) :]).backward()
@@ -205,7 +209,7 @@ def ours(row: Primitive, points: list[Point]) -> list[Partials]:
 
 
 def peer(differentiate: Function, spellings: Spellings) -> Library:
-    """Return a library, from how it differentiates functions of arrays and how it spells rows."""
+    """Return a library, from how it differentiates functions of arrays and what it calls them."""
     if stale := spellings.keys() - PRIMITIVES:
         raise KeyError(f"the table of primitives has no row {', '.join(stale)}")
 
@@ -213,7 +217,7 @@ def peer(differentiate: Function, spellings: Spellings) -> Library:
         if row.name not in spellings:
             return None
         columns = list(zip(*points, strict=True))
-        slopes = differentiate(spellings[row.name], columns, len(columns) - row.static)
+        slopes = differentiate(spellings[row.name], columns, len(columns) - static(row))
         return list(zip(*[slope.tolist() for slope in slopes], strict=True))
 
     return partials
@@ -250,14 +254,14 @@ LIBRARIES: dict[str, Library] = {
 
 
 class Case(NamedTuple):
-    """A point at which a row is defined, and its true partials there."""
+    """A point in the domain of a primitive, and the reference values of its partials there."""
 
     row: Primitive
     point: Point
     truths: list[Truth]
 
     def errors(self, partials: Partials) -> list[float]:
-        """Return how far the partials are off, in the ulp in which they are promised."""
+        """Return the errors of the partials, in the ulp in which they are promised."""
         scale = derivative_scale(self.row, self.point)
         return [ulps(x, truth, scale) for x, truth in zip(partials, self.truths, strict=True)]
 
@@ -273,9 +277,9 @@ class Case(NamedTuple):
                 return True
         return False
 
-    def at_kink(self, i: int, slope: float) -> bool:
-        """Whether the i-th partial jumps here, and the slope lies between its two sides."""
-        for digits in (60, 120, 240, 480, 960, 1920):  # closer and closer
+    def at_kink(self, i: int, partial: float) -> bool:
+        """Whether the i-th partial jumps here, and this one lies between its two sides."""
+        for digits in (60, 120, 240, 480, 960, 1920):  # with smaller and smaller steps
             with mpmath.workdps(digits):
                 before, x, after = self.point[:i], mpf(self.point[i]), self.point[i + 1 :]
                 step = (abs(x) or 1) * mpf(10) ** (-digits // 2)
@@ -285,14 +289,14 @@ class Case(NamedTuple):
                         for near in (x - step, x + step)
                     )
                 except (ArithmeticError, TypeError, ValueError):
-                    return False  # an end of the domain: there is one side only
+                    return False  # at an end of the domain there is one side only
                 if high - low <= max(abs(low), abs(high)) * mpf(10) ** -10:
                     return False  # no jump
-        return bool(low <= slope <= high)
+        return bool(low <= partial <= high)
 
 
 def cases(row: Primitive, points: Iterable[Point]) -> Iterable[Case]:
-    """Yield those of the points at which the row has a value that is a finite float."""
+    """Yield the points at which the primitive is a finite float."""
     for point in points:
         if generate.in_domain(row, point):
             try:
@@ -304,17 +308,17 @@ def cases(row: Primitive, points: Iterable[Point]) -> Iterable[Case]:
 
 
 class Figures(NamedTuple):
-    """What one library gets right of one row."""
+    """How exact one library is for one primitive."""
 
     row: Primitive
     at_random: float  # the worst error at random points, in ulp
-    at_hard: float  # and at hard points
-    failed: int  # of the hard points
-    hard: int  # points
+    at_hard: float  # the worst error at hard points
+    failed: int  # how many hard points fail
+    hard: int  # how many hard points there are
 
 
 def measure(library: Library, hard: list[Case], drawn: list[Case]) -> Figures | None:
-    """Return the figures of a library for a row, or None if it lacks the row."""
+    """Return the figures of a library for a primitive, or None if it lacks the primitive."""
     both = hard + drawn
     row = both[0].row
     partials: dict[int, Partials] = {}

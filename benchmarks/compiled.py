@@ -1,9 +1,10 @@
 """Compiled speed beside eager evaluation and peers, in one run: ``python benchmarks/compiled.py``.
 
 Needs the ``benchmarks`` extra. Every time is a median of rounds in which the contestants take
-turns. What happens once, such as tracing and compiling, is stated apart: it is what building a
-contestant and its first call took longer than a later call. Before anything is timed, all
-contestants of a table must agree on the loss. PyTorch runs on one thread, which suits these sizes.
+turns. What happens once, such as tracing and compiling, is printed apart: the time by which
+building a contestant and its first call took longer than a later call. Before anything is timed,
+all contestants of a table must agree on the loss. PyTorch runs on one thread, which suits these
+sizes.
 ``--quick`` takes less than a minute.
 """
 
@@ -34,7 +35,7 @@ Contestant = Callable[[], float]
 
 
 class Table(NamedTuple):
-    """The median time of a step of each contestant, and what came once."""
+    """The median time of a step of each contestant, and the time of what happens once."""
 
     steps: dict[str, float]
     once: dict[str, float]
@@ -102,7 +103,8 @@ def documents(rounds: int) -> None:
     ratio = {name: t / table.steps[best] for name, t in table.steps.items()}
     target("micrograd", ratio["micrograd, a node an operation"], operator.ge, 40)
     target("ours, a node an operation", ratio["ours, eager, a node an operation"], operator.ge, 40)
-    target("ours, fused", ratio["ours, eager, fused nodes"], operator.ge, 5)
+    many = ratio["ours, eager, nodes of many inputs"]
+    target("ours, nodes of many inputs", many, operator.ge, 5)
     target("its time, times PyTorch's", 1.0 / ratio["torch, float64"], operator.le, 3)
 
 

@@ -11,7 +11,7 @@ import sys
 from functools import partial
 from typing import Any
 
-from growth import expression
+from graphs import expression
 from timing import seconds
 
 import microgradlib as mg

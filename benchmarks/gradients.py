@@ -1,4 +1,4 @@
-"""What derivatives cost beside the function itself: ``python benchmarks/gradients.py``.
+"""What derivatives cost, as multiples of the function: ``python benchmarks/gradients.py``.
 
 Every figure is a ratio of medians over rounds in which the contestants take turns, in one run. The
 function is written once and called on plain floats, on Values, or by the transformations. The

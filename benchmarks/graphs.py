@@ -10,22 +10,21 @@ import gc
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from growth import expression
 from timing import seconds, take_turns
 
 import microgradlib as mg
-from microgradlib.value import next_serial
+from microgradlib.core.value import next_serial
 
 
 class Graph(NamedTuple):
-    """Nodes, seconds and bytes for an operation of a graph with ``size`` of them."""
+    """Nodes, seconds and bytes for each operation of a graph of ``size`` operations."""
 
     size: int
-    nodes: float  # of value and gradient, that compiling records
+    nodes: float  # that compiling records, of value and gradient
     compiling: float
     byte_compiling: float
     compiled: float
@@ -33,8 +32,26 @@ class Graph(NamedTuple):
     peak: float
 
 
+def expression(value: Callable[[float], Any], size: int) -> Any:
+    """Return a graph of ``size`` operations, each of them one call of an operator or of relu.
+
+    Every number stays within [-1, 1], whatever the size.
+    """
+    row = [value((i - 49.5) / 50.0) for i in range(100)]
+    operations = 0
+    while operations < size:
+        for i in range(0, 100, 4):
+            a, b, c, d = row[i], row[(i + 30) % 100], row[(i + 61) % 100], row[(i + 92) % 100]
+            row[i : i + 4] = (a + b) * 0.5, (c - d) * 0.5, a * c, (b + d).relu() * 0.5
+        operations += 200
+    total = row[0]
+    for x in row[1:]:
+        total = total + x
+    return total
+
+
 def kilobytes(key: str) -> int:
-    """Return how much memory this process holds (VmRSS), or has held at most (VmHWM); on Linux."""
+    """Return the memory that this process holds (VmRSS), or held at most (VmHWM); on Linux."""
     status = Path("/proc/self/status")
     found = re.search(rf"{key}:\s+(\d+)", status.read_text() if status.exists() else f"{key}: 0")
     return int(found[1]) if found else 0

@@ -4,22 +4,41 @@ import gc
 import operator
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 
 def seconds(run: Callable[[], object]) -> float:
-    """Return the processor time of a call, which what else runs on the machine hardly changes."""
+    """Return the processor time of a call, which other programs on the machine hardly change."""
     start = time.process_time()
     run()
     return time.process_time() - start
 
 
-def take_turns(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+@contextmanager
+def fresh_collector(on: bool = True) -> Iterator[None]:
+    """Let the cyclic garbage collector, on or off, ignore the objects that are alive already.
+
+    It walks all objects whenever their number has grown by a quarter since it did so last. The
+    second collection makes this number 0, whatever other benchmarks and imports have left.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.collect()
+    if not on:
+        gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def take_turns(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Return the median time of each contestant, over rounds in which they take turns.
 
     Short calls are repeated until they take about fifty milliseconds: where one follows another
-    contestant it finds its data out of the caches, and takes up to twice the time. The cyclic
-    garbage collector passes over what was there before, which is not the contestant's own.
+    contestant it finds its data out of the caches, and takes up to twice the time.
     """
     repeats = {}
     for name, run in contestants.items():
@@ -28,19 +47,18 @@ def take_turns(contestants: dict[str, Callable[[], object]], rounds: int) -> dic
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, run in contestants.items():
-            gc.collect()  # of what the one before left behind
-            gc.freeze()
             n = repeats[name]
-            times[name].append(seconds(lambda run=run, n=n: _repeat(run, n)) / n)  # type: ignore[misc]
-            gc.unfreeze()
+            with fresh_collector():
+                times[name].append(seconds(lambda run=run, n=n: _repeat(run, n)) / n)  # type: ignore[misc]
     return {name: statistics.median(values) for name, values in times.items()}
 
 
 def target(text: str, ratio: float, holds: Callable[[float, float], bool], limit: float) -> None:
-    """Print a target beside what was reached."""
+    """Print a target beside what was reached, a ratio or a count."""
     sign = ">=" if holds is operator.ge else "<="
     met = "met" if holds(ratio, limit) else "MISSED"
-    print(f"    {text}: {ratio:.2f} (target {sign} {limit:g}) {met}", flush=True)
+    reached = f"{ratio:,}" if isinstance(ratio, int) else f"{ratio:.2f}"
+    print(f"    {text}: {reached} (target {sign} {limit:,g}) {met}", flush=True)
 
 
 def _repeat(run: Callable[[], object], times: int) -> None:

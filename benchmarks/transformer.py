@@ -5,6 +5,7 @@ and Adam; the loss is the mean cross-entropy over all positions. All contestants
 weights, and a call is one step and returns its loss, so that one can see that all compute the same.
 """
 
+import copy
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -90,8 +91,8 @@ def loss_of(weights: Weights, tokens: Sequence[int], ops: Any) -> Any:
     return total * (1.0 / n)
 
 
-class Fused:
-    """Operations of any number of inputs as one node each."""
+class ManyInputs:
+    """Operations of any number of inputs, each of which is one node."""
 
     dot = staticmethod(mg.dot)
     softmax = staticmethod(mg.softmax)
@@ -152,7 +153,7 @@ def document(flat: list[Any]) -> Any:
         name: [[next(numbers) for _ in range(columns)] for _ in range(rows)]
         for name, (rows, columns) in SHAPES.items()
     }
-    return loss_of(weights, TOKENS, Fused)
+    return loss_of(weights, TOKENS, ManyInputs)
 
 
 def adam(
@@ -204,6 +205,7 @@ def ours_step() -> Step:
     gradient = mg.value_and_grad(document)
 
     def take(w: Any, m: Any, v: Any, rate: Any, root: Any) -> Any:
+        w, m, v = copy.deepcopy((w, m, v))  # a compiled function must not change its arguments
         loss, slopes = gradient(w)
         adam(w, m, v, slopes, rate, root, mg.sqrt)
         return loss, w, m, v
@@ -215,7 +217,7 @@ def ours_step() -> Step:
 
 
 def with_micrograd() -> Step:
-    """Take steps with micrograd's Value; exp and log, which it lacks, as it writes relu."""
+    """Take steps with micrograd's Value, and exp and log, which it lacks, written like its relu."""
 
     def unary(
         name: str, f: Callable[[float], float], slope: Callable[[float, float], float]
@@ -294,8 +296,8 @@ def with_torch() -> Step:
 CONTESTANTS: dict[str, Callable[[], Step]] = {
     "ours, compiled gradient, Adam on lists": ours_gradient,
     "ours, compiled gradient and Adam": ours_step,
-    "ours, compiled loss, optim.Adam": lambda: ours(Fused, compiled=True),
-    "ours, eager, fused nodes": lambda: ours(Fused, compiled=False),
+    "ours, compiled loss, optim.Adam": lambda: ours(ManyInputs, compiled=True),
+    "ours, eager, nodes of many inputs": lambda: ours(ManyInputs, compiled=False),
     "ours, eager, a node an operation": lambda: ours(Single(mg.exp, mg.log), compiled=False),
     "micrograd, a node an operation": with_micrograd,
     "torch, float64": with_torch,

@@ -56,7 +56,7 @@ def repetition(step: Callable[..., Any], weights: Any, patterns: Patterns) -> Tr
 
 
 def descent(step: Callable[..., Any], weights: Any, patterns: Patterns) -> Training:
-    """Train with a step that returns the loss and the slopes, as arrays."""
+    """Train with a step that returns the loss and its gradient, as arrays."""
 
     def train() -> float:
         nonlocal weights
@@ -74,11 +74,11 @@ def descent(step: Callable[..., Any], weights: Any, patterns: Patterns) -> Train
 # Ours.
 
 
-def eager() -> Training:
-    """Train with the plain public API."""
+def eager(number: Callable[[float], float] = float) -> Training:
+    """Train with the plain public API, on patterns of floats or of ints."""
     model = network()
     loss_fn = nn.MSELoss()
-    return loop(model, lambda x, y: loss_fn(model(x), y))
+    return loop(model, lambda x, y: loss_fn(model(x), y), number)
 
 
 def compiled_loss() -> Training:
@@ -88,12 +88,21 @@ def compiled_loss() -> Training:
     return loop(model, mg.compile(lambda x, y: loss_fn(model(x), y)))
 
 
-def loop(model: nn.MLP, loss_of: Callable[..., mg.Value]) -> Training:
+def patterns_of(number: Callable[[float], float]) -> Patterns:
+    """Return the patterns with their numbers as floats or as ints."""
+    rows = zip(INPUTS, TARGETS, strict=True)
+    return [([number(a) for a in x], [number(b) for b in y]) for x, y in rows]
+
+
+def loop(
+    model: nn.MLP, loss_of: Callable[..., mg.Value], number: Callable[[float], float] = float
+) -> Training:
     optimizer = optim.SGD(model.parameters(), lr=LR)
+    patterns = patterns_of(number)
 
     def train() -> float:
         for _ in range(EPOCHS):
-            for x, y in zip(INPUTS, TARGETS, strict=True):
+            for x, y in patterns:
                 loss = loss_of(x, y)
                 optimizer.zero_grad()
                 loss.backward()
@@ -130,7 +139,7 @@ def compiled_gradient() -> Training:
 
 
 def compiled_gradient_of_numbers() -> Training:
-    """Train likewise, with the weights as nine arguments and variables, as by hand."""
+    """Train in the same way, with the weights as nine arguments and nine variables."""
 
     def loss_of(a, b, c, d, p, q, u, v, r, x0, x1, y):  # type: ignore[no-untyped-def]
         return formula((a, b, c, d, p, q, u, v, r), (x0, x1), (y,))
@@ -173,7 +182,7 @@ def compiled_step() -> Training:
 
 
 def by_hand() -> Training:
-    """Train with everything written out: numbers, no calls but exp."""
+    """Train with everything written out: floats, and no calls but exp."""
     weights = flat()
     exp = math.exp
     patterns = [(*x, *y) for x, y in zip(INPUTS, TARGETS, strict=True)]
@@ -231,16 +240,17 @@ class SigmoidNeuron(micrograd.nn.Neuron):  # type: ignore[misc]
         return out
 
 
-def with_micrograd() -> Training:
-    """Train as micrograd's demo notebook does."""
+def with_micrograd(number: Callable[[float], float] = float) -> Training:
+    """Train as micrograd's demo notebook does, on patterns of floats or of ints."""
     model = micrograd.nn.MLP(2, [2, 1])
     for layer in model.layers:
         layer.neurons = [SigmoidNeuron(2) for _ in layer.neurons]
     copy_weights(network(), model)
+    patterns = patterns_of(number)
 
     def train() -> float:
         for _ in range(EPOCHS):
-            for x, y in zip(INPUTS, TARGETS, strict=True):
+            for x, y in patterns:
                 loss = (model(x) - y[0]) ** 2
                 model.zero_grad()
                 loss.backward()
@@ -266,7 +276,7 @@ class TorchNet(torch.nn.Module):  # type: ignore[misc]
 
 def with_torch(with_loader: bool) -> Training:
     """Train as a PyTorch notebook does, over the rows of tensors or through a DataLoader."""
-    torch.manual_seed(42)  # which gives the weights that network() has
+    torch.manual_seed(42)  # for the weights of network()
     model = TorchNet()
     loss_fn = torch.nn.MSELoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=LR)
@@ -288,7 +298,7 @@ def with_torch(with_loader: bool) -> Training:
 
 
 def with_jax() -> Training:
-    """Train with a jitted step, which updates the weights itself."""
+    """Train with a jitted step that includes the update of the weights."""
     import jax
     import jax.numpy as jnp
 
@@ -351,7 +361,7 @@ def with_casadi_buffers() -> Training:
     for i, array in enumerate((loss, slopes)):
         buffer.set_res(i, array.data)
 
-    def train(alive: Any = (step, buffer)) -> float:  # which the call itself does not keep alive
+    def train(alive: Any = (step, buffer)) -> float:  # CasADi does not keep them alive
         nonlocal weights
         for _ in range(EPOCHS):
             for (x[0], x[1]), (y[0],) in zip(INPUTS, TARGETS, strict=True):

@@ -13,7 +13,7 @@ project = "microgradlib"
 version = release = microgradlib.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["browser"]  # no page of Sphinx's; with the tag "browser" there is a link to it
+exclude_patterns = ["browser"]  # not a page of Sphinx; the tag "browser" adds a link to it
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 
@@ -23,14 +23,14 @@ autodoc_member_order = "bysource"
 napoleon_use_ivar = True
 toc_object_entries_show_parents = "hide"
 
-highlight_options = {"pycon": {"stripnl": True}}  # the empty lines at which doctest stops
+highlight_options = {"pycon": {"stripnl": True}}  # without the empty line that ends a doctest
 
 html_theme = "pydata_sphinx_theme"
 html_title = "microgradlib"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
-html_sidebars: dict[str, list[str]] = {"index": [], "tutorial": []}  # nothing is beside these
+html_sidebars: dict[str, list[str]] = {"index": [], "tutorial": []}  # these have no sidebar
 html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "navigation_with_keys": False,
@@ -41,9 +41,10 @@ html_theme_options = {
 
 
 class Exports(SphinxDirective):
-    """``.. exports:: functions``: the public names of that module, documented.
+    """``.. exports:: nn.losses``: documents the public names that are defined in that module.
 
-    These are the names in its ``__all__``, or without one what ``microgradlib`` exports from it.
+    A name is public if it is in the ``__all__`` of the room, or, if that has none, in that of
+    ``microgradlib``.
     """
 
     required_arguments = 1
@@ -51,14 +52,18 @@ class Exports(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the documentation, in the order of the source."""
         module = import_module(f"microgradlib.{self.arguments[0]}")
-        owner = module if hasattr(module, "__all__") else microgradlib
+        package = import_module(f"microgradlib.{self.arguments[0].split('.')[0]}")
+        owner = package if hasattr(package, "__all__") else microgradlib
         members = [getattr(owner, name) for name in owner.__all__]
         public = [x for x in members if getattr(x, "__module__", "") == module.__name__]
         lines = []
         for x in sorted(public, key=lambda x: getsourcelines(x)[1]):
             kind = "autoclass" if isinstance(x, type) else "autofunction"
             lines.append(f".. {kind}:: {owner.__name__}.{x.__name__}")
-            if getattr(x, "__base__", object) is not object:
+            base = getattr(x, "__base__", object)
+            if base not in members and base.__module__.startswith("microgradlib."):
+                lines.append("   :inherited-members:")  # a base class that is not public itself
+            elif base is not object:
                 lines.append("   :show-inheritance:")
             lines.append("")
         return self.parse_text_to_nodes("\n".join(lines))

@@ -27,7 +27,7 @@ Points = list[list[float]]
 
 
 def moons(seed: int) -> tuple[Points, list[float]]:
-    """Return points on two half circles, not quite, and their labels: 1 or -1."""
+    """Return points near two half circles, and their labels: 1 or -1."""
     noise = random.Random(seed)
     points, labels = [], []
     for i in range(POINTS):
@@ -121,7 +121,7 @@ def main() -> int:
     model = nn.MLP(2, [16, 16, 1], "relu", output_activation="linear")
     print(f"{model}\n{len(model.parameters())} parameters, {POINTS} points", flush=True)
     training = train(model, points, labels, options.epochs, options.seed, options.eager)
-    score = mg.compile(lambda x: model(x)[0])  # of a point, and often asked for
+    score = mg.compile(lambda x: model(x)[0])  # the score of a point, which is computed often
 
     def figures() -> list[str]:
         norm = hypot(*[p.grad for p in model.parameters()])  # of the last batch

@@ -77,11 +77,11 @@ def main() -> int:
         print(f"{name}: minimum {f(best):.12g} at ({', '.join(f'{a:.12g}' for a in best)})")
         print("  distance from it, step by step:", *[f"{error:.1e}" for error in errors])
 
-        quotients = [b / a**2 for a, b in pairwise(errors) if b > 1e-14]  # else b is rounding
-        slope = max(map(abs, mg.grad(f)(best)))
+        quotients = [b / a**2 for a, b in pairwise(errors) if b > 1e-14]  # smaller b are rounding
+        gradient = max(map(abs, mg.grad(f)(best)))
         print("  over the square of the one before:    ", *[f"{q:7.2f}" for q in quotients])
-        print(f"  slope there {slope:.0e}")
-        if slope > 1e-12 or errors[-1] > 1e-12 or len(quotients) < 3 or max(quotients) > 100.0:
+        print(f"  gradient there {gradient:.0e}")
+        if gradient > 1e-12 or errors[-1] > 1e-12 or len(quotients) < 3 or max(quotients) > 100.0:
             failed = True
             print("  FAIL: this is no quadratic convergence")
     return 1 if failed else 0

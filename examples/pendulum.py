@@ -47,7 +47,7 @@ def period(angle: Any, length: Any) -> Any:
     velocity makes the result depend on the inputs as the simulation says.
     """
     quarter = 0.25 * exact_period(float_of(angle), float_of(length))
-    for _ in range(2):  # the second step starts within rounding of the root
+    for _ in range(2):  # after the first step the error is that of rounding
         position, velocity = swing(angle, length, quarter)
         quarter = quarter - position / velocity
         quarter, last = float_of(quarter), quarter
@@ -82,7 +82,7 @@ def main() -> int:
     difference = (position(angle, length + h) - position(angle, length - h)) / (2.0 * h)
     checks.append(("angle after 5 s, d/d length", by_length, difference, 1e-7))
 
-    # Forward mode carries a tangent through the same loop; it must see the same slope.
+    # Forward mode carries a tangent through the same loop; the derivative must be the same.
     forward, directional = mg.jvp(position, (angle, length), (1.0, 0.0))
     checks.append(("angle after 5 s, forward mode", directional, by_angle, 1e-9))
     checks.append(("angle after 5 s", forward, after, 1e-15))

@@ -13,7 +13,6 @@ from typing import Any
 import microgradlib as mg
 
 try:
-    import numpy as np
     from scipy.optimize import minimize, rosen_der, rosen_hess_prod
     from sklearn.datasets import load_diabetes
 except ModuleNotFoundError as error:
@@ -50,7 +49,7 @@ def newton(f: Function, start: Sequence[float]) -> Any:
         mg.value_and_grad(f),
         start,
         jac=True,
-        hessp=lambda x, v: np.array(mg.hvp(f, (x,), (v,))[0]),
+        hessp=lambda x, v: mg.hvp(f, (x,), (v,))[0],
         method="trust-ncg",
         options={"gtol": 1e-10},
     )
@@ -63,7 +62,7 @@ def simplex(f: Function, start: Sequence[float]) -> Any:
 
 
 def report(name: str, f: Function, start: Sequence[float]) -> tuple[float, Any]:
-    """Minimize in both ways; print how they went, and return how far they are apart."""
+    """Minimize in both ways; print their results, and return the distance between them."""
     ours, theirs = newton(f, start), simplex(f, start)
     apart = max(abs(a - b) for a, b in zip(ours.x, theirs.x, strict=True))
     print(
@@ -105,7 +104,7 @@ def main() -> int:
     a, b, c = fit.x
     print(f"  disease progression = exp({a:.4f} {b:+.4f} x {c:+.4f} x^2), x = (BMI - 25) / 5")
     checks["the fit against the one without derivatives"] = apart < 1e-6
-    # As flat as the values tell: they hardly change once the slope is the root of their rounding.
+    # Values alone cannot find more: they hardly change where the gradient is below sqrt(rounding).
     checks["the gradient of the fit is zero"] = max(map(abs, mg.grad(objective)(fit.x))) < 1e-7
 
     for name, passed in checks.items():

@@ -30,7 +30,7 @@ REMEDY = 'pip install -e ".[examples]"'
 try:
     from tqdm import tqdm
 except ModuleNotFoundError:
-    program = Path(sys.argv[0]).name  # moons.py, too, takes the options from here
+    program = Path(sys.argv[0]).name  # moons.py takes its options from here, too
     sys.exit(f"{program}: the progress bar needs tqdm; install it with: {REMEDY}")
 
 INPUTS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
@@ -43,11 +43,11 @@ NAMES = ["00", "01", "10", "11"]
 
 Loss = Callable[..., mg.Value]
 Wrapper = Callable[[Loss], Loss]
-"""What is made of a loss before training: ``mg.compile``, or the loss itself."""
+"""Prepares a loss for training: ``mg.compile``, or a function that returns the loss itself."""
 
 
 def as_it_is(loss: Loss) -> Loss:
-    """Leave a loss to eager evaluation."""
+    """Return a loss as it is, for eager evaluation."""
     return loss
 
 
@@ -107,14 +107,14 @@ TRAININGS: list[tuple[str, str, Callable[[nn.MLP, int, Wrapper], Iterator[float]
 ]
 
 
-# What is shown during a training; moons.py shows the same.
+# The live view of a training; moons.py uses it, too.
 
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def curve(losses: list[float], epochs: int, width: int, levels: str = BLOCKS) -> str:
-    """Draw the losses so far, from 0 up, in their share of a width that stands for all epochs."""
+    """Draw the losses so far, from 0 up; the whole width stands for all epochs."""
     columns = range(1, len(losses) * width // epochs + 1)
     shown = [losses[-(-i * epochs // width) - 1] for i in columns]  # the loss where a column ends
     top = max(shown, default=0.0) or 1.0
@@ -123,7 +123,7 @@ def curve(losses: list[float], epochs: int, width: int, levels: str = BLOCKS) ->
 
 
 class LiveView(tqdm):  # type: ignore[type-arg]
-    """A progress bar that is the curve of the loss; nothing at all where stderr is no terminal.
+    """A progress bar that shows the curve of the loss; hidden if stderr is not a terminal.
 
     The loop appends the losses. ``figures`` says what else to show; it is called only when the line
     is drawn, every 0.1 seconds, so that a training takes no longer for it.
@@ -145,11 +145,11 @@ class LiveView(tqdm):  # type: ignore[type-arg]
             disable=None,
             dynamic_ncols=True,
             mininterval=0.1,
-            miniters=1,  # or tqdm's monitor may draw it from a thread, in the middle of a step
+            miniters=1,  # otherwise a thread of tqdm may draw it in the middle of a step
         )
 
     def __str__(self) -> str:
-        """Return the line: what does not fit whole is left out, the count first, then the last."""
+        """Return the line; if it is too long, without the count, then without its last parts."""
         width = (self.format_dict["ncols"] or 80) - 1
         done, epochs = len(self.losses), self.epochs
         start = f"{self.desc}: {done / epochs:4.0%}"
@@ -164,7 +164,7 @@ class LiveView(tqdm):  # type: ignore[type-arg]
         return " ".join([start, bar, *parts])[:width]
 
 
-# What is measured and said.
+# Measurements, and what they say.
 
 
 @dataclass
@@ -189,7 +189,7 @@ class Run:
 
 
 def measure(model: nn.MLP) -> Snapshot:
-    """Look at a model; its weights stay, its gradients are reset."""
+    """Measure a model; its weights stay, its gradients are reset."""
     model.zero_grad()
     outputs = [model(x) for x in INPUTS]
     loss = mg.mse_loss(outputs, TARGETS)
@@ -200,7 +200,7 @@ def measure(model: nn.MLP) -> Snapshot:
 
 
 def gradient_norm(model: nn.MLP) -> list[str]:
-    """Return what the live view shows beside the loss."""
+    """Return the text that the live view shows beside the loss."""
     return [f"|gradient| {measure(model).gradient:.5f}"]
 
 
@@ -319,7 +319,7 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
 
 def collect_interrupts() -> list[int]:
-    """Let Ctrl-C do no more than to fill a list: the epoch ends, no update is left half done."""
+    """Note Ctrl-C in a list, so that the epoch ends first and no update is left half done."""
     interrupts: list[int] = []
     signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
     return interrupts

@@ -1,9 +1,13 @@
 """Options of the test run."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from compilers import compiler
 from hypothesis import HealthCheck, settings
+
+from microgradlib import random
 
 # A busy machine must not fail a test.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -11,8 +15,8 @@ settings.load_profile("unhurried")
 
 collect_ignore = [  # scripts, and what is collected only when named, as it needs Chromium
     "truths/generate.py",
+    "mutation/mutants.py",
     "mutation/run.py",
-    "breaks.py",
     "browser",
     "notebooks.py",
     "repeat.py",
@@ -23,16 +27,34 @@ SKIPS: list[str] = []
 @pytest.fixture
 def stream() -> Iterator[None]:
     """Seed the process-wide generator, and leave it as it was."""
-    from microgradlib import random  # not sooner: a package that is broken on purpose comes later
-
     state = random.get_state()
     random.manual_seed(7)
     yield
     random.set_state(state)
 
 
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the programs that a test starts out of the measured coverage: they take long enough."""
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        monkeypatch.delenv(name)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="fail if any selected test is skipped")
+    parser.addoption("--every", type=int, default=1, metavar="N", help="run each N-th test only")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not compiler():
+        for item in items:
+            if isinstance(item, pytest.DoctestItem) and item.dtest is not None:
+                text = "".join([example.source for example in item.dtest.examples])
+                if 'backend="c"' in text or "compiled_step(" in text:
+                    item.add_marker(pytest.mark.skip(reason="no C compiler"))
+    step = config.getoption("--every")
+    config.hook.pytest_deselected(items=[item for i, item in enumerate(items) if i % step])
+    items[:] = items[::step]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -5,32 +5,36 @@ import builtins
 import enum
 import functools
 import gc
+import inspect
+import itertools
+import linecache
 import math
 import operator
 import pickle
 import random
 import re
 import struct
+import sys
+import textwrap
 import threading
+import traceback
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from truths.points import static
 
 import microgradlib as mg
 import microgradlib.math as mgmath
-from microgradlib import Value, compiling, nn, optim, primitives
-from microgradlib.compiling import Compiled
-from microgradlib.instructions import Code, Symbol, template
-from microgradlib.primitives import PRIMITIVES, Primitive
-from microgradlib.testing import Expression, expressions
-from microgradlib.tracing import Trace, Traced, tracing_with
+from microgradlib import Value, nn, optim
+from microgradlib.core.primitive import Primitive
+from microgradlib.core.table import PRIMITIVES
+from microgradlib.testing import Expression, arities, expressions
 
 many = settings(max_examples=700, deadline=None, suppress_health_check=list(HealthCheck))
 number = st.sampled_from((0.0, 1.0)) | st.integers(-3000, 3000).map(lambda n: n / 1000)
@@ -54,6 +58,24 @@ def outcome(f: Callable[..., Any], *args: Any) -> Any:
         return bits(f(*args))
     except (ArithmeticError, ValueError) as error:
         return type(error), str(error)
+
+
+def generated(f: Callable[..., Any]) -> str:
+    """Return the code of the latest trace of a compiled function, as a debugger shows it."""
+    return textwrap.dedent(inspect.getsource(f.__call__))
+
+
+def lines_of(f: Callable[..., Any], *args: Any) -> list[str]:
+    """Return the lines of the source of a function, compiled for these arguments."""
+    compiled = mg.compile(f)
+    compiled(*args)
+    body = compiled.source.rpartition("def ")[2].splitlines()[1:]
+    return [line.strip() for line in body]
+
+
+def written(f: Callable[..., Any], *args: Any) -> list[str]:
+    """Return what these lines compute, without its names and the last line, which returns it."""
+    return [line.partition(" = ")[2] for line in lines_of(f, *args)[:-1]]
 
 
 def by_backward(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -179,12 +201,11 @@ def test_a_branch_that_fails_elsewhere() -> None:
 
 def test_the_number_of_traces_is_bounded() -> None:
     f = mg.compile(lambda x: x + mgmath.floor(x), maxsize=3)
-    for i in range(10):
+    for i in range(8):
         assert f(i + 0.5) == 2 * i + 0.5
-    assert f.cache_info() == (10, 3, 3)
-    assert f(9.5) == 18.5
-    assert f.cache_info().made == 10
-    assert f(0.5) == 0.5
+    assert f.cache_info() == (8, 3, 3)
+    assert f(7.5) == 14.5
+    assert f.cache_info().made == 8
     f.clear_cache()
     assert f.cache_info() == (0, 0, 3)
 
@@ -232,10 +253,8 @@ def test_structures() -> None:
 
 def test_ints_count_as_floats() -> None:
     f = mg.compile(lambda x, y: x * y * y)
-    big = 2**53 + 1
     assert f(3.0, 2.0) == 12.0
     assert type(f(3, 2)) is type(f(3.0, 2)) is type(f(3, 2.0)) is float
-    assert f(big, big) == float(big) * float(big) * float(big)
     twice = mg.compile(lambda x: x * 2)
     assert [repr(twice(x)) for x in (1.5, 3, "3", True)] == ["3.0", "6.0", "'33'", "2"]
 
@@ -251,13 +270,13 @@ def test_ints_are_still_ints_where_another_trace_is_needed() -> None:
 
 
 @pytest.mark.parametrize("count", [7, 8, 20])
-def test_many_numbers_as_arguments(written: list[str], count: int) -> None:
+def test_many_numbers_as_arguments(count: int) -> None:
     f = mg.compile(lambda *xs: mg.sum([x * x for x in xs]))
     xs = [float(i) for i in range(count)]
     assert f(*xs) == f(*range(count)) == f(*xs[:-1], count - 1) == sum(x * x for x in xs)
     assert f.cache_info().made == 1
-    assert ("__class__ is float)" in written[0]) is (count <= 7)
-    assert ("__class__] == c0)" in written[0]) is (count > 7)
+    assert (" is type(arg1) is " in generated(f)) is (count <= 7)
+    assert (")] == c0)" in generated(f)) is (count > 7)
     for position in (0, count - 1):
         wrong: list[Any] = [*xs]
         wrong[position] = Fraction(1, 2)
@@ -394,8 +413,8 @@ class Pair:
 def test_a_result_in_a_dataclass() -> None:
     f = mg.compile(lambda x: Pair(x, [x * 2.0]))
     assert (f(1.0), f(2.0)) == (Pair(1.0, [2.0]), Pair(2.0, [4.0]))
-    with pytest.raises(TypeError, match=r"^compile: the result.y\[0\]: expected a number"):
-        mg.compile(lambda x: Pair(x, ["2"]))(1.0)
+    f = mg.compile(lambda x: Pair(x, ["2"]))
+    assert (f(1.0), f(2.0)) == (Pair(1.0, ["2"]), Pair(2.0, ["2"]))
 
 
 def test_a_result_in_the_structure_of_a_module() -> None:
@@ -442,85 +461,73 @@ def test_names_do_not_collide() -> None:
     assert f.source.startswith("def f(float_, list_0, arg2, arg3, lambda_):\n")
 
 
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list to which the source of each trace is added."""
-    sources: list[str] = []
-    plain = builtins.compile
-
-    def spy(source: Any, filename: str, *args: Any, **kwargs: Any) -> Any:
-        if filename == "<compiled>":
-            sources.append(source)
-        return plain(source, filename, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "compile", spy)
-    return sources
-
-
 WHOLE = """\
-def trace(otherwise):
-    def loss(p=missing, x=missing, y=missing, flag=missing, /, *others, **named):
-        given = ()
-        try:
-            if others or named: raise RetraceError
-            if p.__class__ is not dict: raise RetraceError
-            if list(p) != c0: raise RetraceError
-            p_a = p['a']
-            if p['b'].__class__ is not list: raise RetraceError
-            p_b0, = p['b']
-            if not isinstance(p_b0, Value): raise RetraceError
-            if not p_b0.requires_grad: raise RetraceError
-            p_b0_ = p_b0.data
-            if not (p_a.__class__ is float): p_a, = floats(p_a)
-            if x.__class__ is not tuple: raise RetraceError
-            x0, x1, = x
-            if not (x0.__class__ is x1.__class__ is float): x0, x1, = floats(x0, x1)
-            if type(flag) is not c2 or flag != c1: raise RetraceError
-            if not (y.__class__ is float): given = given or (p, x, y, flag); y, = floats(y)
-            if recording() is not True or tracing(): raise RetraceError
-            w = w_leaf.data
-            p1 = p1_leaf.data
-            p2 = p2_leaf.data
-            p3 = p3_leaf.data
-            if not (w_leaf.requires_grad and p1_leaf.requires_grad): raise RetraceError
-            if p2_leaf.requires_grad or p3_leaf.requires_grad: raise RetraceError
-            if not x0 > 0: raise RetraceError
-            t1 = exp(p_b0_)
-            d1 = t1 * w
-            t2 = p_a * x0 + d1 * p1
-            t3 = x1 + 0.5
-            if not floor(t3) == 2: raise RetraceError
-            t4 = p1 if p1 >= y or p1 != p1 else y
-            t5 = t2 * p2 + p3
-            d2 = p1 * t1
-            d3 = p1 * w * t1
-            d4 = p2 * p1
-            d5 = p2 * d1
-            d6 = d4 * t1
-            d7 = d4 * w * t1
-            t6 = 1.0 if p1 > y else 0.0 if p1 <= y else nan
-            d8 = 1.0 * t6 if t6 != 0.0 else 0.0
-            if not isfinite(d3 + d2 + d7 + d6 + d5 + d8): raise UnfiniteError
-            return {'z': (node(c8, (p_b0, w_leaf, p1_leaf), (p_b0, w_leaf, p1_leaf), t2, \
-(d3, d2, d1)), [node(c8, (p_b0, w_leaf, p1_leaf), (p_b0, w_leaf, p1_leaf), t5, (d7, d6, d5))]), \
-'y': (node(c8, c9, c9, t4, (d8,)),), 'n': [None, True, 1.0]}
-        except Exception:
-            if otherwise is None: raise
-        return otherwise(given or (p, x, y, flag, *others), named)
-    return loss"""
+def loss(p=missing, x=missing, y=missing, flag=missing, /, *others, **named):
+    given = ()
+    try:
+        if others or named: raise RetraceError
+        current = interpreter()
+        if current is not None and differs(current, True): raise RetraceError
+        if p.__class__ is not dict: raise RetraceError
+        if list(p) != c0 or [*map(type, p)] != c1: raise RetraceError
+        p_a = p['a']
+        if p['b'].__class__ is not list: raise RetraceError
+        p_b0, = p['b']
+        if not isinstance(p_b0, Value): raise RetraceError
+        if not p_b0._requires_grad: raise RetraceError
+        p_b0_ = p_b0._data
+        if not (type(p_a) is float): p_a, = floats(p_a)
+        if x.__class__ is not tuple: raise RetraceError
+        x0, x1, = x
+        if not (type(x0) is type(x1) is float): x0, x1, = floats(x0, x1)
+        if type(flag) is not c3 or flag != c2: raise RetraceError
+        if not (type(y) is float): given = given or (p, x, y, flag); y, = floats(y)
+        if len({id(p['b']), id(p), id(x)}) != 3: raise RetraceError
+        w = w_leaf._data
+        p1 = p1_leaf._data
+        p2 = p2_leaf._data
+        p3 = p3_leaf._data
+        if not (w_leaf._requires_grad and p1_leaf._requires_grad): raise RetraceError
+        if p2_leaf._requires_grad or p3_leaf._requires_grad: raise RetraceError
+        if not x0 > 0: raise DecisionError
+        t1 = exp(p_b0_)
+        d1 = t1 * w
+        t2 = p_a * x0 + d1 * p1
+        t3 = x1 + 0.5
+        if not floor(t3) == 2: raise DecisionError
+        t4 = p1 if p1 >= y or p1 != p1 else y
+        t5 = t2 * p2 + p3
+        d2 = p1 * t1
+        d3 = p1 * w * t1
+        d4 = p2 * p1
+        d5 = p2 * d1
+        d6 = d4 * t1
+        d7 = d4 * w * t1
+        t6 = 1.0 if p1 > y else 0.0 if p1 <= y else nan
+        d8 = 1.0 * t6 if t6 != 0.0 else 0.0
+        if not isfinite(d3 + d2 + d7 + d6 + d5 + d8): raise UnfiniteError
+        return {'z': ((node if current is None else located_node)(operation, (p_b0, w_leaf, \
+p1_leaf), t2, (d3, d2, d1)), [(node if current is None else located_node)(operation, (p_b0, \
+w_leaf, p1_leaf), t5, (d7, d6, d5))]), 'y': ((node if current is None else \
+located_node)(operation, c9, t4, (d8,)),), 'n': [None, True, 1.0]}
+    except Exception:
+        if otherwise is None: raise
+    return otherwise(given or (p, x, y, flag, *others), named)
+"""
 
 
-def test_the_whole_of_what_is_written(written: list[str]) -> None:
+def test_the_whole_of_what_is_written() -> None:
     w, v = Value(2.0, label="w"), Value(3.0)
     b, c = Value(-5.0).detach(), Value(0.0).detach()
 
-    def loss(p: Any, x: Any, y: Any, *, flag: bool) -> Any:
+    def loss(p: Any, x: Any, y: Any, flag: bool) -> Any:
         z = p["a"] * x[0] + mg.exp(p["b"][0]) * w * v
         y = mg.maximum(y, v) if x[0] > 0 and mgmath.floor(x[1] + 0.5) == 2 else y
         return {"z": (z, [z * b + c]), "y": (y,), "n": [None, flag, 1.0]}
 
-    mg.compile(loss)({"a": 1.0, "b": [Value(2.0)]}, (3.0, 1.5), 2.0, flag=True)
-    assert written == [WHOLE]
+    compiled = mg.compile(loss)
+    compiled({"a": 1.0, "b": [Value(2.0)]}, (3.0, 1.5), 2.0, True)
+    assert generated(compiled) == WHOLE
 
 
 # Captured Values.
@@ -752,25 +759,24 @@ def test_nonfinite_results_are_refused_as_in_eager_evaluation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("numbers", "deciding"),
+    ("f", "added"),
     [
-        (lambda a, b: [a * b, a, b], [0]),
-        (lambda a, b: [b, a, a + b], [2]),
-        (lambda a, b: [a - b * 2.0, a, b, b * 2.0], [0]),
-        (lambda a, b: [b, a, a - b * 2.0], [0, 2]),
-        (lambda a, b: [a / b, a, b], [0, 1, 2]),
-        (lambda a, b: [b + 0.0, a * b + 0.0], [1]),
-        (lambda a, b: [b + 0.0], [0]),
-        (lambda a, b: [b + 0.0, a + b + 0.0, a + 0.0, (a + b) * (a / b)], [3]),
-        (lambda a, b: [b + 1.0, a / b * 1.0 + 0.0, 3.0 * (a / b)], [0, 2]),
-        (lambda a, b: [math.inf, a], [0, 1]),
+        (lambda a, b: a * b, "t1"),
+        (lambda a, b: a - b * 2.0, "t1"),
+        (lambda a, b: a * a * b, "t2 + t4"),  # and not t5 = a * a, of which t2 is a product
+        (lambda a, b: a / b, "t1 + t2 + t3"),
+        (lambda a, b: mg.sin(a) * mg.cos(b), "t3 + t4 + t5"),
     ],
 )
 def test_numbers_are_finite_if_sums_and_products_of_them_are(
-    code: Code, numbers: Callable[..., list[Any]], deciding: list[int]
+    f: Callable[..., Any], added: str
 ) -> None:
-    given = numbers(code.input("a"), code.input("b"))
-    assert compiling._deciding(given) == [given[i] for i in deciding]
+    eager = mg.value_and_grad(f, (0, 1))
+    compiled = mg.compile(eager)
+    compiled(0.5, 2.0)
+    assert f"if not isfinite({added}): raise" in generated(compiled)
+    for args in itertools.product(HARD, HARD):
+        assert outcome(compiled, *args) == outcome(eager, *args)
 
 
 @pytest.mark.parametrize("x", [math.inf, -math.inf, math.nan, 1e200, 0.0])
@@ -872,7 +878,7 @@ def test_derivatives_inside_of_others(inside_first: bool) -> None:
 
     results = [f() for f in ([inside] * 2 if inside_first else [])]
     assert slope(3.0) == 12.0
-    assert isinstance(slope(3.0), float)
+    assert isinstance(slope(3.0), Value)
     results.append(inside())
     for result in results:
         w.grad = 0.0
@@ -949,39 +955,41 @@ GRAD = (
 
 def frozen(call: str) -> str:
     return (
-        f"{call} of a traced Value would be frozen at its first number; compute it outside and "
-        "pass it as an argument"
+        f"{call} in a function that is compiled would run only while it is traced; compute it "
+        "outside and pass it as an argument"
     )
 
 
-FROZEN_TEXT = "the text of a traced Value would be frozen; format the result outside"
+def assigned(name: str) -> str:
+    return (
+        f"assigning .{name} in a function that is compiled would run only while it is traced; "
+        "return what is to be assigned, and assign it outside"
+    )
+
+
+def value(x: Any) -> Any:
+    """Return a Value of the trace."""
+    return x * Value(1.0)
 
 
 @pytest.mark.parametrize(
     ("f", "message"),
     [
-        (lambda x: Value(x.data), FROZEN_DATA),
-        (lambda x: Value((x * 2.0).data), FROZEN_DATA),
-        (
-            lambda x: setattr(x, "data", 1.0),
-            "the data of a traced Value cannot be set; make a new Value",
-        ),
+        (lambda x: Value(value(x).data), FROZEN_DATA),
+        (lambda x: Value((value(x) * 2.0).data), FROZEN_DATA),
+        (lambda x: setattr(value(x), "data", 1.0), assigned("data")),
         (lambda x: float(x), FROZEN_FLOAT),
         (lambda x: int(x), FROZEN_FLOAT),
         (lambda x: complex(x), FROZEN_FLOAT),
         (lambda x: math.sin(x), FROZEN_FLOAT),
-        (lambda x: f"{x:.2f}", FROZEN_TEXT),
         (lambda n: [1.0] * n, COUNTED),
         (lambda n: [1.0, 2.0][n], COUNTED),
         (lambda n: round(2.5, n), COUNTED),
         (lambda n: round(1.5 * n, n), COUNTED),
         (lambda x: mgmath.frexp(x), frozen("frexp()")),
         (lambda x: mgmath.ldexp(x, x), frozen("ldexp()")),
-        (lambda x: x.grad, GRAD),
-        (
-            lambda x: setattr(x, "grad", 1.0),
-            "the grad of a traced Value cannot be set; make a new Value",
-        ),
+        (lambda x: value(x).grad, GRAD),
+        (lambda x: setattr(value(x), "grad", 1.0), assigned("grad")),
         (lambda n: n // 2, FLOORED),
         (lambda n: 2 // n, FLOORED),
         (
@@ -989,7 +997,7 @@ FROZEN_TEXT = "the text of a traced Value would be frozen; format the result out
             "a copy of a traced Value would be frozen at its first number; use it as is",
         ),
         (
-            lambda x: (x * x).backward(),
+            lambda x: (value(x) * x).backward(),
             (
                 "backward() in a function that is compiled would run only while it is traced; "
                 "compile value_and_grad(f), or call backward() on the result"
@@ -997,11 +1005,10 @@ FROZEN_TEXT = "the text of a traced Value would be frozen; format the result out
         ),
     ],
 )
-def test_refusals_name_the_remedy_and_the_line(f: Callable[[Any], Any], message: str) -> None:
+def test_refusals_name_the_remedy(f: Callable[[Any], Any], message: str) -> None:
     with pytest.raises(mg.CompileError) as caught:
         mg.compile(f)(1.0)
-    line = f.__code__.co_firstlineno
-    assert str(caught.value) == f"compile: {message} ({__file__}, line {line})"
+    assert str(caught.value) == f"compile: {message}"
 
 
 @pytest.mark.parametrize(
@@ -1026,11 +1033,12 @@ def test_refusals_name_the_remedy_and_the_line(f: Callable[[Any], Any], message:
                 mg.CompileError,
                 (
                     f"compile: <lambda> got {x!r} for x; pass numbers and Values, nested in lists, "
-                    "tuples and dicts, or texts, flags, functions and modules (of an array its "
-                    "tolist(), of an iterator its next(), of another object its fields)"
+                    "tuples, dicts, dataclasses and arrays, or texts, flags, functions and modules "
+                    "(of an iterator its next(), of another number its float(), of a Series or "
+                    "DataFrame its to_numpy())"
                 ),
             )
-            for x in ({1.0}, iter([1.0]), (y for y in [1.0]))
+            for x in ({1.0}, iter([1.0]), (y for y in [1.0]), Count(3), Fraction(1, 2))
         ),
         (
             lambda: mg.compile(lambda x: x).source,
@@ -1041,8 +1049,8 @@ def test_refusals_name_the_remedy_and_the_line(f: Callable[[Any], Any], message:
             lambda: mg.compile(lambda x: {x})(1.0),
             mg.CompileError,
             (
-                "compile: <lambda> returned {Value(data=1.0, grad=0.0)}; return numbers and "
-                "Values, nested in lists, tuples, dicts, dataclasses or modules"
+                "compile: <lambda> returned {1.0}; return numbers and "
+                "Values, nested in lists, tuples, dicts, dataclasses, arrays or modules"
             ),
         ),
         (lambda: mg.compile(lambda x: x)(), TypeError, None),
@@ -1103,7 +1111,7 @@ def needless(f: Callable[..., Any], otherwise: float) -> Callable[..., Any]:
 
 
 @mg.primitive(lambda y, x: (1.0,))
-def table(x: float) -> float:
+def lookup(x: float) -> float:
     return {1.0: 2.0, 2.0: 5.0}[x]
 
 
@@ -1139,7 +1147,7 @@ def caught(x: Any) -> Any:
         lambda x: mg.select([x, x], mgmath.floor(x)),
         lambda x: mgmath.floor(1.0 / (x - 1.0)),
         lambda x: mgmath.floor(1e308 * x),
-        lambda x: table(x),
+        lambda x: lookup(x),
         lambda x: mg.where(x > 1.5, x, mg.log(x - 1.0)),
         lambda x: mg.where(x > 1.5, 1.0 + mg.exp(1000.0 * x), x),
         lambda x: mg.where(x < 1.5, 2.0 * (1.0 - 1.0 / (x - 1.0)), x),
@@ -1226,35 +1234,38 @@ def test_a_refusal_that_is_caught() -> None:
 
 def test_a_traced_value_that_is_kept() -> None:
     kept = []
-    f = mg.compile(lambda x: kept.append(2.0 * x) or x + 1.0)
+    f = mg.compile(lambda x: kept.extend([2.0 * x, value(x)]) or x + 1.0)
     assert f(3.0) == 4.0
     message = (
-        "^compile: a Value that was traced is used when its trace is over; return what is to be "
-        r"kept, and keep it outside of the function \(.*, line \d+\)$"
+        "^compile: a Value that was traced is used when its trace is over, or in another "
+        "thread; return what is to be kept, keep it outside of the function, and compute in one "
+        "thread$"
     )
-    uses = (kept[0].tanh, lambda: kept[0] + 1.0, lambda: mg.sum(kept), lambda: kept[0].data)
     for use in (
-        *uses,
-        lambda: kept[0].grad,
+        kept[1].tanh,
+        lambda: kept[0] + 1.0,
+        lambda: mg.sum(kept),
+        lambda: float(kept[0]),
+        lambda: kept[1].data,
+        lambda: kept[1].grad,
         lambda: mg.compile(lambda x: x * kept[0])(1.0),
         lambda: f(kept[0]),
     ):
         with pytest.raises(mg.CompileError, match=message):
             use()
-    assert repr(kept[0]) == "Value(data=6.0, grad=0.0)"
+    assert [repr(x) for x in kept] == ["6.0", "Value(data=3.0, grad=0.0)"]
 
 
-@pytest.mark.parametrize("name", ["data", "grad"])
-def test_a_value_from_outside_that_is_assigned(name: str) -> None:
+@pytest.mark.parametrize("name", ["data", "grad", "label", "requires_grad"])
+@pytest.mark.parametrize("given", [False, True])
+def test_a_value_from_outside_that_is_assigned(name: str, given: bool) -> None:
     w = Value(2.0)
-    f = mg.compile(lambda x: (w * x, setattr(w, name, 3.0 * x))[0])
+    before = repr(w), w.requires_grad
+    f = mg.compile(lambda x, v: (w * x, setattr(v if given else w, name, 3.0))[0])
     with pytest.raises(mg.CompileError) as caught:
-        f(1.0)
-    assert str(caught.value) == (
-        f"compile: .data or .grad of {w!r} is assigned in the function, which would happen only "
-        "while it is traced; return the number and assign it outside"
-    )
-    assert getattr(w, name) == 3.0
+        f(1.0, w)
+    assert str(caught.value) == f"compile: {assigned(name)}"
+    assert (repr(w), w.requires_grad) == before
 
 
 def test_names_that_python_takes_for_one() -> None:
@@ -1290,13 +1301,15 @@ def test_names_pickle_and_methods() -> None:
     assert pickle.loads(pickle.dumps(doubled)) is doubled
     assert pickle.loads(pickle.dumps(Line.at)) is Line.at
     assert pickle.loads(pickle.dumps(mg.compile(mg.exp)))(0.0) == 1.0
-    with pytest.raises((AttributeError, pickle.PicklingError), match="local object"):
+    with pytest.raises(
+        (AttributeError, pickle.PicklingError), match=r"is not found by its name when"
+    ):
         pickle.dumps(mg.compile(lambda x: x))
     assert tripled(2.0) == 6.0
     assert tripled.cache_info().maxsize == 4
     assert Line().at(3.0) == 6.0
     assert Line().at.cache_info().kept > 0
-    assert isinstance(Line.at, Compiled)
+    assert type(Line.at) is type(doubled)
     assert weakref.ref(doubled)() is doubled
 
 
@@ -1333,7 +1346,7 @@ def test_a_traced_value_may_be_shown() -> None:
     f = mg.compile(lambda x: shown.append(f"{x}, {x * 2.0}") or x)
     f(1.5)
     f(Value(2.0, label="a"))
-    assert shown[0] == "Value(data=1.5, grad=0.0), Value(data=3.0, grad=0.0)"
+    assert shown[0] == "1.5, 3.0"
     assert shown[1] == "Value(data=2.0, grad=0.0, label='a'), Value(data=4.0, grad=0.0)"
 
 
@@ -1354,6 +1367,7 @@ def test_calls_leave_nothing_for_the_garbage_collector() -> None:
     f([0.0, 1.0])
     assert gc.isenabled()  # tracing leaves it as it was
     gc.collect()
+    gc.collect()  # what was freed by the first may have left something
     gc.disable()
     try:
         for _ in range(100):
@@ -1367,47 +1381,46 @@ def test_calls_leave_nothing_for_the_garbage_collector() -> None:
 
 
 def test_tracing_leaves_no_graph_for_the_garbage_collector() -> None:
+    gradient = mg.compile(mg.value_and_grad(lambda x: x * mg.exp(x) + mg.sin(x) * x))
     gc.collect()
     gc.disable()
     try:
-        gradient = mg.compile(mg.value_and_grad(lambda x: x * mg.exp(x) + mg.sin(x) * x))
         gradient(2.0)
-        assert not any(type(x) in (Traced, Symbol, Code) for x in gc.get_objects())
+        assert gc.collect() == 0
     finally:
         gc.enable()
 
 
-def test_the_graph_of_a_trace_is_freed_before_anything_else_happens(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_graph_of_a_trace_is_freed_before_anything_else_happens() -> None:
     """The collector would walk it, and byte-compiling could not use its memory."""
+    traced: set[type] = set()
     left = []
 
-    def count(*args: Any) -> None:
-        left.append((args[0], sum(type(x) in (Traced, Symbol) for x in gc.get_objects())))
+    def f(x: Any) -> Any:
+        traced.add(type(x))
+        return mg.sum([mg.sin(x * i) for i in range(1000)])
 
-    def watched(source: str, *args: Any) -> Any:
-        count("byte-compiling")
-        return builtins.compile(source, *args)
+    def count(phase: str) -> None:
+        left.append((phase, sum(type(x) in traced for x in gc.get_objects())))
 
-    monkeypatch.setattr(compiling, "builtins", SimpleNamespace(compile=watched))
+    def watch_collector(phase: str, _: object) -> None:
+        count(phase)
+
+    def watch_calls(_: object, event: str, called: object) -> None:
+        if event == "c_call" and called is builtins.compile:
+            count("byte-compiling")
+
     gc.collect()
-    gc.callbacks.append(count)
+    gc.callbacks.append(watch_collector)
+    sys.setprofile(watch_calls)
     try:
-        mg.compile(mg.grad(lambda x: mg.sum([mg.sin(x * i) for i in range(1000)])))(0.5)
+        mg.compile(mg.grad(f))(0.5)
     finally:
-        gc.callbacks.remove(count)
+        sys.setprofile(None)
+        gc.callbacks.remove(watch_collector)
+    assert len(traced - {float, Value}) == 1
     assert ("byte-compiling", 0) in left
     assert {n for _, n in left} == {0}
-
-
-def test_a_trace_has_its_nodes_in_order() -> None:
-    trace = Trace(Code(set()))
-    x = trace.argument(2.0, "x")
-    with tracing_with(trace):
-        y = x * x
-        z = y + 1.0
-    assert [*map(id, trace.nodes)] == [id(y), id(z)]
 
 
 def test_a_long_chain_in_a_thread_with_a_small_stack() -> None:
@@ -1432,158 +1445,173 @@ def test_a_long_chain_in_a_thread_with_a_small_stack() -> None:
 # The source.
 
 
-@pytest.fixture
-def code() -> Code:
-    return Code(set())
+def test_what_is_used_once_is_written_in_place() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return (x + y) * (x - y) / (x * y) - (x - (y - x)), mgmath.atan2(mg.relu(x), y)
 
-
-def test_what_is_used_once_is_written_in_place(code: Code) -> None:
-    x, y = code.input("x"), code.input("y")
-    z = (x + y) * (x - y) / (x * y) - (x - (y - x))
-    assert code.lines([z, primitives.atan2(primitives.relu(x), y)], []) == [
+    assert lines_of(f, 1.0, 2.0) == [
         "t1 = (x + y) * (x - y) / (x * y) - (x - (y - x))",
         "t2 = atan2(0.0 if x <= 0.0 else x, y)",
+        "return (t1, t2)",
     ]
 
 
-def test_operators_and_powers_of_symbols(code: Code) -> None:
-    x, y = code.input("x"), code.input("y")
-    roots: list[Any] = [x + 2, 2 + x, x - 2, 2 - x, x * 2, 2 * x, x / 2, 2 / x, -x]
-    roots += [primitives.power_c(x, n) for n in (0, 1, 9, 10, 0.5)]
-    roots += [primitives.power_c_slope(y, n, 1) for n in (2, 3)]
-    roots += [PRIMITIVES["sum"](x, 2, 1)]
-    written = [line.partition(" = ")[2] for line in code.lines(roots, [])]
-    assert written[:4] == ["x + 2.0", "2.0 + x", "x - 2.0", "2.0 - x"]
-    assert written[4:9] == ["x * 2.0", "2.0 * x", "x / 2.0", "2.0 / x", "-x"]
-    assert written[9:12] == ["power_c(x, 0.0)", "x ** 1.0", "x ** 9.0"]
-    assert written[12:14] == ["power_c(x, 10.0)", "power_c(x, 0.5)"]
-    assert written[14:] == ["2.0 * y", "power_c_slope(y, 3.0, 1.0)", "sum(x, 2.0, 1.0)"]
+@pytest.mark.parametrize(
+    ("f", "texts"),
+    [
+        (lambda x: [x + 2, 2 + x, x - 2, 2 - x], ["x + 2.0", "2.0 + x", "x - 2.0", "2.0 - x"]),
+        (
+            lambda x: [x * 2, 2 * x, x / 2, 2 / x, -x],
+            ["x * 2.0", "2.0 * x", "x / 2.0", "2.0 / x", "-x"],
+        ),
+        (lambda x: [x**0, x**1, x**9], ["power(x, 0.0)", "x ** 1.0", "x ** 9.0"]),
+        (lambda x: [x**10, x**0.5], ["power(x, 10.0)", "power(x, 0.5)"]),
+        (lambda x: mg.grad(lambda y: y**2)(x), ["x ** 2.0", "2.0 * x + 0.0"]),
+        (lambda x: mg.grad(lambda y: y**3)(x), ["x ** 3.0", "power_c_slope(x, 3.0, 1.0) + 0.0"]),
+        (lambda x: mg.sum([x, 2, 1]), ["total(x, 2.0, 1.0)"]),
+        # A factor of -1 is a negation, and a negated term is subtracted.
+        (lambda x: [x * -1.0, x / -1.0, x * -1.5], ["-x", "x / -1.0", "x * -1.5"]),
+        (lambda x: [2.0 + -x, 2.0 * x + x * -1.0], ["2.0 + -x", "2.0 * x - x"]),
+        (lambda x: x * -1.0 + x * -1.0, ["-x - x"]),
+        # Numbers are folded where that is exact: x + 0.0 is not, as -0 would become 0.
+        (lambda x: [1.0 * x, x * 1.0, x / 1.0, mg.sin(0.0) * 3.0 + x * 1.0], ["0.0 + x"]),
+        (lambda x: [x + 0.0, x + -0.0, x * 0.0], ["x + 0.0", "x + -0.0", "x * 0.0"]),
+        # What is used twice is computed once, and what is not used never.
+        (lambda x: (mg.sin(x) + mg.sin(x), x * 3.0)[0], ["sin(x)", "t1 + t1"]),
+    ],
+)
+def test_how_operations_are_written(f: Callable[[Any], Any], texts: list[str]) -> None:
+    assert written(f, 2.0) == texts
 
 
-def test_a_factor_of_minus_one_is_a_negation_and_a_negated_term_is_subtracted(code: Code) -> None:
-    x, y = code.input("x"), code.input("y")
-    roots: list[Any] = [x * -1.0, y * -1.0 + x, x + -1.0 * y, x * -1.0 + y * -1.0, 2.0 + -y]
-    roots += [x * -1.5, x / -1.0]
-    assert [line.partition(" = ")[2] for line in code.lines(roots, [])] == [
-        *("-x", "-y", "t2 + x", "x - y", "t1 - y", "2.0 + t2", "x * -1.5", "x / -1.0")
+def test_rows_share_what_they_have_in_common() -> None:
+    lines = lines_of(mg.value_and_grad(mg.sigmoid), 0.5)
+    assert sum(line.count("exp(") for line in lines) == 1
+
+
+def test_entries_come_from_one_call() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return mg.softmax([x, y]), mg.softmax([y, x]), mg.softmax([x, 2.0]), mg.softmax([2.0, x])
+
+    assert lines_of(f, 0.5, 1.5) == [
+        *("t1 = softmax([y, x])", "t2 = t1[1]", "t3 = t1[0]"),
+        *("t4 = softmax([2.0, x])", "t5 = t4[1]", "t6 = t4[0]"),
+        "return ([t2, t3], [t3, t2], [t5, t6], [t6, t5])",
     ]
 
 
-def test_what_is_used_twice_is_computed_once_and_what_is_not_used_never(code: Code) -> None:
-    x, y = code.input("x"), code.input("y")
-    z = primitives.sin(x * y) + primitives.sin(x * y)
-    primitives.cos(x)
-    assert code.lines([z], []) == ["t1 = sin(x * y)", "t2 = t1 + t1"]
+def test_long_code_uses_names_again() -> None:
+    def f(x: Any) -> Any:
+        y, z = x, mg.sin(x)
+        first = z
+        for _ in range(1000):
+            y, z = z, x * z - y  # each is used twice, and has a name
+        return z + first
 
-
-def test_the_sign_of_a_number_binds_as_a_negation(code: Code) -> None:
-    negation = template("-x", ("x",))
-    code.unique("t2")
-    roots = [code.instruction(negation, [number]) for number in (2.0, -2.0, -0.0)]
-    assert code.lines(roots, []) == ["t1 = -2.0", "t3 = -(-2.0)", "t4 = -(-0.0)"]
-
-
-def test_what_a_template_leaves_out_is_not_computed(code: Code) -> None:
-    x: Any = code.input("x")
-    unused = primitives.sin(x)
-    two = [template(text, ("x", "y")) for text in ("-x", "x * 2.0")]
-    roots = [code.instruction(t, [x, unused]) for t in two]
-    assert code.lines(roots, []) == ["t1 = -x", "t2 = x * 2.0"]
-
-
-def test_rows_share_what_they_have_in_common(code: Code) -> None:
-    x: Any = code.input("x")
-    roots = [primitives.sigmoid(x), primitives.sigmoid_prime(x)]
-    assert sum(line.count("exp(") for line in code.lines(roots, [])) == 1
-
-
-def test_entries_come_from_one_call(code: Code) -> None:
-    x, y = code.input("x"), code.input("y")
-    softmax = PRIMITIVES["softmax"]
-    roots = [softmax(x, y), softmax(y, x), softmax(x, 2.0), softmax(2.0, x)]
-    assert code.lines(roots, []) == [
-        *("t1 = softmax_entries(y, x)", "t2 = t1[1]", "t3 = t1[0]"),
-        *("t4 = softmax_entries(2.0, x)", "t5 = t4[1]", "t6 = t4[0]"),
-    ]
-
-
-def test_long_code_uses_names_again(code: Code) -> None:
-    x: Any = code.input("x")
-    y, z = x, primitives.sin(x)
-    first = z
-    for _ in range(1000):
-        y, z = z, x * z - y  # each is used twice, and has a name
-    lines = code.lines([z + first], [])
-    names = {line.split()[0] for line in lines}
+    compiled = mg.compile(f)
+    assert compiled(0.2) == f(0.2)
+    *lines, _ = lines_of(f, 0.2)
     assert len(lines) == 1000
-    assert len(names) < 5
-    namespace = {"x": 0.2, "sin": math.sin}
-    exec("\n".join(lines), namespace)
-    a, b = 0.2, math.sin(0.2)
-    for _ in range(1000):
-        a, b = b, 0.2 * b - a
-    assert namespace[lines[-1].split()[0]] == b + math.sin(0.2)
-
-
-def test_numbers_are_folded_where_that_is_exact(code: Code) -> None:
-    x: Any = code.input("x")
-    assert code.apply(primitives.add, (1, 2.0)) == 3.0
-    assert x * 1.0 is x
-    assert 1.0 * x is x
-    assert x / 1.0 is x
-    assert x + 0.0 is not x  # -0 would become 0
-    assert x * 0.0 is not x
-    assert x + 0.0 is not x + -0.0
-    assert primitives.multiply(3.0, primitives.sin(0.0)) == 0.0
+    assert len({line.split()[0] for line in lines}) < 5
 
 
 @pytest.mark.parametrize(("count", "longest"), [(200, 100), (1000, 400)])
-def test_long_expressions_are_split(code: Code, count: int, longest: int) -> None:
-    x: Any = code.input("x")
-    y = x
-    for i in range(count):
-        y = (y + float(i)) * x
-    lines = code.lines([y], [])
+def test_long_expressions_are_split(count: int, longest: int) -> None:
+    def f(x: Any) -> Any:
+        y = x
+        for i in range(count):
+            y = (y + float(i)) * x
+        return y
+
+    assert mg.compile(f)(0.5) == f(0.5)
+    *lines, _ = lines_of(f, 0.5)
     assert 1 < len(lines) < count
     assert longest < max(map(len, lines)) < longest + 30
-    namespace = {"x": 0.5}
-    exec("\n".join(lines), namespace)
-    expected = 0.5
-    for i in range(count):
-        expected = (expected + float(i)) * 0.5
-    assert namespace[y.text] == expected
 
 
-COMPOUND = ("x + y", "x - y", "x * y", "x / y", "x ** 2.0", "-x", "f(x, y)")
+UNARY = [lambda x: x**2.0, lambda x: -x, mg.relu, mg.sin]
+BINARY = [
+    *(operator.add, operator.sub, operator.mul, operator.truediv, operator.mod),
+    *(mgmath.atan2, mg.maximum),
+]
+COMPOUND = [*(lambda x, y, f=f: f(x) for f in UNARY), *BINARY]
 
 
-class Substitution(ast.NodeTransformer):
-    def __init__(self, new: dict[str, ast.AST]) -> None:
-        self.new = new
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        return self.new.get(node.id, node)
-
-
-@pytest.mark.parametrize("text", [*COMPOUND, "x if y > 0.0 else z"])
-@pytest.mark.parametrize("inner", [*COMPOUND, "x if y > 0.0 else y"])
-def test_parentheses_are_those_that_are_needed(
-    code: Code, monkeypatch: pytest.MonkeyPatch, text: str, inner: str
-) -> None:
+@pytest.mark.parametrize("outer", range(len(COMPOUND)))
+def test_parentheses_are_those_that_are_needed(outer: int) -> None:
     """Wherever a compound operand stands: on the left, on the right, or as a choice."""
-    names = ("x", "y", "z")
-    inputs = [code.input(name) for name in names]
-    parts, new = [], {}
-    for k, name in enumerate(names):
-        turned = names[k:] + names[:k]
-        parts.append(code.instruction(template(inner, names), inputs[k:] + inputs[:k]))
-        renamed = {old: ast.Name(t) for old, t in zip(names, turned, strict=True)}
-        new[name] = Substitution(renamed).visit(ast.parse(inner, mode="eval").body)
-        monkeypatch.setattr(parts[-1].template, "risky", False)  # so that a choice inlines it
-    whole = code.instruction(template(text, names), parts)
-    expected = ast.unparse(Substitution(new).visit(ast.parse(text, mode="eval")))
-    expected = expected.replace("--x", "-(-x)")
-    assert code.lines([whole], []) == [f"t1 = {expected}"]
+    combine = COMPOUND[outer]
+    for inner in COMPOUND:
+
+        def f(x: Any, y: Any, z: Any, inner: Callable[..., Any] = inner) -> Any:
+            return combine(inner(x, y), z), combine(z, inner(y, x))
+
+        compiled = mg.compile(f)
+        for args in ((0.7, 1.5, 2.3), (-3.5, -1.2, 0.9), (2.5, -0.7, -1.6)):
+            assert outcome(compiled, *args) == outcome(f, *args)
+        *lines, _ = lines_of(f, 0.7, 1.5, 2.3)
+        for line in lines:
+            assert line == ast.unparse(ast.parse(line)).replace("--x", "-(-x)")
+
+
+def test_a_debugger_steps_through_generated_code() -> None:
+    compiled = mg.compile(lambda x: x * 2.0 + mg.sin(x - 1.0))
+    compiled(2.0)
+    code = compiled.__call__.__code__
+    stepped: list[str] = []
+
+    def step(frame: Any, event: str, _: object) -> Any:
+        if event == "line" and frame.f_code is code:
+            stepped.append(linecache.getline(code.co_filename, frame.f_lineno).strip())
+        return step
+
+    linecache.checkcache()  # as a debugger does before it shows a line
+    old = sys.gettrace()
+    sys.settrace(step)
+    try:
+        compiled(3.0)
+    finally:
+        sys.settrace(old)
+    assert stepped[-2:] == ["t1 = x * 2.0 + sin(x - 1.0)", "return t1"]
+
+
+def test_a_traceback_shows_generated_code() -> None:
+    lines: list[str | None] = []
+
+    @mg.primitive(lambda y, x: (1.0,))
+    def look(x: float) -> float:
+        lines[:] = [frame.line for frame in traceback.extract_stack() if frame.name == "tripled"]
+        return x
+
+    def tripled(x: Any) -> Any:
+        return look(x * 3.0)
+
+    compiled = mg.compile(tripled)
+    compiled(2.0)  # is traced, and then computed by the generated code
+    assert lines == ["t1 = look(x * 3.0)"]
+
+
+def generated_files() -> set[str]:
+    return {name for name in linecache.cache if name.startswith("<compiled ")}
+
+
+def test_generated_code_is_forgotten_with_its_trace() -> None:
+    gc.collect()
+    before = generated_files()
+    compiled = mg.compile(lambda x: x + mgmath.floor(x), maxsize=2)
+    kept = []
+    for i in range(5):
+        compiled(i + 0.5)
+        kept.append(compiled.__call__.__code__.co_filename)
+        assert generated_files() - before == set(kept[-2:])
+    assert len({*kept}) == 5
+    compiled.clear_cache()
+    assert generated_files() == before
+    compiled(0.5)
+    assert len(generated_files() - before) == 1
+    del compiled
+    gc.collect()
+    assert generated_files() == before
 
 
 def test_the_source_is_a_function_of_numbers() -> None:
@@ -1598,12 +1626,8 @@ def test_the_source_is_a_function_of_numbers() -> None:
     assert f.source.startswith("from math import exp, gamma\n\n\ndef f(x, w):\n")
     f = mg.compile(lambda x: mg.grad(mg.lgamma)(x) * mg.softmax([x, 1.0])[0])
     assert f(2.0) == mg.grad(mg.lgamma)(2.0) * mg.sigmoid(1.0)
-    assert f.source.partition("\n\n")[0].splitlines() == [
-        "from math import lgamma",
-        "from microgradlib.primitives import PRIMITIVES",
-        "digamma = PRIMITIVES['digamma'].forward",
-        "softmax_entries = PRIMITIVES['softmax'].entries",
-    ]
+    assert "microgradlib" not in f.source
+    assert {"def digamma(", "def softmax("} <= {*re.findall(r"def \w+\(", f.source)}
     exec(f.source, namespace)
     assert namespace["f"](2.0) == f(2.0)
 
@@ -1629,10 +1653,21 @@ def test_what_can_be_written_out_is_not_called() -> None:
 
     compiled = mg.compile(mg.value_and_grad(f, (0, 1)))
     compiled([0.5, 2.0], [1.5, 0.5], 1)
-    statements = ast.parse(compiled.source).body
-    called = [ast.unparse(line.targets[0]) for line in statements if isinstance(line, ast.Assign)]
-    entries = ["log_softmax_entries", "softmax_entries"]
-    assert called == sorted(["greater", "quotient_dy", "select", "sum", *entries])
+    called = [*ast.walk(ast.parse(compiled.source).body[-1])]
+    names = {ast.unparse(call.func) for call in called if isinstance(call, ast.Call)}
+    assert names == {
+        *[
+            "abs",
+            "exp",
+            "leading",
+            "log_softmax",
+            "quotient_dy",
+            "select",
+            "softmax",
+            "tanh",
+            "total",
+        ]
+    }
 
 
 def test_the_source_tells_where_it_holds() -> None:
@@ -1690,12 +1725,20 @@ def test_many_inputs() -> None:
         slopes([1.0] * 59 + [0.0])
 
 
-def test_source_that_fails_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(compiling._NAMES, "added", lambda xs: None)
-    slopes = mg.compile(lambda xs: mg.grad(lambda ys: mg.dot(ys, ys))(xs))
-    with pytest.warns(RuntimeWarning, match="fails where the function does not") as caught:
-        assert slopes(xs=[1.0] * 60) == [2.0] * 60
+def test_source_that_fails_is_not_passed_over() -> None:
+    calls = itertools.count(1)
+
+    @mg.primitive(lambda y, x: (2.0 * x,))
+    def moody(x: float) -> float:
+        if next(calls) == 2:  # the first is traced, the second made by the source of the trace
+            raise ValueError("today")
+        return x * x
+
+    f = mg.compile(lambda x: moody(x))
+    with pytest.warns(RuntimeWarning, match=r"fails where the function does not.*today") as caught:
+        assert f(x=3.0) == 9.0
     assert caught[0].filename == __file__
+    assert next(calls) == 4  # the third was made by the function, as it is
 
 
 # The same bits.
@@ -1750,7 +1793,7 @@ def test_derivatives_of_random_expressions(
 
 @pytest.mark.parametrize("row", PRIMITIVES.values(), ids=lambda row: row.name)
 def test_further_derivatives_add_up_in_the_same_order(row: Primitive) -> None:
-    free = row.arities[-1] - row.static
+    free = arities(row)[-1] - static(row)
     draw = random.Random(0)
     agreed = 0
     for number_at in range(free + 1):  # the last is none of them
@@ -1760,7 +1803,7 @@ def test_further_derivatives_add_up_in_the_same_order(row: Primitive) -> None:
             a = mg.gelu(t, "tanh") / 10.0
             mixed = (a + a, (mg.sin(t) + x * a) / 4.0, a)
             inputs = [one if i == at else mixed[i % 3] for i in range(free)]
-            return x * row(*inputs, *(one - 2.0, one)[2 - row.static :]) - y
+            return x * row(*inputs, *(one - 2.0, one)[2 - static(row) :]) - y
 
         second = mg.hessian(eager, (0, 1))
         compiled = mg.compile(second)
@@ -1780,20 +1823,20 @@ HARD = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -2.5, 1e-300, 5e-324, 1e300, math.inf, -
     "row", [row for row in PRIMITIVES.values() if not row.helper], ids=lambda row: row.name
 )
 def test_every_primitive_at_hard_points(row: Primitive) -> None:
-    n = row.arities[0]
+    n = arities(row)[0]
     for x in HARD:
         for y in HARD if n > 1 else (0.5,):
             inputs = (x, y, *(0.5,) * n)[:n] if row.name != "where" else (x, y, 1.0)
-            static = inputs[n - row.static :]
+            fixed = inputs[n - static(row) :]
 
-            def eager(*xs: Any, static: Any = static) -> Any:
-                return row(*xs, *static)
+            def eager(*xs: Any, fixed: Any = fixed) -> Any:
+                return row(*xs, *fixed)
 
             with mg.allow_nonfinite():
                 compiled = mg.compile(eager)
-                free = inputs[: n - row.static]
+                free = inputs[: n - static(row)]
                 for point in ((0.3,) * len(free), free):
-                    if row.name == "clip" and static[0] > static[1]:
+                    if row.name == "clip" and fixed[0] > fixed[1]:
                         continue
                     expected = outcome(by_backward(eager), *point)
                     assert outcome(by_backward(compiled), *point) == expected, point

@@ -10,7 +10,7 @@ import pytest
 from truths.measure import promised_ulps
 
 import microgradlib as mg
-from microgradlib.primitives import PRIMITIVES
+from microgradlib.core.table import PRIMITIVES
 
 ROOT = Path(__file__).parent.parent
 ACCURACY = (ROOT / "docs" / "accuracy.md").read_text("utf-8")
@@ -66,15 +66,20 @@ def test_versions_are_those_of_the_extras(text: str, packages: tuple[str, ...]) 
 
 
 @pytest.mark.parametrize(
-    ("page", "package", "least"),
+    ("page", "packages", "least"),
     [
         pytest.param("performance", "torch", 5, marks=pytest.mark.torch),
         pytest.param("pytorch", "torch", 16, marks=pytest.mark.torch),
-        ("scipy", "scipy", 16),
+        ("numpy", "numpy", 26),
+        ("scipy", "scipy", 40),
+        ("fitting", "lmfit iminuit", 25),
+        ("symbols", "sympy mpmath uncertainties", 32),
+        ("pandas", "pandas", 13),
     ],
 )
-def test_pages_that_need_more_than_the_test_extra(page: str, package: str, least: int) -> None:
-    pytest.importorskip(package)
+def test_pages_that_need_more_than_the_test_extra(page: str, packages: str, least: int) -> None:
+    for package in packages.split():
+        pytest.importorskip(package)
     file = ROOT / "docs" / f"{page}.md"
     failed, attempted = doctest.testfile(str(file), module_relative=False, encoding="utf-8")
     assert failed == 0

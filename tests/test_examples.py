@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 XOR = [sys.executable, "-W", "error", str(EXAMPLES / "xor.py")]
 
@@ -329,7 +331,7 @@ class TestMoons:
     @needs_posix
     def test_live_view(self) -> None:
         shown = on_a_terminal([*self.MOONS, "--epochs", "60"], 80)
-        end = r"loss 0\.\d{4} accuracy (.*)% \|gradient\| \d+\.\d{4} *\r\n"
+        end = r"loss 0\.\d{4} accuracy ([\d.]+)% \|gradient\| \d+\.\d{4} *\r\n"
         (share,) = re.findall(rf"\rmoons: 100% [▁-█]+ 60/60 {end}", shown)
         assert 97.0 <= float(share) <= 100.0
 

@@ -12,7 +12,8 @@ import pytest
 
 import microgradlib as mg
 from microgradlib import Value
-from microgradlib.primitives import PRIMITIVES
+from microgradlib.core.table import PRIMITIVES
+from microgradlib.trees import flatten
 
 
 @mg.primitive(lambda w, x: (w / (x * (1.0 + w)),), check=[0.5, 3.0])
@@ -106,9 +107,11 @@ def test_a_function_that_closes_over_a_value() -> None:
 
     @mg.primitive(lambda y, x: (6.0,))
     def slope(x: float) -> float:
-        return mg.grad(lambda z: w * z * z)(x)  # type: ignore[no-any-return]
+        return mg.grad(lambda z: w * z * z)(x).data  # type: ignore[no-any-return]
 
     assert slope(2.0) == 12.0
+    with pytest.raises(TypeError, match="the result: expected a number, got Value"):
+        mg.primitive(lambda y, x: (2.0,))(lambda x: 2.0 * w * x)(1.0)
     assert mg.value_and_grad(slope)(2.0) == (12.0, 6.0)
     assert mg.jvp(slope, (2.0,), (1.0,)) == (12.0, 6.0)
 
@@ -246,3 +249,112 @@ def test_a_rule_on_floats_may_do_anything() -> None:
     cube = mg.primitive(lambda y, x: (slope(x),))(lambda x: x**3)
     assert mg.grad(cube)(2.0) == 12.0
     assert mg.jvp(cube, (2.0,), (1.0,)) == (8.0, 12.0)
+
+
+# Several outputs.
+
+
+def polar_rule(polar: Any, x: Any, y: Any) -> Any:
+    r, _ = polar
+    return (x / r, y / r), (-y / r**2, x / r**2)
+
+
+def polar_twin(calls: list[tuple[float, float]]) -> Any:
+    @mg.primitive(polar_rule, outputs=2)
+    def polar(x: float, y: float) -> tuple[float, float]:
+        assert type(x) is type(y) is float
+        calls.append((x, y))
+        return math.hypot(x, y), math.atan2(y, x)
+
+    return polar
+
+
+def of_polar(polar: Any) -> Any:
+    def f(x: Any, y: Any) -> Any:
+        r, angle = polar(x, y)
+        return r**2 * mg.sin(angle)
+
+    return f
+
+
+def test_several_outputs() -> None:
+    calls: list[tuple[float, float]] = []
+    polar = polar_twin(calls)
+    assert polar(3.0, 4.0) == (5.0, math.atan2(4.0, 3.0))
+    assert mg.gradcheck(polar, (3.0, 4.0), order=2)
+    f = of_polar(polar)
+    plain = of_polar(lambda x, y: (mg.hypot(x, y), mg.atan2(y, x)))
+    for derivative in (mg.value_and_grad, mg.hessian):
+        found = derivative(f, (0, 1))(3.0, -4.0)
+        assert mg.compile(derivative(f, (0, 1)))(3.0, -4.0) == found
+        expected = derivative(plain, (0, 1))(3.0, -4.0)
+        flat, expected_flat = (list(flatten("", "", x)[0].values()) for x in (found, expected))
+        assert flat == pytest.approx(expected_flat, rel=1e-14)
+
+
+def test_several_outputs_are_computed_once() -> None:
+    calls: list[tuple[float, float]] = []
+    f = of_polar(polar_twin(calls))
+    compiled = mg.compile(mg.value_and_grad(f, (0, 1)))
+    compiled(3.0, 4.0)
+    for call in (f, mg.grad(f, (0, 1)), compiled):
+        calls.clear()
+        call(1.0, 2.0)
+        assert calls == [(1.0, 2.0)] or (call is compiled and not calls)
+    for x in (0.0, -0.0):  # equal numbers that are not the same
+        calls.clear()
+        compiled(x, 2.0)
+        assert str(calls) == str([(x, 2.0)])
+
+
+def test_a_function_with_several_outputs_may_depend_on_what_changes_between_calls() -> None:
+    scale = 1.0
+    pair = mg.primitive(lambda y, x: ((scale,), (scale,)), outputs=2)(lambda x: (scale * x, scale))
+    x = Value(3.0)
+    assert [y.data for y in pair(x)] == [3.0, 1.0]
+    scale = 2.0
+    y, z = pair(x)
+    (y + z).backward()
+    assert (y.data, z.data, x.grad) == (6.0, 2.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("f", "rule", "message"),
+    [
+        (lambda x: x, None, "f: the result: expected a tuple of 2, one for each output, got 1.0"),
+        (
+            lambda x: (x, x, x),
+            None,
+            "f: the result: expected a tuple of 2, one for each output, got (1.0, 1.0, 1.0)",
+        ),
+        (
+            lambda x: (x, "1"),
+            None,
+            "f_1: the result: expected a number, got '1'; convert it with float()",
+        ),
+        (
+            lambda x: (x, x),
+            lambda y, x: (1.0, 1.0),
+            "f_0: partials must return a tuple of 1, one for each input, got 1.0",
+        ),
+        (
+            lambda x: (x, x),
+            lambda y, x: ((1.0,),),
+            "f: partials: expected a tuple of 2, one for each output, got ((1.0,),)",
+        ),
+    ],
+)
+def test_outputs_that_are_not_as_many(f: Any, rule: Any, message: str) -> None:
+    f.__name__ = "f"
+    two = mg.primitive(rule or (lambda y, x: ((1.0,), (1.0,))), outputs=2)(f)
+    with pytest.raises(TypeError) as caught:
+        mg.jacobian(lambda x: two(x))(1.0)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("outputs", [True, 2.0, "2"])
+def test_the_number_of_outputs_is_an_int(outputs: Any) -> None:
+    with pytest.raises(TypeError, match=r"^primitive: outputs must be an int, got"):
+        mg.primitive(lambda y, x: ((1.0,),), outputs=outputs)
+    with pytest.raises(ValueError, match=r"^primitive: outputs must be at least 1, got 0"):
+        mg.primitive(lambda y, x: ((1.0,),), outputs=0)

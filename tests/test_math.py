@@ -15,7 +15,8 @@ import microgradlib as mg
 import microgradlib.math as mg_math
 from microgradlib import Value
 
-NAMES = [name for name in dir(math) if not name.startswith("_")]
+NEWEST = {"fmax", "fmin", "isnormal", "issubnormal", "signbit"}  # in math since Python 3.15
+NAMES = [name for name in dir(math) if not name.startswith("_") and name not in NEWEST]
 FUNCTIONS = [name for name in NAMES if callable(getattr(math, name))]
 NUMBERS = [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, -3.0, 1e-300, 1e300, inf, -inf, nan]
 OTHERS = [0, 3, -2, 10**400, True, Fraction(1, 3), "1", None, 1j, [0.5, 2.0]]
@@ -57,7 +58,7 @@ def outcome(f: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, ...
 
 class TestPlainNumbers:
     def test_every_name_is_there(self) -> None:
-        assert set(NAMES) == set(mg_math.__all__) == set(dir(mg_math))
+        assert {*NAMES, *NEWEST} == set(mg_math.__all__) == set(dir(mg_math))
         for name in NAMES:
             if name not in FUNCTIONS:
                 assert getattr(mg_math, name) is getattr(math, name)
@@ -66,7 +67,7 @@ class TestPlainNumbers:
     def test_star_import(self) -> None:
         namespace: dict[str, Any] = {}
         exec("from microgradlib.math import *", namespace)
-        assert set(namespace) - {"__builtins__"} == set(NAMES)
+        assert set(namespace) - {"__builtins__"} == {*NAMES, *NEWEST}
         assert namespace["sin"](Value(0.0)).data == 0.0
         assert namespace["pi"] is math.pi
 
@@ -85,7 +86,7 @@ class TestPlainNumbers:
             results.add(expected)
         assert len(results) > 2  # the grid has met results, and errors
 
-    @pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in TAKES_LISTS])
+    @pytest.mark.parametrize("name", FUNCTIONS)
     def test_documentation_and_name(self, name: str) -> None:
         ours, standard = getattr(mg_math, name), getattr(math, name)
         assert ours.__name__ == standard.__name__
@@ -162,10 +163,10 @@ class TestValues:
                 up, down = list(xs), list(xs)
                 up[i] += STEP
                 down[i] -= STEP
-                slope = (f(*up) - f(*down)) / (up[i] - down[i])
+                quotient = (f(*up) - f(*down)) / (up[i] - down[i])
                 if name == "copysign" and i == 1:
-                    assert slope == 0.0
-                assert x.grad == pytest.approx(slope, rel=1e-8, abs=1e-8)
+                    assert quotient == 0.0
+                assert x.grad == pytest.approx(quotient, rel=1e-8, abs=1e-8)
 
     @pytest.mark.parametrize("name", DIFFERENTIABLE)
     def test_numbers_and_values_mix(self, name: str) -> None:
@@ -213,14 +214,16 @@ class TestValues:
             with pytest.raises(TypeError, match=message):
                 mg.compile(call)(1.0)
 
-    def test_numbers_of_a_trace_are_not_frozen(self) -> None:
+    def test_refuses_numbers_of_a_trace_where_they_would_be_frozen(self) -> None:
         calls: list[tuple[Any, str]] = [
             (lambda x: mg_math.frexp(x), "frexp"),
             (lambda x: mg_math.nextafter(x, 3.0), "nextafter"),
             (lambda x: mg_math.ldexp(x, x), "ldexp"),
         ]
         for call, name in calls:
-            with pytest.raises(mg.CompileError, match=rf"^compile: {name}\(\) of a traced Value"):
+            with pytest.raises(
+                mg.CompileError, match=rf"^compile: {name}\(\) in a function that is compiled"
+            ):
                 mg.compile(call)(1.0)
 
     def test_a_refusal_shows_the_call(self) -> None:
@@ -267,7 +270,6 @@ class TestValues:
             a, b = Value(x), Value(y)
             z = mg_math.copysign(a, b)
             assert z.data == math.copysign(x, y)
-            assert z._prev == (a,)
             z.backward()
             assert (a.grad, b.grad) == (z.data / x, 0.0)
 
@@ -299,14 +301,9 @@ class TestValues:
             assert mg.compile(lambda x: mg_math.fma(x, 10.0, -1.0))(0.1) == 2.0**-54
 
 
-def test_documentation() -> None:
-    for name in mg_math.__all__:
-        assert getattr(mg_math, name).__doc__ == getattr(math, name).__doc__
-
-
 def test_signatures() -> None:
     known = 0
-    for f, standard in [(getattr(mg_math, x), getattr(math, x)) for x in mg_math.__all__]:
+    for f, standard in [(getattr(mg_math, x), getattr(math, x)) for x in NAMES]:
         with contextlib.suppress(TypeError, ValueError):  # a constant, or log, hypot, gcd, ...
             expected = inspect.signature(standard)
             assert [*inspect.signature(f).parameters] == [*expected.parameters]
@@ -326,7 +323,7 @@ def test_ldexp_over_the_whole_range() -> None:
         ),
     ):
         compiled = mg.compile(lambda x, i=i: mg_math.ldexp(x, i))
-        compiled(0.5 if i < 0 else 5e-324 if i < 2098 else 0.0)  # which fits
+        compiled(0.5 if i < 0 else 5e-324 if i < 2098 else 0.0)  # within range
         try:
             expected = math.ldexp(x, i)
         except OverflowError:
@@ -339,3 +336,76 @@ def test_ldexp_over_the_whole_range() -> None:
     x = Value(1.5)
     mg_math.ldexp(x, 10).backward()
     assert x.grad == 1024.0
+
+
+REFUSALS = [
+    (OverflowError, "int too large to convert to float"),
+    *[(TypeError, f"must be real number, not {kind}") for kind in ("NoneType", "complex")],
+    *[(TypeError, f"must be real number, not {kind}") for kind in ("list", "str")],
+]
+
+
+class TestFunctionsOfPython315:
+    """They are there on every Python, and differentiable where that makes sense."""
+
+    @pytest.mark.parametrize("name", sorted(NEWEST))
+    def test_on_plain_numbers(self, name: str) -> None:
+        ours = getattr(mg_math, name)
+        assert (ours.__name__, bool(ours.__doc__)) == (name, True)
+        n = 2 if name in ("fmax", "fmin") else 1
+        for arguments in product(NUMBERS + OTHERS, repeat=n):
+            found = outcome(ours, arguments)
+            if hasattr(math, name):
+                assert found == outcome(getattr(math, name), arguments), arguments
+            elif any(x == 10**400 or not isinstance(x, float | int | Fraction) for x in arguments):
+                assert found in REFUSALS
+            else:
+                assert found == outcome(by_definition, (name, *map(float, arguments)))
+
+    @pytest.mark.parametrize("name", ["isnormal", "issubnormal", "signbit"])
+    def test_predicates_look_at_the_data(self, name: str) -> None:
+        f = getattr(mg_math, name)
+        for x in (*NUMBERS, 5e-324, -1e-310, 2.0**-1022):
+            assert f(Value(x)) is f(x)
+            assert mg.compile(lambda v: v * (2.0 if f(v) else 3.0))(x) == pytest.approx(
+                x * (2.0 if f(x) else 3.0), nan_ok=True
+            )
+
+    @pytest.mark.parametrize(
+        ("x", "y", "larger", "gradient"),
+        [
+            (1.0, 2.0, 2.0, (0.0, 1.0)),
+            (3.0, 2.0, 3.0, (1.0, 0.0)),
+            (2.0, 2.0, 2.0, (0.5, 0.5)),
+            (nan, 2.0, 2.0, (0.0, 1.0)),
+            (3.0, nan, 3.0, (1.0, 0.0)),
+            (-inf, nan, -inf, (1.0, 0.0)),
+            (nan, nan, nan, (0.0, 1.0)),
+        ],
+    )
+    def test_a_nan_counts_as_missing(
+        self, x: float, y: float, larger: float, gradient: tuple[float, float]
+    ) -> None:
+        for a, b in ((Value(x), Value(y)), (Value(x), y), (x, Value(y))):
+            z = mg_math.fmax(a, b)
+            assert repr((z.data, -mg_math.fmin(-a, -b).data)) == repr((larger, larger))
+            with mg.allow_nonfinite():
+                z.backward()
+            tie = x == y and not (isinstance(a, Value) and isinstance(b, Value))
+            for v, slope in ((a, gradient[0]), (b, gradient[1])):
+                if isinstance(v, Value):
+                    assert v.grad == (0.0 if tie else slope)
+        compiled = mg.compile(mg.grad(mg_math.fmax, (0, 1)))
+        with mg.allow_nonfinite():
+            assert compiled(x, y) == mg.grad(mg_math.fmax, (0, 1))(x, y) == gradient
+
+
+def by_definition(name: str, *xs: float) -> float | bool:
+    if name in ("fmax", "fmin"):
+        numbers = sorted([x for x in xs if x == x], key=lambda x: (x, math.copysign(1.0, x)))
+        return numbers[-1 if name == "fmax" else 0] if numbers else nan
+    if name == "signbit":
+        return repr(xs[0]).startswith("-")
+    size = abs(xs[0])
+    normal = 2.0**-1022 <= size < inf
+    return normal if name == "isnormal" else size > 0.0 and not normal and size < inf

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import product
 from math import inf, nan, sqrt
+from types import NoneType
 from typing import Any
 
 import pytest
@@ -161,12 +162,15 @@ class TestByHand:
 
     def test_weight_decay_enters_the_moments_of_adam_but_not_of_adamw(self) -> None:
         for kind, moment in ((Adam, 0.5), (AdamW, 0.0)):
-            optimizer = kind([Value(2.0)], lr=0.5, betas=(0.5, 0.5), weight_decay=0.5)
+            w = Value(2.0)
+            w.grad = 0.0
+            optimizer = kind([w], lr=0.5, betas=(0.5, 0.5), weight_decay=0.5)
             optimizer.step()
             assert optimizer.state_dict()["exp_avg"] == [moment]
 
     def test_adamw_shrinks_by_the_product_of_its_rates(self) -> None:
         w = Value(3.0)
+        w.grad = 0.0
         AdamW([w], lr=0.5, weight_decay=0.25).step()
         assert w.data == 3.0 * (1.0 - 0.5 * 0.25)
 
@@ -204,18 +208,17 @@ class TestByHand:
 
     @every_case
     def test_zero_grad_and_a_grad_of_none(self, kind: type[Any], options: Options) -> None:
-        results = []
+        decays = options.get("weight_decay", 0.01 * (kind is AdamW))
         for empty in (0.0, None):
             optimizer = kind(parameters(), **options)
             for p in optimizer.params:
                 p.grad = 5.0
-            optimizer.zero_grad()
-            assert [p.grad for p in optimizer.params] == [0.0] * len(START)
-            optimizer.params[0].grad = empty
+            optimizer.zero_grad(set_to_none=empty is None)
+            assert [p.grad for p in optimizer.params] == [empty] * len(START)
             optimizer.params[1].grad = 2.0
             optimizer.step()
-            results.append(snapshot(optimizer))
-        assert results[0] == results[1]
+            assert (optimizer.params[0].data == START[0]) is (empty is None or not decays)
+            assert optimizer.params[1].data != START[1]
 
     @every_case
     def test_a_gradient_that_is_a_value_counts_as_its_number(
@@ -253,6 +256,18 @@ class TestByHand:
     def test_parameters_may_come_from_a_generator(self) -> None:
         params = parameters()
         assert SGD((p for p in params), lr=0.1).params == tuple(params)
+
+    @pytest.mark.parametrize("kind", [SGD, Adam, AdamW])
+    @pytest.mark.parametrize("unordered", [set, frozenset])
+    def test_sets_are_refused(self, kind: type[Any], unordered: Any) -> None:
+        message = (
+            rf"^{kind.__name__}: params is a set, the order of which differs from run to run; pass "
+            r"a list such as model.parameters\(\)$"
+        )
+        with pytest.raises(TypeError, match=message):
+            kind(unordered(parameters()), lr=0.1)
+        params = parameters()
+        assert kind(dict.fromkeys(params), lr=0.1).params == tuple(params)  # has an order
 
 
 NUMBERS = [
@@ -411,7 +426,7 @@ class TestAllOrNothing:
                 optimizer.step()
             assert str(caught.value) == (
                 f"{kind.__name__}.step: parameter 1 would get {square} for its squared gradients "
-                f"(data=-0.8, grad={bad}); nothing was updated: clip them"
+                f"(data=-0.8, grad={bad}); nothing was updated: lower lr=0.001 or clip them"
             )
             assert snapshot(optimizer) == (START, {"lr": 0.001})
 
@@ -421,7 +436,7 @@ class TestAllOrNothing:
         params = [Value(1.0), Value(2.0), Value(3.0, label="w")]
         optimizer = kind(params, eps=0.0, weight_decay=0.0, amsgrad=amsgrad)
         params[0].requires_grad = False  # whose gradients are 0, too
-        params[1].grad = 1.0
+        params[1].grad, params[2].grad = 1.0, 0.0
         with pytest.raises(mg.errors.NonFiniteError) as caught:
             optimizer.step()
         assert str(caught.value) == (
@@ -444,8 +459,9 @@ class TestAllOrNothing:
         last.grad = numpy.float64(0.1)  # is a float
         optimizer.step()
         assert {type(p.data) for p in optimizer.params} == {float}
-        for xs in optimizer.state_dict().values():
-            assert not isinstance(xs, list) or {*map(type, xs)} == {float}
+        for key, xs in optimizer.state_dict().items():
+            if isinstance(xs, list):
+                assert [*map(type, xs)] == [int] * 4 if key == "step" else [NoneType] * 3 + [float]
         before = snapshot(optimizer)
         for bad in (numpy.float32(0.1), 1j, [1.0], "1.0"):
             optimizer.params[2].grad = bad
@@ -575,12 +591,45 @@ def test_functions_that_are_compiled_take_no_steps(name: str) -> None:
     call = getattr(SGD([w], lr=0.1), name)
     with pytest.raises(mg.CompileError) as caught:
         mg.compile(lambda x: (call(), x * w)[1])(1.0)
-    assert str(caught.value).startswith(
+    assert str(caught.value) == (
         f"compile: {name}() in a function that is compiled would run only while it is traced; "
-        f"compile value_and_grad(f), or call {name}() outside ("
+        f"compile value_and_grad(f), or call {name}() outside"
     )
     assert (w.data, w.grad) == (1.0, 2.0)
 
 
 def test_all_names_what_there_is() -> None:
     assert all(hasattr(optim, name) for name in optim.__all__)
+
+
+HINT = r" \(lower the learning rate, if this is a training\)"
+
+
+def test_errors_of_a_training_that_diverges_name_the_learning_rate() -> None:
+    w = Value(1.0)
+    sgd = SGD([w], lr=1e3)
+
+    def train_on(loss: Callable[[Value], Value]) -> None:
+        w.data = 1.0
+        for _ in range(1000):
+            sgd.zero_grad()
+            loss(w).backward()
+            sgd.step()
+
+    with pytest.raises(OverflowError, match=rf"too large for a float; scale the inputs down{HINT}"):
+        train_on(lambda w: (w - 3.0) ** 2)
+    with pytest.raises(mg.NonFiniteError, match=rf"is inf{HINT}; use allow_nonfinite\(\)"):
+        train_on(lambda w: mg.mse_loss([w], [3.0]))
+    with pytest.raises(mg.NonFiniteError, match=r"would become -?inf .*: lower lr=1000\.0 or clip"):
+        train_on(lambda w: w * 1e306)
+    adam = Adam([w])
+    w.data, w.grad = 1.0, 1e200
+    with pytest.raises(mg.NonFiniteError, match=r"updated: lower lr=0\.001 or clip them$"):
+        adam.step()
+
+
+def test_other_overflows_do_not_name_it() -> None:
+    with pytest.raises(OverflowError, match=r"scale the inputs down$"):
+        mg.exp(1000.0)
+    with pytest.raises(mg.NonFiniteError, match=r"is inf; use allow_nonfinite\(\)"):
+        (Value(inf) * 2.0).backward()

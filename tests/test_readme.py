@@ -20,7 +20,7 @@ import microgradlib as mg
 import microgradlib.math
 import microgradlib.testing
 from microgradlib import nn, optim
-from microgradlib.primitives import PRIMITIVES
+from microgradlib.core.table import PRIMITIVES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

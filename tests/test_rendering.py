@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import unicodedata
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,11 +15,13 @@ from drawings.generate import FORMATS, stored
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradlib import rendering
-from microgradlib.layout import UNGROUPED
-from microgradlib.rendering import COLOURS, Box, Edge, Picture, clean, dot, mermaid, svg
+from microgradlib.drawing import rendering
+from microgradlib.drawing.layering import UNGROUPED
+from microgradlib.drawing.rendering import COLOURS, Box, Edge, Picture, dot, mermaid, svg
+from microgradlib.drawing.text import clean
 
 SVG = "{http://www.w3.org/2000/svg}"
+DOT = shutil.which("dot")
 HOSTILE = [
     "</svg><script>alert(1)</script>",
     "</title><script>",
@@ -79,7 +82,7 @@ def test_svg_is_xml_that_shows_the_labels(drawn: list[str]) -> None:
     source.encode()
     root = ElementTree.fromstring(source)
     assert {x.tag for x in root.iter()} <= {
-        f"{SVG}{t}" for t in ("svg", "g", "rect", "path", "text", "title")
+        f"{SVG}{t}" for t in ("svg", "style", "g", "rect", "path", "text", "title")
     }
     shown = texts(source)
     for label in map(clean, drawn):
@@ -124,7 +127,7 @@ def test_mermaid_has_a_line_for_everything_and_codes_what_is_special(drawn: list
     safe = r"(?:[A-Za-z0-9 .,=-]|#\d+;)*"
     line = rf'"{safe}(?:<br>{safe})*"'
     patterns = [
-        "flowchart LR",
+        "flowchart (?:LR|TB)",
         rf"  subgraph g0 \[{line}\]",
         rf"    n0\(\[{line}\]\):::leaf",
         "  end",
@@ -140,10 +143,12 @@ def test_mermaid_has_a_line_for_everything_and_codes_what_is_special(drawn: list
 
 
 def test_mermaid_does_not_see_markdown() -> None:
+    def coded(label: str) -> str:
+        return mermaid(Picture((Box("operation", label, (), ""),), (), (), "")).split('"')[1]
+
     for label in ("1. list", "- list", "    code", "---"):
-        coded = rendering._coded(label)
-        assert not re.match(r"\d+\. |- |    |---", coded)
-    assert rendering._coded("data -0.5, x1") == "data -0.5, x1"
+        assert not re.match(r"\d+\. |- |    |---", coded(label))
+    assert coded("data -0.5, x1") == "data -0.5, x1"
 
 
 @given(st.text())
@@ -215,11 +220,98 @@ def test_a_caption_widens_the_picture() -> None:
     assert "%%" not in mermaid(plain)
 
 
+def chain(boxes: int, *, beside: int = 0, number: str = "1") -> Picture:
+    """Return boxes in a row, each with an edge to the next, and others that lead to the last."""
+    made = [Box("operation", f"t{i}", (f"data {number}",), "t") for i in range(boxes + beside)]
+    edges = [Edge(i, i + 1, number) for i in range(beside, beside + boxes - 1)]
+    last = beside + boxes - 1
+    return Picture(tuple(made), (*edges, *[Edge(i, last, number) for i in range(beside)]), (), "")
+
+
+def size(source: str) -> tuple[float, float]:
+    """Return the width and the height of an SVG."""
+    *_, width, height = ElementTree.fromstring(source).get("viewBox", "").split()
+    return float(width), float(height)
+
+
+def test_what_would_be_a_strip_goes_down() -> None:
+    for made, down in (
+        (chain(5), False),
+        (chain(6), True),
+        (chain(7, beside=2), True),  # one column has three boxes
+        (chain(6, beside=2), False),
+        (chain(40), True),
+    ):
+        width, height = size(svg(made))
+        assert (height > width) == down
+        direction = "TB" if down else "LR"
+        assert f"rankdir={direction}" in dot(made)
+        assert mermaid(made).startswith(f"flowchart {direction}\n")
+
+
+def test_a_picture_that_goes_down_has_everything_in_its_place() -> None:
+    made = chain(10, beside=2)._replace(groups=("fc: Layer",))
+    boxes = [box._replace(group=0 if 3 < i < 6 else UNGROUPED) for i, box in enumerate(made.boxes)]
+    root = ElementTree.fromstring(svg(made._replace(boxes=tuple(boxes))))
+    width, height = size(ElementTree.tostring(root, "unicode"))
+    places: dict[str, list[tuple[float, ...]]] = {"box": [], "frame": []}
+    for group in root.iter(f"{SVG}g"):
+        for rect in group.findall(f"{SVG}rect") if group.get("class") in places else []:
+            place = [float(rect.get(key, "")) for key in ("x", "y", "width", "height")]
+            places[group.get("class", "")].append(tuple(place))
+    for x, y, w, h in [*places["box"], *places["frame"]]:
+        assert x >= 0
+        assert y >= 0
+        assert x + w <= width
+        assert y + h <= height
+    for (_, y, _, h), (_, below, _, _) in pairwise(places["box"][2:]):
+        assert y + h + 20 < below
+    ((x, y, w, h),) = places["frame"]
+    for left, top, wide, high in places["box"][4:6]:
+        assert x < left
+        assert left + wide < x + w
+        assert y < top
+        assert top + high < y + h
+    heads = [x.get("d", "") for x in root.iter(f"{SVG}path") if "z" in x.get("d", "")]
+    assert len(heads) == len(made.edges)
+    for edge, head in zip(made.edges, heads, strict=True):
+        x, y = map(float, head[1 : head.index("l")].split())
+        left, top, wide, _ = places["box"][edge.target]
+        assert left < x < left + wide
+        assert y == pytest.approx(top)
+
+
+@pytest.mark.parametrize("boxes", [3, 12])
+def test_one_size_whatever_the_numbers_are(boxes: int) -> None:
+    sizes = set()
+    for number in ("0", "-1.234e-100", "7.5e-05", "none", "nan", "-inf", "0.3333"):
+        made = chain(boxes, number=number)
+        sizes.add(size(svg(made)))
+        if DOT:
+            sizes.add(size(rendering.graphviz(dot(made))))
+    assert len(sizes) == 1 + bool(DOT)
+
+
+def test_room_for_the_longest_number_alone() -> None:
+    def width(title: str) -> float:
+        return size(svg(Picture((Box("leaf", title, (), ""),), (), (), "")))[0]
+
+    assert width("x * 3") == width("x * -1.234e-100")
+    assert width("w10") == width("abc")
+    assert width("w.0.1") == width("abcde")
+    assert width("+ × 1,200") == width("123abcdef")
+
+
+def inks(source: str) -> dict[str, str]:
+    """Return the colour of each text of an SVG."""
+    found = ElementTree.fromstring(source).iter(f"{SVG}text")
+    return {x.text or "": x.get("fill", "") for x in found}
+
+
 def test_numbers_that_are_not_finite_stand_out() -> None:
     lines = ("data inf", "grad nan", "data not finite: 3", "data 1", "information", "-inf")
-    source = svg(Picture((Box("leaf", "x", lines, "x"),), (), (), ""))
-    fills = {x.text: x.get("fill") for x in ElementTree.fromstring(source).iter(f"{SVG}text")}
-    alarming = [text for text, fill in fills.items() if fill == rendering._ALARM]
+    fills = inks(svg(Picture((Box("leaf", "x", lines, "x"),), (), (), "")))
+    alarming = [text for text, fill in fills.items() if fill != fills["x"]]
     assert alarming == ["data inf", "grad nan", "data not finite: 3", "-inf"]
 
 
@@ -233,8 +325,9 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize("kind", COLOURS)
 def test_text_and_borders_have_contrast(kind: str) -> None:
     fill, border = COLOURS[kind]
-    for ink, least in ((rendering._INK, 7.0), (rendering._ALARM, 4.5), (border, 3.0)):
-        assert (luminance(fill) + 0.05) / (luminance(ink) + 0.05) >= least
+    ink, alarm = inks(svg(Picture((Box(kind, "x", ("inf",), ""),), (), (), ""))).values()
+    for dark, least in ((ink, 7.0), (alarm, 4.5), (border, 3.0)):
+        assert (luminance(fill) + 0.05) / (luminance(dark) + 0.05) >= least
 
 
 def program(directory: Path, body: str) -> None:
@@ -291,9 +384,6 @@ class TestGraphviz:
             rendering.graphviz("digraph {}")
 
 
-DOT = shutil.which("dot")
-
-
 @pytest.mark.skipif(DOT is None, reason="needs Graphviz; the grammar above is tested without")
 @pytest.mark.parametrize("label", HOSTILE)
 def test_graphviz_itself_reads_our_dot(label: str) -> None:
@@ -312,3 +402,12 @@ def test_importing_the_library_starts_no_machinery() -> None:
         check=True,
     )
     assert result.stdout == "False False\n"
+
+
+def test_the_height_of_a_drawing_is_a_number_for_other_programs_than_browsers() -> None:
+    """CairoSVG takes ``height:auto`` in the style of the root for 0, but skips media rules."""
+    text = svg(Picture((Box("leaf", "x", (), "x"),), (), (), ""))
+    root = text[: text.index(">")]
+    assert "auto" not in root
+    assert root.count(" height=") == 1
+    assert "<style>@media screen{.microgradlib{height:auto}}</style>" in text

@@ -1,6 +1,7 @@
 """The documentation, built as ``.ci/run`` builds it: complete, and without the network."""
 
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -41,9 +42,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.importorskip(package, reason="needs the docs extra")
     out = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-d", str(out / "tmp")]
-    done = subprocess.run(
-        [*command, str(DOCS), str(out / "html")], capture_output=True, text=True, timeout=300
-    )
+    unmeasured = {name: x for name, x in os.environ.items() if not name.startswith("COVERAGE_")}
+    command += [str(DOCS), str(out / "html")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=unmeasured)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     return out / "html"
 
@@ -60,7 +61,8 @@ def test_every_public_name_is_in_the_reference(site: Path) -> None:
     names = documented(site)
     for name in mg.__all__:
         module = getattr(getattr(mg, name), "__module__", "microgradlib")
-        assert names & {f"microgradlib.{name}", f"{module}.{name}"}, name
+        room = ".".join(module.split(".")[:2])
+        assert names & {f"microgradlib.{name}", f"{room}.{name}"}, name
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -4,16 +4,20 @@ import ast
 import copy
 import gc
 import pickle
+import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any, ClassVar
 
 import pytest
 
 import microgradlib as mg
-from microgradlib import Value, nn, optim, random, testing
+from microgradlib import Value, checking, functions, nn, optim, random, testing, transforms
+from microgradlib.core.primitive import Primitive
 
 DEEP = 1_000_000
 SOURCE = Path(mg.__file__).parent
@@ -47,11 +51,6 @@ def use_a_deep_graph() -> None:
         y = mg.dot([x, y], [0.5, 0.5], mg.relu(y - 5.0))  # type: ignore[assignment]
     y.backward()
     del y
-
-
-@pytest.mark.long
-def test_a_deep_graph() -> None:
-    use_a_deep_graph()
 
 
 @pytest.mark.long
@@ -104,63 +103,119 @@ def test_reference_counting_frees_a_graph() -> None:
     assert before - sum(issubclass(type(v), Value) for v in gc.get_objects()) == 1000
 
 
-ARROWS = {
-    "errors": set(),
-    "layout": set(),
-    "modes": set(),
-    "piecewise": set(),
-    "reductions": set(),
-    "special": set(),
-    "random": set(),
-    "serialization": set(),
-    "activations": {"piecewise", "special"},
-    "primitives": {"activations", "piecewise", "reductions", "special"},
-    "testing": {"primitives", "value"},
-    "value": {"errors", "modes", "primitives"},
-    "tracing": {"errors", "instructions", "modes", "primitives", "value"},
-    "trees": {"primitives", "value"},
-    "transforms": {"errors", "modes", "primitives", "trees", "value"},
-    "checking": {"errors", "modes", "primitives", "trees", "value"},
-    "compiling": {"errors", "instructions", "modes", "primitives", "tracing", "trees", "value"},
-    "explaining": {"errors", "graph", "modes", "rendering", "tracing", "value"},
-    "extending": {"checking", "modes", "primitives", "value"},
-    "functions": {"errors", "primitives", "value"},
-    "fusing": {"instructions", "value"},
-    "graph": {"errors", "layout", "rendering", "serialization", "value"},
-    "instructions": {"primitives"},
-    "math": {"errors", "functions", "modes", "primitives", "value"},
-    "nn": {
-        "errors",
-        "functions",
-        "fusing",
-        "instructions",
-        "modes",
-        "primitives",
-        "random",
-        "value",
-    },
-    "optim": {"errors", "modes", "value"},
-    "rendering": {"layout"},
-}
+# What a learner reads: how much one call goes through, and where the chain rule stands.
+
+WAY = """
+import sys
+import microgradlib as mg
+x, model = mg.Value(0.5), mg.nn.MLP(2, [2, 1])
+codes = set()
+def profile(frame, event, _):
+    if event == "call" and frame.f_code.co_filename != "<string>":
+        codes.add(frame.f_code)
+sys.setprofile(profile)
+{}
+sys.setprofile(None)
+print(len(codes), len({{code.co_filename for code in codes}}))
+"""
 
 
-def imports(path: Path) -> set[str]:
-    """Return the modules of the package that a file imports."""
-    found: set[str] = set()
+@pytest.mark.parametrize(
+    ("call", "functions", "files"),
+    [("(x * x).tanh().backward()", 12, 5), ("model([0.5, 0.25])", 20, 4)],
+)
+def test_a_first_call_goes_through_few_functions(call: str, functions: int, files: int) -> None:
+    program = [sys.executable, "-c", WAY.format(call)]
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
+    found = [int(number) for number in done.stdout.split()]
+    assert 4 <= found[0] <= functions
+    helped = sys.version_info[:2] == (3, 13)  # teardown.py makes the nodes there
+    assert 2 <= found[1] <= files + helped
+
+
+class Watched(float):
+    """A partial that notes which function multiplies by it."""
+
+    by: ClassVar[list[str]] = []
+
+    def __rmul__(self, other: float) -> float:
+        self.by.append(sys._getframe(1).f_code.co_qualname)
+        return other * float(self)
+
+    __mul__ = __rmul__
+
+
+def partials(y: Any, x: Any) -> tuple[float]:
+    return (Watched(2.0),)
+
+
+DOUBLED = Primitive("doubled", lambda x: 2.0 * x, partials, slopes=partials, listed=False)
+
+
+@pytest.mark.parametrize(
+    ("derive", "way"),
+    [
+        (lambda f: f(Value(3.0)).backward(), "pull"),
+        (lambda f: mg.grad(f)(3.0), "pull"),
+        (lambda f: mg.value_and_grad(f)(3.0), "pull"),
+        (lambda f: mg.jacobian(lambda x: [f(x)])(3.0), "pull"),
+        (lambda f: mg.vjp(f, 3.0)[1](0.5), "pull"),
+        (lambda f: mg.gradcheck(f, 3.0), "pull"),
+        (lambda f: mg.jvp(f, (3.0,), (0.5,)), "push"),
+    ],
+)
+def test_the_chain_rule_stands_once(derive: Callable[[Any], object], way: str) -> None:
+    Watched.by.clear()
+    derive(DOUBLED)
+    assert way in Watched.by
+    assert {*Watched.by} <= {"pull", "push"}  # and gradcheck compares the two
+
+
+# The rooms of the library, in their order: a module imports only from its own room and those above.
+ROOMS = (
+    *("errors", "modes", "numeric", "notes", "absent", "core", "teardown", "interpreters", "trees"),
+    *("functions", "math", "ufuncs", "transforms"),
+    *("checking", "extending", "serialization", "random", "compiling", "nn", "optim", "drawing"),
+    *("testing", "_hypothesis", "__init__"),
+)
+LONGEST = 400  # lines of a file
+
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    """Return the first part of a file's name within the package."""
+    return path.relative_to(SOURCE).with_suffix("").parts[0]
+
+
+def imported_rooms(path: Path) -> Iterator[str]:
+    """Yield the room of each module of the package that a file imports, wherever it does."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("microgradlib"):
-            _, _, module = (node.module or "").partition(".")
-            found |= {module} if module else {alias.name for alias in node.names}
-    return found
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            package, _, rest = name.partition(".")
+            if package == "microgradlib" and rest:
+                yield rest.split(".")[0]
 
 
-@pytest.mark.parametrize("path", sorted(SOURCE.glob("[a-z]*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_every_import_points_up(path: Path) -> None:
-    assert imports(path) == ARROWS[path.stem]
+    own = ROOMS.index(room_of(path))
+    for name in imported_rooms(path):
+        room = name if name in ROOMS else "__init__"  # a public name of the package itself
+        assert ROOMS.index(room) <= own, f"{path}: imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_file_is_long(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
 
 
 def test_the_core_needs_nothing_but_the_standard_library() -> None:
-    for path in SOURCE.glob("*.py"):
+    for path in FILES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -174,21 +229,30 @@ def test_the_core_needs_nothing_but_the_standard_library() -> None:
 
 
 def test_modules_and_functions_never_share_a_name() -> None:
-    modules = {path.stem for path in SOURCE.glob("[a-z]*.py")}
+    modules = {room_of(path) for path in FILES}
     assert not modules & {name for name in mg.__all__ if name not in ("nn", "optim")}
 
 
 def test_all_names_what_is_public() -> None:
-    modules = {path.stem for path in SOURCE.glob("*.py")} - {"nn", "optim"}
+    modules = {room_of(path) for path in FILES} - {"nn", "optim"}
     public = {name for name in vars(mg) if not name.startswith("_")} - modules
     assert set(mg.__all__) == public
 
 
-@pytest.mark.parametrize("module", [nn, optim, random, testing], ids=lambda m: m.__name__)
+def test_the_version_is_that_of_the_distribution() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+    assert mg.__version__ == project["project"]["version"]
+
+
+MODULES = [checking, functions, nn, optim, random, testing, transforms]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.__name__)
 def test_modules_name_what_is_public(module: ModuleType) -> None:
     public = {
         name
         for name, x in vars(module).items()
-        if not name.startswith("_") and getattr(x, "__module__", "") == module.__name__
+        if not name.startswith("_")
+        and f"{getattr(x, '__module__', '')}.".startswith(f"{module.__name__}.")
     }
     assert set(module.__all__) == public

@@ -4,8 +4,7 @@ import asyncio
 import gc
 import inspect
 import math as standard_math
-from array import array
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -65,9 +64,7 @@ class TestArguments:
             (lambda x: x**3, 2, 12.0),
             (square_sum, [1.0, 2], [2.0, 4.0]),
             (square_sum, (1.0, 2.0), (2.0, 4.0)),
-            (square_sum, range(3), [0.0, 2.0, 4.0]),
-            (square_sum, array("d", [1.0, 2.0]), [2.0, 4.0]),
-            (square_sum, array("i", [1, 2]), [2.0, 4.0]),
+            (square_sum, deque([1.0, 2]), deque([2.0, 4.0])),
             (lambda p: p.first * p.second[0], Pair(2.0, [3.0]), Pair(3.0, [2.0])),
             (lambda d: d["a"] * d[1][0], {"a": 2.0, 1: (3.0,)}, {"a": 3.0, 1: (2.0,)}),
             (lambda x: x[0][0] * x[0][1] * x[1], [[2.0, 3.0], 5.0], [[15.0, 10.0], 6.0]),
@@ -89,19 +86,6 @@ class TestArguments:
             return plan.rate * 2.0
 
         assert mg.grad(f)(Plan(3.0, "fast")) == Plan(2.0, "fast")
-
-    @pytest.mark.torch
-    def test_numpy(self) -> None:
-        numpy = pytest.importorskip("numpy")
-        x = numpy.array([[1.0, 2.0], [3.0, 4.0]], dtype=numpy.float32)
-        gradient = mg.grad(lambda x: x[0][0] * x[0][1] + x[1][1] ** 2)(x)
-        assert gradient == [[2.0, 1.0], [0.0, 8.0]]
-        assert types(gradient) == {float}
-        assert mg.grad(lambda x: x * x)(numpy.float64(3.0)) == 6.0
-        assert mg.jacobian(lambda x: numpy.array([x[0] * x[1], x[0]]))(x[0]) == [
-            [2.0, 1.0],
-            [1.0, 0.0],
-        ]
 
     def test_argnums(self) -> None:
         def f(x: Any, y: Any, z: Any) -> Any:
@@ -147,6 +131,8 @@ class TestArguments:
         plan = mg.grad(lambda x: (x, Plan(3.0 * x)), has_aux=True)(2.0)[1]
         assert plan == Plan(6.0)
         assert type(plan.rate) is float
+        model = nn.Neuron(1)
+        assert mg.grad(lambda x: (x, [model]), has_aux=True)(2.0)[1][0] is model
 
     def test_has_aux(self) -> None:
         def f(x: Any) -> Any:
@@ -415,10 +401,11 @@ class TestModules:
         def penalty() -> Any:
             return mg.mse_loss([slope(x) for x in (-1.0, 0.0, 1.0)], [-1.0, 0.5, 1.0])
 
-        # grad itself returns floats where nothing around it is differentiated ...
-        assert type(slope(0.5)) is float
+        # The slope depends on the parameters; without gradients it is a number.
+        assert type(slope(0.5)) is Value
+        with mg.no_grad():
+            assert type(slope(0.5)) is float
 
-        # ... and within the evaluation of a function of the parameters it depends on them.
         def objective(model: Any) -> Any:
             slopes = [mg.grad(lambda x: model([x])[0])(x) for x in (-1.0, 0.0, 1.0)]
             return mg.mse_loss(slopes, [-1.0, 0.5, 1.0])
@@ -426,8 +413,10 @@ class TestModules:
         before = objective(model)
         for _ in range(300):
             gradient = mg.grad(objective)(model)
+            optimizer.zero_grad()
+            penalty().backward()
             for p, g in zip(model.parameters(), gradient.parameters(), strict=True):
-                p.grad = g.data
+                assert (p.grad or 0.0) == g.data
             optimizer.step()
         assert objective(model) < 1e-3 * before
         assert penalty() == objective(model)
@@ -486,8 +475,9 @@ class TestResults:
         curve = mg.grad(lambda x: x**3)(x.detach())
         assert type(curve) is float
         assert curve == 27.0
-        # An argument that is not differentiated counts as closed over, at the outermost level.
-        assert type(mg.grad(lambda x, y: x * y)(2.0, x)) is float
+        # So does another argument, and a derivative that is constant.
+        assert type(mg.grad(lambda x, y: x * y)(2.0, x)) is Value
+        assert type(mg.grad(lambda x: 3.0 * x)(x)) is Value
         with mg.no_grad():
             assert type(mg.grad(lambda x: x**3)(x)) is float
 
@@ -566,10 +556,10 @@ class TestResults:
 
         assert mg.jacobian(f)(1.0) == mg.grad(f)(1.0) != mg.jvp(f, (1.0,), (1.0,))[1]
 
-    def test_a_derivative_that_depends_on_leaves_is_a_number_in_a_compiled_function(self) -> None:
+    def test_a_derivative_that_depends_on_leaves_is_a_value(self) -> None:
         w = Value(2.0)
         for derivative in (mg.grad(lambda x: x * w), lambda x: mg.jvp(lambda x: x * w, (x,), (1,))):
-            assert types(mg.compile(derivative)(3.0)) == types(derivative(3.0)) == {float}
+            assert types(mg.compile(derivative)(3.0)) == types(derivative(3.0)) == {Value}
 
     def test_a_zero_has_the_same_sign_in_a_compiled_function(self) -> None:
         derivative = mg.grad(lambda x: x * -0.0)
@@ -714,11 +704,11 @@ def test_a_backward_pass_within_must_be_recorded() -> None:
     with pytest.raises(mg.GradientError) as caught:
         mg.grad(f)(2.0)
     assert str(caught.value) == (
-        "grad: f calls backward() on what was computed from its arguments, and the gradients would "
-        "count as constants; use create_graph=True, or grad"
+        "backward: the result depends on an argument of a function that is being differentiated, "
+        "and its gradients would count as constants; use create_graph=True, or grad"
     )
     assert mg.grad(f)(2.0, create_graph=True) == 12.0
-    with pytest.raises(mg.GradientError, match=r"^jvp: f calls backward\(\)"):
+    with pytest.raises(mg.GradientError, match=r"^backward: the result depends"):
         mg.jvp(f, (2.0,), (1.0,))
 
     def solve(x: Value) -> Value:
@@ -776,7 +766,7 @@ class TestNonFinite:
 
     def test_what_was_computed_before_is_not_blamed(self) -> None:
         x = mg.sqrt(Value(0.0))  # its derivative is infinite
-        with pytest.raises(mg.NonFiniteError, match=r"^jvp: the value of 1e\+308 \* 10.0 is inf;"):
+        with pytest.raises(mg.NonFiniteError, match=r"^jvp: the value of 1e\+308 \* 10.0 is inf "):
             mg.jvp(lambda x: (x + 1.0) * 1e308 * 10.0, (x,), (1.0,))
 
     def test_every_derivative_within_a_compiled_function_is_looked_at(self) -> None:
@@ -1107,7 +1097,7 @@ def test_nothing_is_left_behind(call: Callable[[], Any]) -> None:
 # Properties, on random expressions.
 
 
-def smooth(f: Expression, *xs: float) -> bool:
+def smooth(f: Expression) -> bool:
     """Whether f has no kink or jump that its second derivatives would miss."""
     steps = str(f)
     kinks = ("abs(", "relu(", "maximum(", "minimum(", "clip(", "where(", "elu(", "hypot(")
@@ -1161,6 +1151,7 @@ def test_the_hessian_is_symmetric_and_hvp_is_its_product(f: Expression, x: float
 @many
 @given(expressions(inputs=2), point, point)
 def test_the_hessian_against_differences_of_the_gradient(f: Expression, x: float, y: float) -> None:
+    assume(smooth(f))
     with mg.allow_nonfinite():
         (xx, _), (yx, _) = mg.hessian(f, (0, 1))(x, y)
         assume(isfinite(xx) and isfinite(yx))
@@ -1173,7 +1164,7 @@ def test_the_hessian_against_differences_of_the_gradient(f: Expression, x: float
         coarse, middle, fine = (row[i] for row in ladders)
         first, second = (4.0 * middle - coarse) / 3.0, (4.0 * fine - middle) / 3.0
         error = abs(second - first)
-        assume(smooth(f) and error <= 1e-6 * (1.0 + abs(second)))  # else the steps are too coarse
+        assume(error <= 1e-6 * (1.0 + abs(second)))  # else the steps are too coarse
         assert exact == pytest.approx(second, rel=1e-5, abs=1e-6 + 10.0 * error), f"{f}"
 
 
@@ -1196,3 +1187,127 @@ def test_a_module_that_is_part_of_another_twice() -> None:
     gradient = mg.grad(lambda m: m(3.0))(model)
     assert gradient.second is gradient.first
     assert gradient.first.w[0].data == pytest.approx(2.0 * w * 3.0 + b)
+
+
+# The right values of programs that other libraries, or earlier versions of this one, get wrong.
+
+
+def test_a_loss_keeps_the_derivatives_of_what_it_closes_over() -> None:
+    w = Value(3.0)
+    residual = mg.grad(lambda x: w * x**2)(2.0) - 10.0
+    (residual**2 + 0.5 * w**2).backward()
+    assert w.grad == 19.0
+
+
+def test_the_loss_of_a_differential_equation() -> None:
+    mg.manual_seed(0)
+    model = nn.MLP(1, [6, 1], "tanh", "linear")
+    points = [0.0, 0.5, 1.0, 1.5]
+
+    def loss(model: Any) -> Any:
+        def u(x: Any) -> Any:
+            return model([x])[0]
+
+        residuals = [mg.grad(mg.grad(u))(x) + u(x) for x in points]
+        start = [u(0.0), mg.grad(u)(0.0)]
+        return mg.mse_loss(residuals, [0.0] * 4) + mg.mse_loss(start, [0.0, 1.0])
+
+    mg.gradcheck_module(model, loss)
+    compiled = mg.compile(lambda: loss(model))
+    assert compiled() == loss(model)
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(1000):
+        optimizer.zero_grad()
+        compiled().backward()
+        optimizer.step()
+    assert loss(model) < 1e-3
+
+
+def squared_tangent(v: Any) -> Any:
+    return mg.jvp(lambda a: a**2, (3.0,), (v,))[1]
+
+
+def pulled_back(c: Any) -> Any:
+    return mg.vjp(lambda x: x**3, 2.0)[1](c)[0] * c
+
+
+def product(v: Any) -> Any:
+    return mg.sum(mg.hvp(lambda x: x[0] ** 2 * x[1], ([3.0, 2.0],), (v,))[0])
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "right"),
+    [
+        (squared_tangent, 2.0, 6.0),
+        (pulled_back, 2.0, 48.0),
+        (product, [1.0, 2.0], [10.0, 6.0]),
+        (lambda a: mg.grad(lambda a: 0.0**a)(a), 0.5, 0.0),
+        (lambda p: mg.grad(lambda p: p[0] * 0.0 ** p[1])(p)[1], [2.0, 0.5], [0.0, 0.0]),
+    ],
+)
+def test_gradients_through_tangents_and_powers_of_zero(f: Any, at: Any, right: Any) -> None:
+    assert mg.grad(f)(at) == right
+    assert mg.compile(mg.grad(f))(at) == right
+    assert types(mg.compile(mg.grad(f))(at)) == {float}
+
+
+def reset(x: Value, **how: Any) -> Any:
+    y = x**3
+    y.backward(**how)
+    gradient, x.grad = x.grad, 0.0
+    return gradient * x
+
+
+def at_rest(x: Value) -> Any:
+    (x * 0.0).backward()
+    return x * x
+
+
+def trained(x: Value) -> Any:
+    w = Value(1.0)
+    ((w - x) ** 2).backward()
+    optim.SGD([w], lr=0.5).step()
+    return w * x
+
+
+@pytest.mark.parametrize("f", [reset, at_rest, trained])
+def test_gradients_that_backward_would_write_are_refused(f: Any) -> None:
+    for derivative in (mg.grad(f), mg.grad(mg.grad(f)), lambda x: mg.jvp(f, (x,), (1.0,))):
+        with pytest.raises(mg.GradientError, match=r"^backward: the result"):
+            derivative(2.0)
+        with pytest.raises(mg.GradientError, match=r"^backward: the result"):
+            derivative(Value(2.0))
+    assert mg.grad(reset)(2.0, create_graph=True) == 36.0
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: abs(x) ** 2, lambda x: mg.maximum(x, -x) ** 2, lambda x: mg.hypot(x, 0.0) ** 2]
+)
+def test_second_derivatives_at_a_kink_are_refused(f: Any) -> None:
+    assert mg.grad(f)(0.0) == 0.0
+    assert mg.grad(mg.grad(f))(0.5) == 2.0
+    for second in (mg.grad(mg.grad(f)), mg.compile(mg.grad(mg.grad(f))), mg.hessian(f)):
+        with pytest.raises(mg.NonFiniteError, match="is nan"):
+            second(0.0)
+
+
+def test_the_second_derivative_of_a_branch_that_is_chosen() -> None:
+    def root(x: Any) -> Any:
+        return mg.where(x > 0.0, mg.sqrt(x), 0.0)
+
+    square = mg.grad(mg.grad(lambda x: mg.maximum(x, 2.0 * x + 1.0) ** 2))
+    assert (square(0.0), mg.compile(square)(0.0)) == (8.0, 8.0)
+    for f in (mg.relu, lambda x: mg.maximum(x, 0.0), lambda x: mg.clip(x, 0.0, 1.0), root):
+        second = mg.grad(mg.grad(lambda x, f=f: f(x) ** 2))
+        assert (second(0.0), mg.compile(second)(0.0)) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("number", [inf, -inf, float("nan")])
+def test_a_plain_result_that_is_not_finite_is_refused(number: float) -> None:
+    for f in (lambda x: number, lambda x: [x, number]):
+        for derivative in (mg.jacobian(f), lambda x, f=f: mg.jvp(f, (x,), (1.0,))):
+            for way in (derivative, mg.compile(derivative)):
+                with pytest.raises(mg.NonFiniteError, match=r"the result of .* is .*; use allow_n"):
+                    way(1.0)
+    with mg.allow_nonfinite():
+        assert repr(mg.value_and_grad(lambda x: number)(1.0)) == repr((number, 0.0))

@@ -19,7 +19,7 @@ EXAMPLES = [
     ([1.0, 0.0], [1.0]),
     ([1.0, 1.0], [0.0]),
 ]
-# Where the page asks for outputs, along each input.
+# The points along each input at which the page shows outputs.
 POINTS = [-0.25 + 1.5 * (i + 0.5) / 40 for i in range(40)]
 
 
@@ -37,7 +37,7 @@ class Training:
         self.total = 0.0
 
     def set_rate(self, lr: float) -> None:
-        """Choose how far a step goes. Plain SGD remembers nothing, so a new one will do."""
+        """Set the learning rate. Plain SGD has no state, so a new optimizer can take over."""
         self.optimizer = optim.SGD(self.model.parameters(), lr=lr)
 
     def step(self) -> None:
@@ -76,7 +76,7 @@ class Training:
             return [self.model(inputs)[0].data for inputs, _ in EXAMPLES]
 
     def neurons(self, example: int) -> list[float]:
-        """Return what the hidden neurons and the output neuron make of an example."""
+        """Return the outputs of the hidden neurons and the output neuron for an example."""
         with mg.no_grad():
             hidden = self.model.layers[0](EXAMPLES[example][0])
             return [neuron.data for neuron in hidden + self.model.layers[1](hidden)]

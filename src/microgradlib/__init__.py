@@ -8,9 +8,14 @@
 (7.0, 7.0, 1.0)
 """
 
-from microgradlib import nn, optim
+from microgradlib import functions, nn, optim, teardown, ufuncs  # noqa: F401 (two change Value)
+from microgradlib._hypothesis import register as _register
+from microgradlib.absent import say_what_to_use as _say_what_to_use
 from microgradlib.checking import gradcheck, gradcheck_module
-from microgradlib.compiling import compile
+from microgradlib.compiling.compiled import compile
+from microgradlib.core.value import Value
+from microgradlib.drawing.draw import draw
+from microgradlib.drawing.explain import explain
 from microgradlib.errors import (
     CompileError,
     GradcheckError,
@@ -20,59 +25,10 @@ from microgradlib.errors import (
     ShapeError,
     StateDictError,
 )
-from microgradlib.explaining import detect_anomaly, explain
 from microgradlib.extending import primitive
-from microgradlib.functions import (
-    acos,
-    acosh,
-    asin,
-    asinh,
-    atan,
-    atan2,
-    atanh,
-    cbrt,
-    clip,
-    cos,
-    cosh,
-    dot,
-    elu,
-    erf,
-    erfc,
-    exp,
-    exp2,
-    expm1,
-    gamma,
-    gelu,
-    hypot,
-    leaky_relu,
-    lgamma,
-    log,
-    log1p,
-    log2,
-    log10,
-    log_sigmoid,
-    log_softmax,
-    logsumexp,
-    maximum,
-    mean,
-    minimum,
-    prod,
-    relu,
-    select,
-    sigmoid,
-    silu,
-    sin,
-    sinh,
-    softmax,
-    softplus,
-    sqrt,
-    sum,
-    tan,
-    tanh,
-    where,
-)
-from microgradlib.graph import draw
-from microgradlib.modes import allow_nonfinite, no_grad
+from microgradlib.functions import *  # noqa: F403
+from microgradlib.interpreters import detect_anomaly, no_grad
+from microgradlib.modes import allow_nonfinite
 from microgradlib.nn import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -82,7 +38,9 @@ from microgradlib.nn import (
 from microgradlib.random import manual_seed
 from microgradlib.serialization import load, save
 from microgradlib.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from microgradlib.value import Value
+
+_say_what_to_use(__name__)
+_register()
 
 __version__ = "0.1.0"
 
@@ -95,76 +53,30 @@ __all__ = [
     "ShapeError",
     "StateDictError",
     "Value",
-    "acos",
-    "acosh",
     "allow_nonfinite",
-    "asin",
-    "asinh",
-    "atan",
-    "atan2",
-    "atanh",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
-    "cbrt",
-    "clip",
     "compile",
-    "cos",
-    "cosh",
     "cross_entropy",
     "detect_anomaly",
-    "dot",
     "draw",
-    "elu",
-    "erf",
-    "erfc",
-    "exp",
-    "exp2",
     "explain",
-    "expm1",
-    "gamma",
-    "gelu",
     "grad",
     "gradcheck",
     "gradcheck_module",
     "hessian",
     "hvp",
-    "hypot",
     "jacobian",
     "jvp",
-    "leaky_relu",
-    "lgamma",
     "load",
-    "log",
-    "log1p",
-    "log2",
-    "log10",
-    "log_sigmoid",
-    "log_softmax",
-    "logsumexp",
     "manual_seed",
-    "maximum",
-    "mean",
-    "minimum",
     "mse_loss",
     "nn",
     "no_grad",
     "optim",
     "primitive",
-    "prod",
-    "relu",
     "save",
-    "select",
-    "sigmoid",
-    "silu",
-    "sin",
-    "sinh",
-    "softmax",
-    "softplus",
-    "sqrt",
-    "sum",
-    "tan",
-    "tanh",
     "value_and_grad",
     "vjp",
-    "where",
 ]
+__all__ += functions.__all__

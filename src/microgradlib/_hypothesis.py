@@ -1,19 +1,21 @@
-"""The entry point of Hypothesis, which loads it on import: as light as can be."""
+"""What Hypothesis is told about Value, when both it and the library are imported."""
 
+import sys
 from typing import Any
 
-from microgradlib.value import Value
+from microgradlib.core.value import Value
 
 
 def register() -> None:
-    """Tell Hypothesis how to draw a Value."""
-    from hypothesis import strategies as st
+    """Tell Hypothesis, if it is imported, how to draw a Value."""
+    if "hypothesis" in sys.modules:
+        from hypothesis import strategies as st
 
-    st.register_type_strategy(Value, _values)
+        st.register_type_strategy(Value, _values)
 
 
 def _values(_: type) -> Any:
-    # Not sooner: whoever imports microgradlib.testing first is only half through it by now.
+    # Not at the top: Hypothesis may load this while microgradlib.testing is being imported.
     from microgradlib.testing import values
 
     return values()

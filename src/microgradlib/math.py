@@ -8,35 +8,72 @@
 >>> round(x.grad, 12)
 0.0
 
-On plain numbers every name does what the standard module does, its exceptions included. On Values
-the differentiable functions record themselves, predicates (``isnan``) and rounding (``floor``) look
-at the data, and what would silently drop a gradient (``frexp``, ``modf``, ``ulp``) raises a
+For plain numbers every function behaves as in the standard module, with the same exceptions. For
+Values, differentiable functions are recorded; predicates (``isnan``) and rounding (``floor``) read
+the data; and functions that would silently drop a gradient (``frexp``, ``modf``, ``ulp``) raise a
 TypeError.
 """
 
 import math as _math
 from collections.abc import Callable, Iterable
 from functools import partial as _partial
+from functools import update_wrapper as _update_wrapper
 from typing import Any, TypeVar
 
 from microgradlib import functions as _f
-from microgradlib import primitives as _primitives
+from microgradlib.core import primitive as _primitive
+from microgradlib.core import table as _table
+from microgradlib.core.value import Operand as _Operand
+from microgradlib.core.value import Value as _Value
+from microgradlib.core.value import observe as _observe
 from microgradlib.errors import ShapeError as _ShapeError
-from microgradlib.modes import tracing as _tracing
-from microgradlib.value import Operand as _Operand
-from microgradlib.value import Value as _Value
-from microgradlib.value import look as _look
-from microgradlib.value import stands_for_number as _stands_for_number
-
-__all__ = [name for name in dir(_math) if not name.startswith("_")]
+from microgradlib.errors import short as _short
+from microgradlib.interpreters import current as _current
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_newest_math: Any = _math  # for names that are not in every supported Python
+
+
+# Functions that ``math`` has since Python 3.15, on plain numbers.
+
+
+def _fmax(x: float, y: float, /) -> float:
+    """Return the larger of two numbers; a NaN counts as missing."""
+    x, y = _math.ldexp(x, 0), _math.ldexp(y, 0)  # to float, with the errors of math
+    return y if y > x or x != x or (x == y and _signbit(x)) else x
+
+
+def _fmin(x: float, y: float, /) -> float:
+    """Return the smaller of two numbers; a NaN counts as missing."""
+    return -_fmax(-_math.ldexp(x, 0), -_math.ldexp(y, 0))
+
+
+def _isnormal(x: float, /) -> bool:
+    """Return whether a number is normal: not 0, subnormal, infinite or NaN."""
+    return _SMALLEST <= _math.fabs(x) < _math.inf
+
+
+def _issubnormal(x: float, /) -> bool:
+    """Return whether a number is subnormal."""
+    return 0.0 < _math.fabs(x) < _SMALLEST
+
+
+def _signbit(x: float, /) -> bool:
+    """Return whether the sign of a number is negative, that of -0.0 included."""
+    return _math.copysign(1.0, x) < 0.0
+
+
+_SMALLEST = 2.0**-1022  # the smallest normal number
+_newer = (_fmax, _fmin, _isnormal, _issubnormal, _signbit)
+_standard: dict[str, Any] = {f.__name__[1:]: f for f in _newer} | vars(_math)
+
+__all__ = sorted(name for name in _standard if not name.startswith("_"))
 
 
 def __getattr__(name: str) -> Any:
-    """Pass through what has no gradient: pi, floor, gcd, ..."""
+    """Return a name of the standard module that needs no other version here, such as pi or gcd."""
     if name in __all__:
-        return getattr(_math, name)
+        return _standard[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -44,101 +81,72 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def _lift(on_values: _F) -> _F:
-    """Return the standard function, replaced by ``on_values`` where it meets a Value."""
-    name = on_values.__name__
-    standard = getattr(_math, name)
+def _lift(on_values: _F, name: str = "") -> _F:
+    """Return the standard function, replaced by ``on_values`` if an argument is a Value."""
+    name = name or on_values.__name__
+    standard = _standard[name]
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        values = _any_value((*args, *kwargs.values()))
+        values = _any_value(args) or _any_value(kwargs.values())
         return (on_values if values else standard)(*args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = standard.__doc__
-    function.__wrapped__ = standard  # type: ignore[attr-defined]  # for its signature
-    return function  # type: ignore[return-value]
+    return _document(function)  # type: ignore[return-value]
 
 
-def _is_value(x: object) -> bool:
-    return isinstance(x, _Value)
+def _document(function: _F) -> _F:
+    """Give a function the documentation and signature of the standard function of its name."""
+    return _update_wrapper(function, _standard[function.__name__], ("__doc__",))  # type: ignore[return-value]
 
 
 def _any_value(xs: Iterable[Any]) -> bool:
-    return any(map(_is_value, xs))
+    for x in xs:  # noqa: SIM110 (faster than any)
+        if isinstance(x, _Value):
+            return True
+    return False
 
 
-acos = _lift(_f.acos)
-acosh = _lift(_f.acosh)
-asin = _lift(_f.asin)
-asinh = _lift(_f.asinh)
-atan = _lift(_f.atan)
-atan2 = _lift(_f.atan2)
-atanh = _lift(_f.atanh)
-cbrt = _lift(_f.cbrt)
-cos = _lift(_f.cos)
-cosh = _lift(_f.cosh)
-erf = _lift(_f.erf)
-erfc = _lift(_f.erfc)
-exp = _lift(_f.exp)
-exp2 = _lift(_f.exp2)
-expm1 = _lift(_f.expm1)
-gamma = _lift(_f.gamma)
-hypot = _lift(_f.hypot)
-lgamma = _lift(_f.lgamma)
-log10 = _lift(_f.log10)
-log1p = _lift(_f.log1p)
-log2 = _lift(_f.log2)
-sin = _lift(_f.sin)
-sinh = _lift(_f.sinh)
-sqrt = _lift(_f.sqrt)
-tan = _lift(_f.tan)
-tanh = _lift(_f.tanh)
+# Those of one number, and hypot and atan2; what needs more than their namesakes follows.
+globals().update({name: _lift(getattr(_f, name)) for name in _f.__all__ if name in _standard})
+
+degrees = _lift(lambda x: x * (180.0 / _math.pi), "degrees")
+fabs = _lift(abs, "fabs")
+fmax = _lift(lambda x, y: _unless_nan(x, y, _f.maximum(x, y)), "fmax")
+fmin = _lift(lambda x, y: _unless_nan(x, y, _f.minimum(x, y)), "fmin")
+fmod = _lift(_table.fmod, "fmod")
+radians = _lift(lambda x: x * (_math.pi / 180.0), "radians")
+remainder = _lift(_table.remainder, "remainder")
 
 
 @_lift
 def log(x: Any, base: Any = None) -> Any:
     if base is None:
         return _f.log(x)
-    whole = isinstance(base, int) and base > 0  # and perhaps too large for a float
-    return _f.log(x) / (_math.log(base) if whole else _f.log(base))
+    if isinstance(base, int) and base > 0:  # math.log takes ints that are too large for a float
+        return _f.log(x) / _math.log(base)
+    return _f.log(x) / _f.log(base)
 
 
 @_lift
 def pow(x: _Operand, y: _Operand) -> Any:
     try:
         return x**y
-    except ZeroDivisionError as error:  # the standard function's type
-        raise ValueError(*error.args) from None
-
-
-@_lift
-def fabs(x: _Operand) -> Any:
-    return abs(x)
-
-
-@_lift
-def fmod(x: _Operand, y: _Operand) -> Any:
-    return _primitives.fmod(x, y)
-
-
-@_lift
-def remainder(x: _Operand, y: _Operand) -> Any:
-    return _primitives.remainder(x, y)
+    except ZeroDivisionError as error:
+        raise ValueError(*error.args) from None  # as math.pow does
 
 
 @_lift
 def copysign(x: _Operand, y: _Operand) -> Any:
-    # Only the sign of y matters, and that has no slope.
-    return _primitives.copysign(x, y.detach() if isinstance(y, _Value) else y)
+    # The derivative with respect to y is 0.
+    return _table.copysign(x, _current().detach(y) if isinstance(y, _Value) else y)
 
 
 @_lift
-def ldexp(x: _Operand, i: int) -> Any:
-    if not (isinstance(x, _Value) and isinstance(i, int)):
-        if _stands_for_number(i):
-            raise _tracing().frozen("ldexp()")
-        raise TypeError(f"ldexp: the exponent must be an int, got {i!r}")
-    y = _scaled(x, max(-2200, min(i, 2200)))  # further out nothing changes
+def ldexp(x: _Value, i: int) -> Any:
+    if not isinstance(i, int):
+        _check_traced("ldexp", i)
+        raise TypeError(f"ldexp: the exponent must be an int, got {_short(i)}")
+    y = _scaled(x, max(-2200, min(i, 2200)))  # beyond these the result is the same
     if isfinite(x) and not isfinite(y):
         raise OverflowError("math range error")
     return y
@@ -148,33 +156,53 @@ def _scaled(x: _Value, i: int) -> _Value:
     """Return x times 2**i, in steps within the range of floats."""
     if -1074 <= i <= 1023:
         return x * _math.ldexp(1.0, i)
-    if i > 1023:  # the largest first
+    if i > 1023:
         return _scaled(x * 2.0**1023, i - 1023)
     return _scaled(x * 2.0**-1000, i + 1000)
 
 
-@_lift
-def degrees(x: _Operand) -> Any:
-    return x * (180.0 / _math.pi)
+def _unless_nan(x: Any, y: Any, z: Any) -> Any:
+    """Return z, or the one of x and y that is a number if the other is NaN."""
+    return _f.where(isnan(x), y, _f.where(isnan(y), x, z))
+
+
+# Functions that look at the data.
+
+
+def _look(name: str) -> Callable[..., Any]:
+    return _lift(_partial(_observe, _standard[name]), name)
+
+
+isfinite = _look("isfinite")
+isinf = _look("isinf")
+isnan = _look("isnan")
+isnormal = _look("isnormal")
+issubnormal = _look("issubnormal")
+signbit = _look("signbit")
 
 
 @_lift
-def radians(x: _Operand) -> Any:
-    return x * (_math.pi / 180.0)
+def isclose(a: _Operand, b: _Operand, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> bool:
+    return _observe(_partial(_math.isclose, rel_tol=rel_tol, abs_tol=abs_tol), a, b)
 
 
-# What would drop the gradient.
+# Functions that would drop the gradient.
 
 
 def _refuse(name: str) -> Callable[..., Any]:
     def on_values(*args: Any, **kwargs: Any) -> Any:
-        if all(map(_stands_for_number, filter(_is_value, (*args, *kwargs.values())))):
-            raise _tracing().frozen(f"{name}()")
-        shown = ", ".join([*map(repr, args), *[f"{k}={x!r}" for k, x in kwargs.items()]])
+        _check_traced(name, *args, *kwargs.values())
+        shown = ", ".join([*map(_short, args), *[f"{k}={_short(x)}" for k, x in kwargs.items()]])
         raise TypeError(f"{name}({shown}) would drop the gradient; pass v.data")
 
-    on_values.__name__ = name
-    return _lift(on_values)
+    return _lift(on_values, name)
+
+
+def _check_traced(name: str, *xs: Any) -> None:
+    """Raise a CompileError if all Values among xs stand for plain numbers of a trace."""
+    values = [x for x in xs if isinstance(x, _Value)]
+    if values and all(x._plain for x in values):
+        _current().forbid(f"{name}()", "compute it outside and pass it as an argument")
 
 
 frexp = _refuse("frexp")
@@ -183,34 +211,16 @@ nextafter = _refuse("nextafter")
 ulp = _refuse("ulp")
 
 
-@_lift
-def isnan(x: _Value) -> bool:
-    return _look(_math.isnan, x)
+# Functions of iterables, which may be generators: they are read once.
 
 
-@_lift
-def isinf(x: _Value) -> bool:
-    return _look(_math.isinf, x)
-
-
-@_lift
-def isfinite(x: _Value) -> bool:
-    return _look(_math.isfinite, x)
-
-
-@_lift
-def isclose(a: _Operand, b: _Operand, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> bool:
-    return _look(_partial(_math.isclose, rel_tol=rel_tol, abs_tol=abs_tol), a, b)
-
-
-# These take iterables, which may be generators: look into them once.
-
-
+@_document
 def fsum(seq: Iterable[_Operand], /) -> Any:
     xs = list(seq)
     return _f.sum(xs) if _any_value(xs) else _math.fsum(xs)
 
 
+@_document
 def prod(iterable: Iterable[_Operand], /, *, start: _Operand = 1) -> Any:
     xs = list(iterable)
     if _any_value((start, *xs)):
@@ -218,6 +228,7 @@ def prod(iterable: Iterable[_Operand], /, *, start: _Operand = 1) -> Any:
     return _math.prod(xs, start=start)
 
 
+@_document
 def dist(p: Iterable[_Operand], q: Iterable[_Operand], /) -> Any:
     xs, ys = list(p), list(q)
     if not _any_value(xs + ys):
@@ -227,45 +238,40 @@ def dist(p: Iterable[_Operand], q: Iterable[_Operand], /) -> Any:
     return _f.hypot(*[x - y for x, y in zip(xs, ys, strict=True)])
 
 
-fsum.__doc__ = _math.fsum.__doc__
-prod.__doc__ = _math.prod.__doc__
-dist.__doc__ = _math.dist.__doc__
-
-
 if hasattr(_math, "sumprod"):  # since Python 3.12
 
+    @_document
     def sumprod(p: Iterable[_Operand], q: Iterable[_Operand], /) -> Any:
         xs, ys = list(p), list(q)
         if not _any_value(xs + ys):
-            return getattr(_math, "sumprod")(xs, ys)  # noqa: B009 (unknown to older type stubs)
+            return _newest_math.sumprod(xs, ys)
         if len(xs) != len(ys):
             raise _ShapeError(f"sumprod: needs one length, got {len(xs)} and {len(ys)}")
         return _sumprod(*xs, *ys)
 
     def _sumprod_of(*factors: float) -> float:
         n = len(factors) // 2
-        return getattr(_math, "sumprod")(factors[:n], factors[n:])  # type: ignore[no-any-return]  # noqa: B009
+        return _newest_math.sumprod(factors[:n], factors[n:])  # type: ignore[no-any-return]
 
     def _sumprod_partials(y: Any, *factors: Any) -> tuple[Any, ...]:
         n = len(factors) // 2
         return (*factors[n:], *factors[:n])
 
-    _sumprod = _primitives.Primitive(
-        "sumprod", _sumprod_of, _sumprod_partials, _primitives.REAL, arities=(2, 4, 8), listed=False
+    _sumprod = _primitive.Primitive(
+        "sumprod", _sumprod_of, _sumprod_partials, _table.REAL, listed=False
     )
-
-    sumprod.__doc__ = getattr(_math, "sumprod").__doc__  # noqa: B009
 
 
 if hasattr(_math, "fma"):  # since Python 3.13
-    _fma = _primitives.Primitive(
-        "fma",
-        getattr(_math, "fma"),  # noqa: B009
-        lambda w, x, y, z: (y, x, 1.0),
-        *[_primitives.REAL] * 3,
-        listed=False,
-    )
 
     @_lift
     def fma(x: _Operand, y: _Operand, z: _Operand) -> Any:
         return _fma(x, y, z)
+
+    _fma = _primitive.Primitive(
+        "fma",
+        _newest_math.fma,
+        lambda w, x, y, z: (y, x, 1.0),
+        *[_table.REAL] * 3,
+        listed=False,
+    )

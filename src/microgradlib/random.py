@@ -12,6 +12,14 @@ import struct
 from collections.abc import Iterable, Mapping
 from math import copysign, cos, fsum, inf, log1p, nextafter, pi, sin, sqrt
 from random import Random
+from typing import Any
+
+from microgradlib.absent import say_what_to_use as _say_what_to_use
+from microgradlib.errors import short, shorten
+from microgradlib.functions.arguments import whole_number
+from microgradlib.modes import forbid
+
+_say_what_to_use(__name__)
 
 __all__ = ["get_state", "manual_seed", "normal", "randperm", "set_state", "uniform"]
 
@@ -20,6 +28,8 @@ _LOW_32_BITS = 0xFFFF_FFFF
 _LARGEST = (2.0 - 2.0**-23) * 2.0**127  # the largest float32
 _FARTHEST = 8.6  # normal() stays within sqrt(-2 log(2**-53)) = 8.57 standard deviations
 _LONGEST = 2**26  # for randperm: getrandbits takes fewer than 2**31 bits at once
+
+_REMEDY = "call it outside, and pass what it draws"  # in a function that is compiled
 
 _generator = Random()
 _spares: list[float] = []  # normal() draws in pairs: the second half, until it is asked for
@@ -45,11 +55,12 @@ def manual_seed(seed: int) -> None:
         TypeError: if ``seed`` is not an int (a bool, float or string).
         ValueError: if ``seed`` is out of range.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise TypeError(f"manual_seed: seed must be an int, got {seed!r}; convert it with int()")
+    forbid("manual_seed()", _REMEDY)
+    seed = whole_number("manual_seed: seed", seed)
     if not -(2**63) <= seed < 2**64:
         raise ValueError(
-            f"manual_seed: seed must be in [-2**63, 2**64), got {seed:#x}; use seed % 2**32"
+            f"manual_seed: seed must be in [-2**63, 2**64), got {shorten(hex(seed))}; use seed % "
+            "2**32"
         )
     word = seed & _LOW_32_BITS
     words = [word]
@@ -84,6 +95,7 @@ def uniform(low: float, high: float) -> float:
         ValueError: if an end is not finite or too large, if ``low >= high``, or if ``high - low``
             is too large for a float32.
     """
+    forbid("uniform()", _REMEDY)
     start, end = _float32("uniform", "low", low), _float32("uniform", "high", high)
     if start >= end:
         raise ValueError(
@@ -122,9 +134,10 @@ def normal(mean: float, std: float) -> float:
         TypeError: if an argument is not an int or float.
         ValueError: if an argument is out of range.
     """
+    forbid("normal()", _REMEDY)
     centre, scale = _number("normal", "mean", mean), _number("normal", "std", std)
     if scale < 0.0:
-        raise ValueError(f"normal: std must be >= 0, got {std!r}; pass abs(std)")
+        raise ValueError(f"normal: std must be >= 0, got {short(std)}; pass abs(std)")
     if abs(centre) + _FARTHEST * scale > _LARGEST:
         raise ValueError(
             f"normal: draws must fit in a float32, got mean={mean!r} and std={std!r}; "
@@ -158,11 +171,11 @@ def randperm(n: int) -> list[int]:
         TypeError: if ``n`` is not an int.
         ValueError: if ``n`` is out of range.
     """
-    if isinstance(n, bool) or not isinstance(n, int):
-        raise TypeError(f"randperm: n must be an int, got {n!r}; convert it with int()")
+    forbid("randperm()", _REMEDY)
+    n = whole_number("randperm: n", n)
     if not 0 <= n <= _LONGEST:
         raise ValueError(
-            f"randperm: n must be in [0, 2**26], got {n}; pass the length of a shorter list"
+            f"randperm: n must be in [0, 2**26], got {short(n)}; pass the length of a shorter list"
         )
     order = list(range(n))
     for i, word in enumerate(_words(max(n - 1, 0))):
@@ -186,6 +199,7 @@ def get_state() -> dict[str, object]:
         been used) and ``spares`` (what ``normal`` has drawn ahead: one number or none, or up to one
         for each thread that was drawing).
     """
+    forbid("get_state()", _REMEDY)
     *words, position = _generator.getstate()[1]
     return {
         "algorithm": "mt19937",
@@ -195,7 +209,7 @@ def get_state() -> dict[str, object]:
     }
 
 
-def set_state(state: Mapping[str, object]) -> None:
+def set_state(state: Mapping[str, Any]) -> None:
     """Continue the stream from where ``get_state`` saw it; a bad state changes nothing.
 
     >>> saved = get_state()
@@ -211,37 +225,33 @@ def set_state(state: Mapping[str, object]) -> None:
         TypeError: if ``state`` is not a mapping.
         ValueError: if an entry is missing, unknown or damaged.
     """
+    forbid("set_state()", _REMEDY)
     if not isinstance(state, Mapping):
         raise TypeError(
-            f"set_state: state must be a dict, got {state!r}; pass what get_state() returned"
+            f"set_state: state must be a dict, got {short(state)}; pass what get_state() returned"
         )
     entries = ["algorithm", "words", "position", "spares"]
-    if set(state) != set(entries):
-        raise _damaged(f"state must have the entries {entries}", list(state))
-    if state["algorithm"] != "mt19937":
-        raise _damaged("algorithm must be 'mt19937'", state["algorithm"])
-    words, position, spares = state["words"], state["position"], state["spares"]
-    if not isinstance(words, list | tuple):
-        raise _damaged("words must be a list", words)
-    if len(words) != _WORDS:
-        raise _damaged(f"words must have {_WORDS} entries", len(words))
+    _require(set(state) == set(entries), f"state must have the entries {entries}", list(state))
+    algorithm, words, position, spares = map(state.__getitem__, entries)
+    _require(algorithm == "mt19937", "algorithm must be 'mt19937'", algorithm)
+    _require(isinstance(words, list | tuple), "words must be a list", words)
+    _require(len(words) == _WORDS, f"words must have {_WORDS} entries", len(words))
     for word in words:
-        if not _is_index(word, _LOW_32_BITS):
-            raise _damaged("words must be integers in [0, 2**32)", word)
-    if words[0] < 2**31 and not any(words[1:]):  # the one bit of word 0 that counts, and the rest
-        raise _damaged("words must not all be zero", words[0])
-    if not _is_index(position, _WORDS):
-        raise _damaged(f"position must be an integer in [0, {_WORDS}]", position)
-    if not isinstance(spares, list | tuple):
-        raise _damaged("spares must be a list", spares)
+        _require(_is_index(word, _LOW_32_BITS), "words must be integers in [0, 2**32)", word)
+    # Of word 0 one bit counts.
+    _require(words[0] >= 2**31 or any(words[1:]), "words must not all be zero", words[0])
+    rule = f"position must be an integer in [0, {_WORDS}]"
+    _require(_is_index(position, _WORDS), rule, position)
+    _require(isinstance(spares, list | tuple), "spares must be a list", spares)
     for spare in spares:
-        if not (isinstance(spare, float) and abs(spare) < _FARTHEST):
-            raise _damaged(f"spares must be floats within +-{_FARTHEST}", spare)
+        fits = isinstance(spare, float) and abs(spare) < _FARTHEST
+        _require(fits, f"spares must be floats within +-{_FARTHEST}", spare)
     _install(words, position, spares)
 
 
-def _damaged(rule: str, found: object) -> ValueError:
-    return ValueError(f"set_state: {rule}, got {found!r}; pass what get_state() returned")
+def _require(kept: bool, rule: str, found: object) -> None:
+    if not kept:
+        raise ValueError(f"set_state: {rule}, got {short(found)}; pass what get_state() returned")
 
 
 def _is_index(x: object, last: int) -> bool:
@@ -267,10 +277,12 @@ def _fraction53(high: int, low: int) -> float:
 def _number(function: str, name: str, x: float) -> float:
     """Return a finite ``x`` as a float."""
     if isinstance(x, bool) or not isinstance(x, int | float):
-        raise TypeError(f"{function}: {name} must be a number, got {x!r}; convert it with float()")
+        raise TypeError(
+            f"{function}: {name} must be a number, got {short(x)}; convert it with float()"
+        )
     if not -_LARGEST <= x <= _LARGEST:  # true of NaN too
         raise ValueError(
-            f"{function}: {name} must be a finite float32, got {x!r}; "
+            f"{function}: {name} must be a finite float32, got {short(x)}; "
             "pass a number between -3.4e38 and 3.4e38"
         )
     return float(x)

@@ -20,10 +20,12 @@ from hypothesis import strategies as st
 
 import microgradlib
 import microgradlib.math  # so that expressions can say mg.math
-from microgradlib.primitives import DOMAIN_ERRORS, PRIMITIVES, REAL, Interval, Primitive
-from microgradlib.value import Value
+from microgradlib.core.primitive import DOMAIN_ERRORS, Interval, Primitive
+from microgradlib.core.table import PRIMITIVES, REAL
+from microgradlib.core.value import Value
+from microgradlib.errors import short
 
-__all__ = ["Expression", "expressions", "floats", "values"]
+__all__ = ["Expression", "arities", "expressions", "floats", "values"]
 
 
 def floats(
@@ -44,7 +46,9 @@ def floats(
         ValueError: if there is no such primitive, or magnitude or margin is out of range.
     """
     if primitive not in PRIMITIVES:
-        raise ValueError(f"floats: no primitive {primitive!r}; choose from {', '.join(PRIMITIVES)}")
+        raise ValueError(
+            f"floats: no primitive {short(primitive)}; choose from {', '.join(PRIMITIVES)}"
+        )
     if not (magnitude > 0.0 and margin >= 0.0):
         raise ValueError(
             f"floats: needs magnitude > 0 and margin >= 0, got {magnitude=} and {margin=}"
@@ -63,7 +67,7 @@ def floats(
         return True
 
     return (
-        st.sampled_from(row.arities)
+        st.sampled_from(arities(row))
         .flatmap(
             lambda n: st.tuples(
                 *map(draw_from, row.domain if len(row.domain) == n else row.domain * n)
@@ -71,6 +75,27 @@ def floats(
         )
         .filter(evaluates)
     )
+
+
+ARITIES = {
+    **dict.fromkeys(("sum", "mean", "prod", "logsumexp"), (1, 2, 5)),
+    **dict.fromkeys(("softmax", "log_softmax", "share"), (1, 2, 5)),
+    **dict.fromkeys(("hypot", "direction"), (1, 2, 3)),
+    **dict.fromkeys(("maximum", "minimum", "greater"), (2,)),
+    "dot": (3, 5, 9),
+    "mse": (2, 4, 8),
+    "select": (2, 3, 6),
+}
+"""Numbers of inputs to try, for the primitives that take any number of them."""
+
+
+def arities(primitive: Primitive) -> tuple[int, ...]:
+    """Return the numbers of inputs to try.
+
+    >>> arities(PRIMITIVES["atan2"])
+    (2,)
+    """
+    return ARITIES.get(primitive.name, (len(primitive.domain),))
 
 
 def values(
@@ -90,7 +115,7 @@ def values(
 
 @dataclass(frozen=True)
 class Expression:
-    """A differentiable function that was drawn; it prints as the Python it is.
+    """A differentiable function that was drawn; it prints as its source.
 
     >>> f = Expression(2, ("mg.sin(x0)", "t0 * x1"))
     >>> f
@@ -116,11 +141,11 @@ class Expression:
     def evaluate(self, mg: Any, *xs: Any) -> Any:
         """Return ``f(*xs)`` with functions of another namespace, such as one made of torch's."""
         names: dict[str, Any] = {"mg": mg}
-        exec(self._code, names)  # what this module wrote itself
+        exec(self._code, names)  # source that this module wrote
         return names["f"](*xs)
 
     def __reduce__(self) -> Any:
-        """Pickle the source, without what it is compiled to."""
+        """Pickle the source, without its code object."""
         return Expression, (self.inputs, self.steps)
 
     @cached_property
@@ -144,8 +169,8 @@ def expressions(
 ) -> st.SearchStrategy[Expression]:
     """Draw a differentiable function of ``inputs`` numbers, defined and moderate on all of [-3, 3].
 
-    Every step is an operation on inputs, earlier steps (several times, perhaps) and constants;
-    together they cover the primitives. Fewer steps, and earlier operands, are simpler.
+    Every step is an operation on inputs, earlier steps and constants; a step may be used several
+    times. Together they cover the primitives. Hypothesis shrinks to fewer steps and later operands.
 
     >>> expressions(inputs=1).validate()
     >>> expressions(max_steps=200, min_steps=100, shape="deep").validate()
@@ -154,17 +179,17 @@ def expressions(
         inputs: the number of arguments, at least 1.
         max_steps: the largest number of operations, at least 1.
         min_steps: the smallest number of operations, at least 1.
-        shape: what a step operates on. "free": any inputs and earlier steps. "deep": the step
+        shape: the operands of a step. "free": any inputs and earlier steps. "deep": the step
             before, so that paths are as long as the function. "shared": the three latest, so that
-            the number of paths grows exponentially. In both, half of the result is added to
-            the operand, which keeps gradients from dying out. "wide": inputs only, and the function
-            is the sum of all steps, so that every input has many users and the sum many inputs.
+            the number of paths grows exponentially. In both, half of the result is added to the
+            operand, so that gradients do not vanish. "wide": inputs only, and the function is the
+            sum of all steps, so that every input has many users and the sum many inputs.
 
     Raises:
         ValueError: if there is no such shape, or ``inputs`` or a number of steps is out of range.
     """
     if shape not in SHAPES:
-        raise ValueError(f"expressions: no shape {shape!r}; choose from {', '.join(SHAPES)}")
+        raise ValueError(f"expressions: no shape {short(shape)}; choose from {', '.join(SHAPES)}")
     if inputs < 1 or not 1 <= min_steps <= max_steps:
         raise ValueError(
             "expressions: needs inputs >= 1 and 1 <= min_steps <= max_steps, got "
@@ -180,18 +205,24 @@ def _expressions(
     steps: list[str] = []
     names = [f"x{i}" for i in range(inputs)]
     growth = dict.fromkeys(names, 0)  # how many steps may have enlarged a number
+
+    def operand() -> str:
+        near = {"shared": names[-3:], "wide": names[:inputs]}.get(shape, names)
+        # The last name is the simplest, so that steps build on each other.
+        return near[-1 - draw(st.integers(0, len(near) - 1))]
+
     for i in range(draw(st.integers(min_steps, max_steps))):
-        # Later names first: so steps build on each other instead of being left unused.
-        near = {"shared": names[-3:], "wide": names[:inputs]}.get(shape, names)[::-1]
-        a = names[-1] if shape == "deep" else draw(st.sampled_from(near))
-        template = draw(st.sampled_from(TEMPLATES))
-        b = draw(st.sampled_from(near) | CONSTANTS) if "{b}" in template else ""
+        a = names[-1] if shape == "deep" else operand()
+        template = draw(_ANY_TEMPLATE)
+        b = ""
+        if "{b}" in template:
+            b = draw(CONSTANTS) if draw(st.booleans()) else operand()
         step = template.format(a=a, b=b)
         if shape in ("deep", "shared"):
             step = f"{a} + 0.5 * ({step})"
         t = f"t{i}"
         growth[t] = 1 + max(growth[a], growth.get(b, 0))
-        if growth[t] > 12:  # still moderate, and brought down before it is not
+        if growth[t] > 12:  # squeeze the number while it is still moderate
             step, growth[t] = f"mg.asinh({step})", 0
         steps.append(step)
         names.append(t)
@@ -200,7 +231,7 @@ def _expressions(
     return Expression(inputs, tuple(steps))
 
 
-# Two decimals: readable, and far from the kinks that a constant of 1e-200 would hide at 0.
+# Two decimals are easy to read, and a constant of 1e-200 would put a kink too close to 0.
 CONSTANTS = st.integers(-300, 300).map(lambda n: f"{n / 100}" if n >= 0 else f"({n / 100})")
 
 # An argument of any size, squeezed into ever narrower ranges.
@@ -215,18 +246,18 @@ _SQUEEZES = {
 
 def _moderate(row: Primitive, x: float) -> bool:
     try:
-        y, (slope,) = row.value_and_partials(x)
+        y, (derivative,) = row.value_and_partials(x)
     except DOMAIN_ERRORS:
         return False
-    return abs(y) <= 1e4 and abs(slope) <= 1e2
+    return abs(y) <= 1e4 and abs(derivative or 0.0) <= 1e2
 
 
 def _unary_templates() -> list[str]:
-    """Return a call for each unary primitive, of an argument squeezed as far as it needs."""
+    """Return a call of each unary primitive, with an argument squeezed into its domain."""
     templates = []
     for name, row in PRIMITIVES.items():
         function: Callable[..., Any] | None = getattr(microgradlib, name, None)
-        if row.arities == (1,) and not row.helper and function is not None:
+        if arities(row) == (1,) and not row.helper and function is not None:
             fits = (s for s, probes in _SQUEEZES.items() if all(_moderate(row, x) for x in probes))
             templates.append(f"mg.{name}({next(fits)})")
     return templates
@@ -264,8 +295,9 @@ TEMPLATES = [
     "mg.binary_cross_entropy(mg.sigmoid(mg.tanh({a})), 0.5 + 0.4 * mg.tanh({b}))",
     "mg.binary_cross_entropy_with_logits({a}, 0.5 + 0.4 * mg.tanh({b}))",
     "mg.math.copysign({a}, -1.0)",
-    # Between their jumps: a quotient of 1.75 ... 2.05 by 0.7 ... 0.8, of 1.55 ... 1.65 in the last.
+    # Away from the jumps: 1.75 to 2.05 divided by 0.7 to 0.8; in the last one 1.55 to 1.65.
     "(1.9 + 0.15 * mg.tanh({a})) % (0.75 + 0.05 * mg.tanh({b}))",
     "mg.math.fmod(-1.9 - 0.15 * mg.tanh({a}), 0.75 + 0.05 * mg.tanh({b}))",
     "mg.math.remainder(1.6 + 0.05 * mg.tanh({a}), 0.75 + 0.05 * mg.tanh({b}))",
 ]
+_ANY_TEMPLATE = st.sampled_from(TEMPLATES)

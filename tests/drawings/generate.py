@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from microgradlib.rendering import COLOURS, Box, Edge, Picture, dot, mermaid, svg
+from microgradlib.drawing.rendering import COLOURS, Box, Edge, Picture, dot, mermaid, svg
 
 DIRECTORY = Path(__file__).parent
 

@@ -1,214 +1,205 @@
 """Mutation testing: break the library in every small way, and see whether the tests notice.
 
-    python tests/mutation/run.py special nn             every mutant of these modules
+    python tests/mutation/run.py numeric.special nn     every mutant of a module and of a room
     python tests/mutation/run.py                        every mutant of every module
     python tests/mutation/run.py --sample 60 --seed 1   some of them
 
-The mutants are those of mutmut. They are not run by ``mutmut run``, which imports the package once
-and then exchanges functions: it leaves out what happens at import, and that is the whole table of
-primitives. Here every mutant is a changed file, imported anew in a process of its own, forked from
-one that has pytest loaded already.
+The mutants are not run by ``mutmut run``, which imports the package once and then exchanges
+functions: it leaves out what happens at import, and that is the whole table of primitives. Here
+every mutant is a changed file, imported anew in a process of its own, forked from one that has
+pytest loaded already.
 
-Survivors are printed as diffs. Those that no test can tell from the original are listed, with the
-reason, in ``equivalent.toml``; any other makes the exit status 1, and so does an entry of that file
-which is killed or matches nothing any more.
+``equivalent.toml`` lists how many mutants no test can tell from the original, by function and kind
+of change. The exit status is 1 if more survive, if fewer survive although all of that function and
+kind were run, or if the list names a function that does not exist.
 """
 
 import argparse
-import ast
 import compileall
-import difflib
 import gc
 import importlib
-import importlib.util
-import itertools
 import math
 import multiprocessing
 import os
 import random
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-os.environ["HYPOTHESIS_NO_PLUGINS"] = "1"  # ours would import the package before it is mutated
-os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # looking for them takes longer than a test
-
-import _hypothesis_pytestplugin  # noqa: F401 (loaded here once, and not by every process)
-import hypothesis.strategies  # noqa: F401
-import libcst as cst
-import libcst.matchers as m
 import pytest
-from libcst.metadata import MetadataWrapper, WhitespaceInclusivePositionProvider
-from mutmut.mutation.file_mutation import MutationVisitor
-from mutmut.mutation.mutators import mutation_operators
-from mutmut.mutation.pragma_handling import IgnoredCode
+from mutants import SOURCE, Key, Mutant, all_modules, definitions, mutants, path_of
 
 ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "src" / "microgradlib"
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
-# The tests of each module, in the order in which they are likely to notice.
+# The tests of each module, or of a room for those of its modules that are not named: test files or
+# single tests, in the order in which they are likely to notice a mutant.
 TESTS = {
-    "primitives": (
-        *("primitives", "policy", "functions", "value", "misuse", "extending", "compiling"),
+    "__init__": (
+        "structure::test_all_names_what_is_public "
+        "structure::test_the_version_is_that_of_the_distribution"
     ),
-    "special": ("primitives", "special", "policy"),
-    "activations": ("primitives", "activations", "policy"),
-    "piecewise": ("primitives", "policy"),
-    "reductions": ("primitives", "reductions", "policy", "nn"),
-    "functions": ("functions", "misuse", "policy", "nn"),
-    "math": ("math", "misuse"),
-    "fusing": ("fusing",),
-    "nn": ("nn", "fusing", "misuse", "transforms", "compiling"),
-    "optim": ("optim", "misuse"),
-    "random": ("random", "misuse"),
-    "serialization": ("serialization", "misuse"),
-    "modes": ("modes", "value", "transforms", "extending", "compiling"),
-    "value": (
-        *("value", "functions", "misuse", "policy", "checking", "extending", "transforms"),
-        *("explaining", "fusing", "compiling"),
+    "_hypothesis": (
+        "testing::test_the_entry_point_registers_the_type "
+        "testing::test_nothing_is_registered_where_hypothesis_is_not_imported"
     ),
-    "checking": ("checking", "misuse"),
-    "trees": ("trees", "transforms", "checking"),
-    "transforms": ("transforms", "checking", "extending", "compiling"),
-    "extending": ("extending",),
-    "compiling": ("compiling",),
-    "tracing": ("compiling",),
-    "instructions": ("compiling",),
-    "layout": ("layout", "rendering", "graph"),
-    "rendering": ("rendering", "graph"),
-    "graph": ("graph", "misuse", "explaining"),
-    "explaining": ("explaining", "misuse"),
-    "testing": ("testing", "structure"),
-    "_hypothesis": ("testing",),
+    "absent": "error_messages misuse",
+    "checking": "checking misuse structure::test_modules_name_what_is_public",
+    "compiling": "compiling compiled_calls export buffers native compiled_pickling",
+    "core.backprop": "value checking identities transforms explain compiling",
+    "core.nonfinite": "value misuse anomaly transforms",
+    "core.operators": "value primitives functions misuse",
+    "core.primitive": "primitives value misuse extending compiling",
+    "core.table": "primitives policy functions value extending compiling",
+    "core.value": "value functions misuse policy checking extending transforms compiling",
+    "drawing": "draw summary layout rendering explain anomaly misuse",
+    "errors": "error_messages misuse",
+    "extending": "extending",
+    "functions": "functions misuse policy nn",
+    "interpreters": "modes anomaly value transforms compiling",
+    "math": "math misuse",
+    "modes": "modes value extending transforms compiling",
+    "nn": "nn misuse transforms compiling",
+    "notes": "misuse primitives value draw",
+    "numeric.activations": "primitives activations policy",
+    "numeric.conversion": "misuse primitives value math",
+    "numeric.piecewise": "primitives policy",
+    "numeric.reductions": "primitives reductions policy nn",
+    "numeric.special": "primitives special policy",
+    "optim": "optim misuse",
+    "random": "random misuse",
+    "serialization": "serialization misuse",
+    "teardown": "structure",
+    "testing": "testing structure",
+    "transforms": "transforms checking extending compiling",
+    "trees": "trees arrays checking transforms",
+    "ufuncs": "arrays",
 }
-# A sample leaves these out unless they are named: it would spend its time on their unbroken tests.
-SLOW = (
-    *("nn", "modes", "value", "checking", "trees", "transforms", "extending"),
-    *("compiling", "tracing", "instructions", "testing", "_hypothesis"),
-    *("layout", "rendering", "graph", "explaining"),
+# A sample leaves out the modules whose first tests are these, unless the modules are named: running
+# them once with the library as it is takes longer than the rest of the sample.
+SLOW = ("compiling", "testing", "transforms")
+OPTIONS = (
+    *("-x", "--ff", "-q", "-m", "not torch", "-o", "addopts="),
+    *("-p", "_hypothesis_pytestplugin", "--hypothesis-profile=ci"),
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # of what is loaded once for all
 )
-OPTIONS = ("-x", "--ff", "-q", "-m", "not torch", "-o", "addopts=")
-OPTIONS += ("-p", "_hypothesis_pytestplugin", "--hypothesis-profile=ci")
-OPTIONS += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # of what is loaded once for all
-PATIENCE = 4.0  # a mutant is killed if its tests take this much longer than without it
-MEMORY = 4 * 2**30  # so is one that asks for more bytes
-
-Key = tuple[str, str]
+# A mutant is killed if its tests take so many times as long as without it, in processor time, which
+# does not depend on what else the machine does, or if they wait that much longer for something.
+PATIENCE, WAITING = 4.0, 10.0
+MEMORY = 4 * 2**30  # it is killed, too, if it asks for more bytes
 
 
-@dataclass(frozen=True)
-class Mutant:
-    """A module with one change."""
-
-    module: str
-    where: str  # module, class and function
-    original: str
-    code: str
-
-    @property
-    def diff(self) -> str:
-        """The lines taken away and added, without indentation."""
-        old, new = self.original.splitlines(), self.code.splitlines()
-        lines = list(difflib.unified_diff(old, new, n=0, lineterm=""))[2:]
-        return "\n".join(f"{line[0]} {line[1:].strip()}" for line in lines if line[0] in "-+")
-
-    @property
-    def key(self) -> Key:
-        """What tells mutants apart, whatever line they are on."""
-        return self.where, self.diff
+def tests_of(module: str) -> list[str]:
+    """Return the tests of a module, or else those of its room, or none."""
+    return (TESTS.get(module) or TESTS.get(module.split(".")[0], "")).split()
 
 
-class Visitor(MutationVisitor):
-    """Find mutations everywhere: mutmut's trampolines do not reach decorated functions."""
-
-    def __init__(self) -> None:
-        super().__init__(mutation_operators, IgnoredCode(set(), set(), set()))
-
-    def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
-        if is_strict(node) or is_for_type_checkers(node) or is_for_another_python(node):
-            return True
-        if isinstance(node, cst.FunctionDef | cst.Param):
-            return False
-        return super()._skip_node_and_children(node)  # annotations, decorators, len, isinstance
+def select(names: Sequence[str], modules: Sequence[str]) -> list[str]:
+    """Return the modules that have, or whose room has, one of the names; all if there are none."""
+    rooms = {module.split(".")[0] for module in modules}
+    if unknown := sorted({*names} - {*modules} - rooms):
+        raise SystemExit(f"neither a module nor a room: {', '.join(unknown)}")
+    return [x for x in modules if not names or x in names or x.split(".")[0] in names]
 
 
-def is_strict(node: cst.CSTNode) -> bool:
-    """Return whether a node is the ``strict`` of a zip, which only says that lengths are equal."""
-    return isinstance(node, cst.Arg) and node.keyword is not None and node.keyword.value == "strict"
+def check_tests(modules: Sequence[str]) -> None:
+    """Raise SystemExit unless TESTS has tests for each module, and only for modules that exist."""
+    if missing := [module for module in modules if not tests_of(module)]:
+        raise SystemExit(f"no tests are listed in TESTS for: {', '.join(missing)}")
+    if gone := [name for name in TESTS if not path_of(name).exists()]:
+        raise SystemExit(f"TESTS lists what is neither a module nor a room: {', '.join(gone)}")
 
 
-def is_for_type_checkers(node: cst.CSTNode) -> bool:
-    """Return whether a node is a TypeVar, a TypeAlias, or the stub of an overload."""
-    overload = m.Decorator(decorator=m.Name("overload"))
-    stub = m.FunctionDef(decorators=[m.ZeroOrMore(), overload, m.ZeroOrMore()])
-    variable = m.Assign(value=m.Call(func=m.Name("TypeVar")))
-    alias = m.AnnAssign(annotation=m.Annotation(m.Name("TypeAlias")))
-    return m.matches(node, m.OneOf(stub, variable, alias))
+def draw(population: Sequence[Mutant], size: int, seed: int) -> list[Mutant]:
+    """Return a sample with at least one mutant of every module, in the order of the modules."""
+    rng = random.Random(seed)
+    shuffled = rng.sample(range(len(population)), len(population))
+    first = {population[i].module: i for i in shuffled}
+    others = [i for i in shuffled if first[population[i].module] != i]
+    return [population[i] for i in sorted([*first.values(), *others][: max(size, len(first))])]
 
 
-def is_for_another_python(node: cst.CSTNode) -> bool:
-    """Return whether a node is the like of ``if hasattr(_math, "fma")``, where that is false."""
-    test = cst.Module([]).code_for_node(node.test) if isinstance(node, cst.If) else ""
-    asks = test.startswith(("hasattr(_math, ", "sys.version_info"))
-    return asks and not eval(test, {"_math": math, "sys": sys})
+def read_listed(text: str) -> Counter[Key]:
+    """Return how many mutants of each function and kind ``equivalent.toml`` lists."""
+    listed: Counter[Key] = Counter()
+    for reason, functions in tomllib.loads(text).items():
+        for function, kinds in functions.items():
+            for kind, count in kinds.items():
+                if type(count) is not int or count < 1:
+                    raise SystemExit(f"{function}, {kind}: {count} is no count, in {reason!r}")
+                listed[function, kind] += count
+    return listed
 
 
-def changes_nothing(old: cst.CSTNode, new: cst.CSTNode) -> bool:
-    """Return whether a mutation is none: 1e300 + 1 is 1e300."""
-    if isinstance(old, cst.Float) and isinstance(new, cst.Float):
-        return old.evaluated_value == new.evaluated_value
-    if isinstance(old, cst.Call) and isinstance(new, cst.Call) and old.func is new.func:
-        kept = [[arg for arg in call.args if not is_strict(arg)] for call in (old, new)]
-        return kept[0] == kept[1]
-    return False
+class Workshop:
+    """A copy of the package, in which one file at a time is changed."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.package = directory / "microgradlib"
+        shutil.copytree(SOURCE, self.package, ignore=shutil.ignore_patterns("__pycache__"))
+        compileall.compile_dir(self.package, quiet=1)
+        self.limits: dict[str, float] = {}
+        self.judged = 0
+
+    def judge(self, mutant: Mutant) -> str:
+        """Tell how the tests of its module take a mutant: passed, failed or too slow."""
+        original = path_of(mutant.module)
+        file = self.package / original.relative_to(SOURCE)
+        self.judged += 1
+        for test in tests_of(mutant.module):
+            limit = self.limit(test)
+            file.write_text(mutant.code, encoding="utf-8")
+            # The compiled file of another mutant, or of the original, has another time in it.
+            os.utime(file, (self.judged, self.judged))
+            try:
+                outcome = self.run(test, limit)
+            finally:
+                shutil.copy2(original, file)
+            if outcome != "passed":
+                return outcome
+        return "passed"
+
+    def limit(self, test: str) -> float:
+        """Return the seconds that a test may take: more than it does with the library as it is."""
+        if test not in self.limits:
+            start = processor_time()
+            if self.run(test, seconds=600.0) != "passed":
+                raise SystemExit(f"test_{test} fails with the library as it is")
+            self.limits[test] = 5.0 + PATIENCE * (processor_time() - start)
+        return self.limits[test]
+
+    def run(self, test: str, seconds: float) -> str:
+        """Run a test file, or one test, in a process of its own."""
+        context = multiprocessing.get_context("fork")
+        process = context.Process(target=run_test, args=(self.directory, test, math.ceil(seconds)))
+        process.start()
+        process.join(WAITING * seconds)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+        if process.exitcode in (-signal.SIGXCPU, -signal.SIGKILL):
+            return "too slow"
+        return "failed" if process.exitcode else "passed"
 
 
-def mutants(module: str) -> Iterator[Mutant]:
-    """Yield every mutant of a module."""
-    code = (SOURCE / f"{module}.py").read_text(encoding="utf-8")
-    scopes = [(module, 0, sys.maxsize), *name_scopes(ast.parse(code), module)]
-    starts = [0, *itertools.accumulate(map(len, code.splitlines(keepends=True)))]
-    visitor = Visitor()
-    wrapper = MetadataWrapper(cst.parse_module(code))
-    ranges = wrapper.resolve(WhitespaceInclusivePositionProvider)
-    tree = wrapper.visit(visitor)
-    seen = {code}
-    for mutation in visitor.mutations:
-        if changes_nothing(mutation.original_node, mutation.mutated_node):
-            continue
-        start, end = ranges[mutation.original_node].start, ranges[mutation.original_node].end
-        before = code[: starts[start.line - 1] + start.column]
-        new = tree.code_for_node(mutation.mutated_node)
-        mutated = before + new + code[starts[end.line - 1] + end.column :]
-        if "\n" in new:  # a node does not know its indentation; slow
-            mutated = tree.deep_replace(mutation.original_node, mutation.mutated_node).code
-        if mutated not in seen:
-            seen.add(mutated)
-            where = [name for name, first, last in scopes if first <= start.line <= last][-1]
-            yield Mutant(module, where, code, mutated)
+def processor_time() -> float:
+    """Return the seconds of processor time of all processes that were started and have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
-def name_scopes(node: ast.AST, name: str) -> Iterator[tuple[str, int, int]]:
-    """Yield the classes and functions within a node, each before what it contains."""
-    for child in ast.iter_child_nodes(node):
-        inner = name
-        if isinstance(child, ast.ClassDef | ast.FunctionDef):
-            inner = f"{name}.{child.name}"
-            yield inner, child.lineno, child.end_lineno or sys.maxsize
-        yield from name_scopes(child, inner)
-
-
-def run_tests(directory: Path, module: str) -> None:
-    """Run the tests of a module on the package in the directory; exit as pytest does."""
+def run_test(directory: Path, test: str, seconds: int) -> None:
+    """Run a test on the package in the directory; exit as pytest does."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
@@ -216,121 +207,97 @@ def run_tests(directory: Path, module: str) -> None:
     os.environ["PYTHONPATH"] = str(directory)  # for the tests that start Python
     del os.environ["HYPOTHESIS_NO_PLUGINS"]
     importlib.import_module("microgradlib._hypothesis").register()
-    # One file after the other: a mutant that the first one kills needs no other to be collected.
-    for name in TESTS[module]:
-        options = (*OPTIONS, "-o", f"cache_dir={directory / 'cache'}")
-        if status := pytest.main([*options, f"tests/test_{name}.py"]):
-            os._exit(status)
-    os._exit(0)
+    file, *single = test.split("::")
+    path = "::".join([f"tests/test_{file}.py", *single])
+    os._exit(pytest.main([*OPTIONS, "-o", f"cache_dir={directory / 'cache'}", path]))
 
 
-def try_out(directory: Path, module: str, seconds: float) -> str:
-    """Tell how the tests of a module take the package in the directory."""
-    process = multiprocessing.get_context("fork").Process(
-        target=run_tests, args=(directory, module)
-    )
-    process.start()
-    process.join(seconds)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
-        return "too slow"
-    return "failed" if process.exitcode else "passed"
+def load_plugins() -> None:
+    """Import once what every process would import, but not the package that is to be mutated."""
+    os.environ["HYPOTHESIS_NO_PLUGINS"] = "1"  # Hypothesis would load our entry point
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # looking for plugins takes long
+    importlib.import_module("_hypothesis_pytestplugin")
+    importlib.import_module("hypothesis.strategies")
 
 
-def judge(mutant: Mutant, directory: Path, seconds: float) -> str:
-    """Tell how the tests take a mutant."""
-    file = directory / "microgradlib" / f"{mutant.module}.py"
-    original = file.read_bytes()
-    Path(importlib.util.cache_from_source(str(file))).unlink(missing_ok=True)
-    file.write_text(mutant.code, encoding="utf-8")
-    try:
-        return try_out(directory, mutant.module, seconds)
-    finally:
-        file.write_bytes(original)
+def run_mutants(chosen: Sequence[Mutant], listed: Counter[Key]) -> list[Mutant]:
+    """Run mutants and return those that survive; print those of which fewer are listed."""
+    start, slow = time.monotonic(), 0
+    survivors: list[Mutant] = []
+    survived: Counter[Key] = Counter()
+    with tempfile.TemporaryDirectory() as name:
+        workshop = Workshop(Path(name))
+        load_plugins()
+        gc.freeze()  # what is loaded is not looked through again by every process
+        for i, mutant in enumerate(chosen):
+            if i % 100 == 0:
+                print(f"{i} of {len(chosen)} after {time.monotonic() - start:.0f} s", flush=True)
+            outcome = workshop.judge(mutant)
+            slow += outcome == "too slow"
+            if outcome == "passed":
+                survivors.append(mutant)
+                survived[mutant.key] += 1
+                if survived[mutant.key] > listed[mutant.key]:
+                    print(f"\nsurvived in {mutant}\n", flush=True)
+    print(f"all after {time.monotonic() - start:.0f} s; {slow} were too slow\n")
+    return survivors
 
 
-def known_equivalents() -> set[Key]:
-    """Return the keys of the mutants that ``equivalent.toml`` lists."""
-    entries = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["equivalent"]
-    return {
-        (where, diff.strip())
-        for entry in entries
-        for where, diffs in entry["mutants"].items()
-        for diff in diffs
-    }
+def compare(listed: Counter[Key], survived: Counter[Key], left: Counter[Key]) -> Iterator[str]:
+    """Yield where the list and the survivors differ; ``left`` are the mutants that did not run."""
+    for function, kind in sorted(listed.keys() | survived.keys()):
+        alive, known = survived[function, kind], listed[function, kind]
+        if alive > known or (alive < known and not left[function, kind]):
+            yield f"{function}, {kind}: {alive} survived, {known} listed as equivalent"
+
+
+def report(chosen: Sequence[Mutant], survivors: Sequence[Mutant], listed: Counter[Key]) -> None:
+    """Print how many mutants were killed, for each module and in all."""
+    equivalent: Counter[str] = Counter()
+    rest = listed.copy()
+    for mutant in survivors:
+        equivalent[mutant.module] += rest[mutant.key] > 0
+        rest[mutant.key] -= 1
+    ran = Counter(mutant.module for mutant in chosen)
+    alive = Counter(mutant.module for mutant in survivors)
+    print(f"{'module':22} mutants  equivalent  killed  survived")
+    for module, n in ran.items():
+        known, killed = equivalent[module], n - alive[module]
+        print(f"{module:22} {n:7} {known:11} {killed:7} {n - known - killed:9}")
+    killed, total = ran.total() - alive.total(), ran.total() - equivalent.total()
+    print(f"\nkilled {killed} of {total}, {100 * killed / max(total, 1):.1f} %")
 
 
 def main() -> int:
     """Run the mutants that were asked for, and print what happened."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("modules", nargs="*", help="by default, all; of a sample, the quick ones")
-    parser.add_argument("--sample", type=int, help="how many mutants to draw from them")
+    parser.add_argument("names", nargs="*", help="of modules and rooms; by default, all of them")
+    parser.add_argument("--sample", type=int, help="how many to draw: one of each module, or more")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     arguments = parser.parse_args()
-    if unknown := set(arguments.modules) - set(TESTS):
-        parser.error(f"no tests are known for {sorted(unknown)}; TESTS names those of each module")
-
-    left_out = SLOW if arguments.sample else ()
-    modules = arguments.modules or [module for module in TESTS if module not in left_out]
-    chosen = [mutant for module in modules for mutant in mutants(module)]
-    known = {key for key in known_equivalents() if key[0].split(".")[0] in modules}
-    stale = set() if arguments.sample else known - {mutant.key for mutant in chosen}
-    if arguments.sample:
-        chosen = random.Random(arguments.seed).sample(chosen, min(arguments.sample, len(chosen)))
     os.chdir(ROOT)
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        shutil.copytree(SOURCE, directory / "microgradlib", ignore=lambda *_: ["__pycache__"])
-        compileall.compile_dir(directory, quiet=1)
-        limits = {}
-        for module in dict.fromkeys(mutant.module for mutant in chosen):
-            start = time.monotonic()
-            if try_out(directory, module, seconds=600.0) != "passed":
-                raise SystemExit(f"the tests of {module} fail as it stands")
-            limits[module] = 5.0 + PATIENCE * (time.monotonic() - start)
-        sys.dont_write_bytecode = True  # mutants of one second would be taken for one another
-        gc.freeze()  # what is loaded is not looked through again by every process
-        survivors, unknown, slow = [], [], 0
-        for mutant in progress(chosen):
-            outcome = judge(mutant, directory, limits[mutant.module])
-            slow += outcome == "too slow"
-            if outcome == "passed":
-                survivors.append(mutant)
-                if mutant.key not in known:
-                    unknown.append(mutant)
-                    print(f"\nsurvived in {mutant.where}:\n{mutant.diff}\n", flush=True)
+    modules = all_modules()
+    check_tests(modules)
+    selected = select(arguments.names, modules)
+    if arguments.sample and not arguments.names:
+        selected = [module for module in selected if tests_of(module)[0] not in SLOW]
+    listed = read_listed(EQUIVALENT.read_text(encoding="utf-8"))
+    possible = chosen = [mutant for module in selected for mutant in mutants(module)]
+    if arguments.sample:
+        chosen = draw(possible, arguments.sample, arguments.seed)
+    survivors = run_mutants(chosen, listed)
 
-    wrong = known & {mutant.key for mutant in chosen} - {mutant.key for mutant in survivors}
-    for where, diff in sorted(wrong):
-        print(f"\nlisted as equivalent, but killed, in {where}:\n{diff}")
-    for where, diff in sorted(stale):
-        print(f"\nlisted as equivalent, but no mutant, in {where}:\n{diff}")
-    report(chosen, survivors, unknown)
-    print(f"killed by the time limit: {slow}")
-    return 1 if unknown or wrong or stale else 0
-
-
-def progress(chosen: list[Mutant]) -> Iterator[Mutant]:
-    """Yield the mutants, and tell the time now and then."""
-    start = time.monotonic()
-    for i, mutant in enumerate(chosen):
-        if i % 100 == 0:
-            print(f"{i} of {len(chosen)} after {time.monotonic() - start:.0f} s", flush=True)
-        yield mutant
-
-
-def report(chosen: list[Mutant], survivors: list[Mutant], unknown: list[Mutant]) -> None:
-    """Print the scores: the share that was killed, of all and of all but the equivalent."""
-    counts = [Counter(mutant.module for mutant in group) for group in (chosen, survivors, unknown)]
-    print(f"\n{'module':14} mutants  killed  equivalent  survived   score  of the others")
-    for module in [*counts[0], "total"] if len(counts[0]) > 1 else counts[0]:
-        total, alive, bad = (c.total() if module == "total" else c[module] for c in counts)
-        others = total - alive + bad
-        print(
-            f"{module:14} {total:7} {total - alive:7} {alive - bad:11} {bad:9} "
-            f"{1.0 - alive / total:7.1%} {1.0 - bad / max(others, 1):14.1%}"
-        )
+    ran, survived = (Counter(mutant.key for mutant in group) for group in (chosen, survivors))
+    left = Counter(mutant.key for mutant in possible) - ran
+    elsewhere = {x for module in set(modules) - set(selected) for x, *_ in definitions(module)}
+    left.update(key for key in listed if key[0] in elsewhere)
+    differences = list(compare(listed, survived, left))
+    print("".join(f"{line}\n" for line in differences))
+    for mutant in survivors:
+        if survived[mutant.key] > listed[mutant.key] > 0:  # the list does not say which are known
+            print(f"one of them in {mutant}\n")
+    report(chosen, survivors, listed)
+    return 1 if differences else 0
 
 
 if __name__ == "__main__":

@@ -21,10 +21,12 @@ from typing import Any
 import mpmath
 from mpmath import mp, mpf
 
-from microgradlib.primitives import PRIMITIVES, Interval, Primitive
+from microgradlib.core.primitive import Interval, Primitive
+from microgradlib.core.table import PRIMITIVES
+from microgradlib.testing import arities
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from truths.points import drawn_points
+from truths.points import drawn_points, near, static
 
 FILE = Path(__file__).with_name("truths.json")
 HIGHER = Path(__file__).with_name("higher.json")
@@ -133,8 +135,11 @@ def mse(*values: mpf) -> tuple[mpf, tuple[mpf, ...]]:
 def bce(p: mpf, t: mpf) -> tuple[mpf, tuple[mpf, ...]]:
     log_p = max(mp.log(p), mpf(-100)) if p else mpf(-100)
     log_q = max(mp.log1p(-p), mpf(-100)) if p < 1 else mpf(-100)
-    dt = mp.log1p(-p) - mp.log(p) if 0 < p < 1 else mpf(-inf if p else inf)
-    return -(t * log_p + (1 - t) * log_q), ((p - t) / max(p * (1 - p), mpf(1e-12)), dt)
+    return -(t * log_p + (1 - t) * log_q), ((p - t) * bce_scale(p), log_q - log_p)
+
+
+def bce_scale(p: mpf) -> mpf:
+    return 1 / (p * (1 - p)) if mp.exp(-100) < p < 1 else mpf(10) ** 12
 
 
 def bce_with_logits(z: mpf, t: mpf) -> tuple[mpf, tuple[mpf, ...]]:
@@ -276,6 +281,7 @@ TRUTHS: dict[str, Truth] = {
     "quotient_dy": number(lambda x, y: -x / y**2 if x or y else mpf(0)),
     "power_dx": slope("power"),
     "power_dy": number(lambda x, y: power(x, y)[1][1]),
+    "power_or_inf": number(lambda x, y: power(x, y)[0]),
     "power_c_slope": number(power_c_slope),
     "reciprocal": number(inverse),
     "rsqrt": number(lambda x: inverse(mp.sqrt(x))),
@@ -301,12 +307,15 @@ TRUTHS: dict[str, Truth] = {
     "gelu_prime": slope("gelu"),
     "gelu_tanh_prime": slope("gelu_tanh"),
     "silu_prime": slope("silu"),
+    "share": number(lambda *xs: softmax(*xs)[0]),
+    "bce_scale": number(bce_scale),
     "logit": number(lambda p: mp.log(p / (1 - p))),
     "select": number(lambda *xs: xs[int(xs[-1])]),
     "identity": number(lambda x: x),
     "sign": number(mp.sign),
     "above": number(lambda x, y: mpf(x > y)),
     "greater": number(lambda x, y: (mp.sign(x - y) + 1) / 2),
+    "jump": number(lambda x, y: mpf(0) if x != y else mpf("nan")),
     "inside": number(lambda x, low, high: mpf(low < x < high)),
     "gate": number(lambda x, p: p * x),
     "match": number(lambda x, y: mpf(x == y)),
@@ -365,7 +374,7 @@ def hard_numbers(row: Primitive) -> Iterator[float]:
     for x in HARD:
         yield x
         yield -x
-    for center in row.near:
+    for center in near(row):
         for k in range(1, 54, 4):
             yield center + 2.0**-k
             yield center - 2.0**-k
@@ -403,7 +412,7 @@ def hard_points(row: Primitive, rng: random.Random) -> Iterator[tuple[float, ...
 
 
 def one_point(row: Primitive, rng: random.Random) -> tuple[float, ...]:
-    n = rng.choice(row.arities)
+    n = rng.choice(arities(row))
     domains = row.domain if len(row.domain) == n else row.domain * n
     point = [draw(rng, interval) for interval in domains]
     if row.name.startswith("power"):
@@ -439,7 +448,7 @@ def in_domain(row: Primitive, point: tuple[float, ...]) -> bool:
         return False
     if row.name in ORDER_LAST and point[-1] not in (1.0, 2.0, 3.0, 4.0):
         return False
-    if row.name in ("power", "power_c"):
+    if row.name in ("power", "power_c", "power_or_inf"):
         x, y = point
         return y == round(y) if x < 0.0 else y >= 0.0 if x == 0.0 else True
     return True
@@ -465,15 +474,15 @@ def orders(n: int) -> list[str]:
 
 def derivative(row: Primitive, point: tuple[float, ...], order: str) -> mpf:
     """Return a derivative of a row, at a precision that no longer changes it."""
-    n = len(point) - row.static
-    static = tuple(map(mpf, point[n:]))
+    n = len(point) - static(row)
+    fixed = tuple(map(mpf, point[n:]))
     counts = [order.count(str(i)) for i in range(n)]
 
     def value(*xs: mpf) -> mpf:
         if row.helper:
-            return TRUTHS[row.name](*xs, *static)[0]
+            return TRUTHS[row.name](*xs, *fixed)[0]
         # One order less is left to differences where the formula of a slope is known.
-        return TRUTHS[row.name](*xs, *static)[1][first]
+        return TRUTHS[row.name](*xs, *fixed)[1][first]
 
     first = int(order[0])
     if not row.helper:
@@ -497,8 +506,8 @@ def higher_cases(row: Primitive) -> Iterator[tuple[tuple[float, ...], list[str]]
     """Yield points of a row with the orders that are wanted there."""
     points = [point for point in drawn_points(row, 100) if len(point) <= 5]
     for point in points[:HIGHER_POINTS]:
-        yield point, orders(len(point) - row.static)
-    if row.arities == (1,) and not row.helper:
+        yield point, orders(len(point) - static(row))
+    if arities(row) == (1,) and not row.helper:
         for x in FAR:
             for point in ((x,), (-x,)):
                 if in_domain(row, point) and has_value(row, point):

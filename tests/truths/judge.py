@@ -1,13 +1,15 @@
 """A judge of gradients: random expressions in mpmath, and how far off floats may be.
 
-The judge shares nothing with the library but the text of the expression. It keeps a tape of its own
-in 160 digits, with the values and partials of ``generate.py``, and sweeps it backwards. A sweep
-more for each input, with that input moved by 1e-75, shows how values and adjoints depend on it.
-They confirm the gradient, and they yield the condition of every step: by how much the gradient
-moves if the step is rounded. A sweep in 40 bits tells whether rounding may take the other side of a
-kink: its errors are 8,000 times those of floats.
+The judge shares nothing with the library but the text of the expression. It records the expression
+in 40 bits on a tape of its own. Then it computes the numbers that the result depends on again in
+160 digits, with the values and partials of ``generate.py``, and passes adjoints backward. This is
+done once more for each input, with that input moved by 1e-75, which shows how values and adjoints
+depend on it. It confirms the gradient, and yields the condition of every step: by how much the
+gradient moves if the step is rounded. The 40 bits tell whether rounding may take the other side of
+a kink: their errors are 8,000 times those of floats.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +28,7 @@ ROUNDING = 6 * UNIT  # the largest error of a value or partial, relative to its 
 SMALLEST = 1e-290  # below this, floats lose relative precision
 
 # Where a row has a kink: what has to be far from 0.
-KINKS = {
+KINKS: dict[str, Callable[..., tuple[mpf, ...]]] = {
     "abs": lambda x: (x,),
     "relu": lambda x: (x,),
     "leaky_relu": lambda x, a: (x,),
@@ -38,7 +40,10 @@ KINKS = {
     "where": lambda x, y, c: (x - y,),  # the condition is x > y
 }
 # The size that errors are relative to, where it is not that of the result.
-VALUE_SCALES = {"lgamma": lambda x: 1, "dot": lambda b, w, v, x, y: abs(w * x) + abs(v * y)}
+VALUE_SCALES: dict[str, Callable[..., Any]] = {
+    "lgamma": lambda x: 1,
+    "dot": lambda b, w, v, x, y: abs(w * x) + abs(v * y),
+}
 PARTIAL_SCALES = {"bce_with_logits": 1}
 
 
@@ -46,26 +51,21 @@ class NearKinkError(Exception):
     """Rounding might take the other side of a kink."""
 
 
-class Tape(list["Number"]):
-    """The numbers in the order of their making, and on which side of each kink they were."""
-
-    def __init__(self) -> None:
-        self.sides: list[mpf] = []  # -1, 1, or 0 at a tie
-
-
 @dataclass(eq=False)
 class Number:
-    """A node on the tape."""
+    """A node on the tape: an input of the expression, or a row of the table and its operands."""
 
-    tape: Tape
+    tape: list["Number"]
     value: mpf
     name: str = ""
-    inputs: tuple[Any, ...] = ()
-    partials: tuple[mpf, ...] = ()
-    scale: mpf = field(default_factory=mpf)
-    users: int = 0
+    operands: tuple[Any, ...] = ()  # numbers and constants
+    edges: list[tuple[int, "Number"]] = field(default_factory=list)  # differentiable operands
+    sides: list[mpf] = field(default_factory=list)  # of kinks: -1, 1, or 0 at a tie
+    index: int = 0
+    users: int = 0  # how many edges of the graph lead here
 
     def __post_init__(self) -> None:
+        self.index = len(self.tape)
         self.tape.append(self)
 
     def __add__(self, other: Any) -> "Number":
@@ -108,19 +108,21 @@ class Number:
         return bool(self.value > (other.value if isinstance(other, Number) else other))
 
 
-def record(tape: Tape, name: str, *inputs: Any) -> Number:
+def record(tape: list[Number], name: str, *inputs: Any) -> Number:
     """Compute a row on numbers and constants, and put the result onto the tape."""
-    values = [x.value if isinstance(x, Number) else mpf(x) for x in inputs]
-    tape.sides += map(mpmath.sign, KINKS.get(name, lambda *_: ())(*values))
-    value, partials = TRUTHS[name](*values)
-    scale = max(abs(value), VALUE_SCALES.get(name, lambda *_: 0)(*values), SMALLEST)
-    for x in inputs[: len(partials)]:
-        if isinstance(x, Number):
-            x.users += 1
-    return Number(tape, value, name, inputs, partials, scale)
+    operands = tuple([x if isinstance(x, Number) else mpf(x, prec=53) for x in inputs])
+    data = [x.value if isinstance(x, Number) else x for x in operands]
+    value, partials = TRUTHS[name](*data)
+    differentiable = enumerate(operands[: len(partials)])
+    edges = [(i, x) for i, x in differentiable if isinstance(x, Number)]
+    return Number(tape, value, name, operands, edges, sides_of_kinks(name, data))
 
 
-def namespace(tape: Tape) -> SimpleNamespace:
+def sides_of_kinks(name: str, data: list[mpf]) -> list[mpf]:
+    return [mpmath.sign(x) for x in KINKS[name](*data)] if name in KINKS else []
+
+
+def namespace(tape: list[Number]) -> SimpleNamespace:
     """Return the functions that expressions use, on numbers of the judge."""
 
     def function(name: str) -> Any:
@@ -148,34 +150,69 @@ def namespace(tape: Tape) -> SimpleNamespace:
     return SimpleNamespace(**functions, math=SimpleNamespace(**functions))
 
 
-def sweep(f: Expression, point: list[mpf]) -> tuple[Tape, list[mpf]]:
-    """Return the tape of an expression up to its result, and the adjoint of each number on it."""
-    tape = Tape()
-    xs = [Number(tape, x) for x in point]
-    result = f.evaluate(namespace(tape), *xs)
-    del tape[tape.index(result) + 1 :]  # such as the other entries of a softmax
-    adjoints = dict.fromkeys(tape, mpf(0))
-    adjoints[result] = mpf(1)
-    for x in reversed(tape):
-        for operand, partial in zip(x.inputs, x.partials, strict=False):
-            if isinstance(operand, Number):
-                adjoints[operand] += adjoints[x] * partial
-    return tape, list(adjoints.values())
+def graph_of(f: Expression, point: list[mpf]) -> tuple[list[Number], list[Number]]:
+    """Return the inputs of f, and the numbers that its result depends on, the result last."""
+    tape: list[Number] = []
+    inputs = [Number(tape, x) for x in point]
+    pending = [f.evaluate(namespace(tape), *inputs)]
+    found = set(pending)
+    while pending:
+        for _, x in pending.pop().edges:
+            x.users += 1
+            if x not in found:
+                found.add(x)
+                pending.append(x)
+    return inputs, sorted(found, key=lambda number: number.index)
+
+
+class Sweep:
+    """The values and partials of the numbers of a graph, computed forward, and their adjoints.
+
+    Args:
+        graph: the numbers in their order, the result last.
+        inputs: the data of the inputs.
+        base: a sweep at other inputs; what depends on none of those that differ is taken from it.
+
+    Raises:
+        NearKinkError: if a kink is on another side than on the tape.
+    """
+
+    def __init__(
+        self, graph: list[Number], inputs: dict[Number, mpf], base: "Sweep | None" = None
+    ) -> None:
+        self.values = inputs.copy()
+        self.partials: dict[Number, tuple[mpf, ...]] = dict.fromkeys(inputs, ())
+        for number in graph:
+            if number in inputs:
+                continue
+            if base and all(self.values[x] is base.values[x] for _, x in number.edges):
+                self.values[number] = base.values[number]
+                self.partials[number] = base.partials[number]
+                continue
+            data = [self.values[x] if isinstance(x, Number) else x for x in number.operands]
+            if sides_of_kinks(number.name, data) != number.sides:
+                raise NearKinkError
+            self.values[number], self.partials[number] = TRUTHS[number.name](*data)
+        self.adjoints = dict.fromkeys([*inputs, *graph], mpf(0))
+        self.adjoints[graph[-1]] = mpf(1)
+        for number in reversed(graph):
+            for i, x in number.edges:
+                self.adjoints[x] += self.adjoints[number] * self.partials[number][i]
 
 
 @dataclass
-class Truth:
-    """A number, and how far off the float may be."""
+class Reference:
+    """A reference value, and how far off the float may be."""
 
     value: mpf
-    bound: mpf
+    bound: float
 
     def admits(self, x: float) -> bool:
         return bool(abs(x - self.value) <= self.bound)
 
 
-def judge(f: Expression, point: tuple[float, ...]) -> tuple[Truth, list[Truth]]:
-    """Return the truths of the value and the gradient of f.
+def judge(f: Expression, point: tuple[float, ...]) -> tuple[Reference, list[Reference]]:
+    """Return the reference values of f and of its gradient.
 
     The bounds are of first order: each step rounds its value, each edge its partial, the product
     with the adjoint, and one sum for each user of the operand.
@@ -185,31 +222,47 @@ def judge(f: Expression, point: tuple[float, ...]) -> tuple[Truth, list[Truth]]:
     """
     with mpmath.workdps(DIGITS):
         start = list(map(mpf, point))
-        tape, adjoints = sweep(f, start)
         with mpmath.workprec(FEW_BITS):
-            rough_tape, _ = sweep(f, start)
-        if tape.sides != rough_tape.sides:
-            raise NearKinkError
-        value_bound = sum(
-            abs(adjoint) * ROUNDING * x.scale for x, adjoint in zip(tape, adjoints, strict=True)
-        )
+            inputs, graph = graph_of(f, start)
+        data = dict(zip(inputs, start, strict=True))
+        base = Sweep(graph, data)
+        value = base.values[graph[-1]]
+        roundings = {x: ROUNDING * scale(x, base) for x in graph if x.name}
+        sizes = {number: float(abs(base.adjoints[number])) for number in graph}
+        bound = sum(sizes[x] * rounding for x, rounding in roundings.items())
         gradient = []
-        for i in range(len(start)):
-            moved_tape, moved_adjoints = sweep(f, [*start[:i], start[i] + STEP, *start[i + 1 :]])
-            if tape.sides != moved_tape.sides:
-                raise NearKinkError
-            slopes = {x: (y.value - x.value) / STEP for x, y in zip(tape, moved_tape, strict=True)}
-            paths, bound = mpf(0), mpf(SMALLEST)
-            for x, adjoint, moved in zip(tape, adjoints, moved_adjoints, strict=True):
-                bound += abs((moved - adjoint) / STEP) * ROUNDING * x.scale
-                for operand, partial in zip(x.inputs, x.partials, strict=False):
-                    if isinstance(operand, Number):
-                        edge = abs(adjoint * slopes[operand])
-                        size = max(abs(partial), PARTIAL_SCALES.get(x.name, 0))
-                        bound += edge * size * (ROUNDING + UNIT * (1 + operand.users))
-                        paths += edge * size
-            average = (adjoints[i] + moved_adjoints[i]) / 2
-            if abs(average - slopes[tape[-1]]) > 1e-15 * paths + STEP:
+        for moved_input in inputs:
+            moved = Sweep(graph, data | {moved_input: data[moved_input] + STEP}, base)
+            # The derivatives of values, and of adjoints, with respect to this input.
+            tangents = change(base.values, moved.values)
+            paths, gradient_bound = 0.0, SMALLEST
+            for number, by in change(base.adjoints, moved.adjoints).items():
+                gradient_bound += by * roundings.get(number, 0.0)
+            for number in graph:
+                for i, x in number.edges:
+                    partial = float(abs(base.partials[number][i]))
+                    path = sizes[number] * tangents.get(x, 0.0)
+                    path *= max(partial, PARTIAL_SCALES.get(number.name, 0.0))
+                    gradient_bound += path * (ROUNDING + UNIT * (1 + x.users))
+                    paths += path
+            adjoint = base.adjoints[moved_input]
+            average = (adjoint + moved.adjoints[moved_input]) / 2
+            quotient = (moved.values[graph[-1]] - value) / STEP
+            if abs(average - quotient) > 1e-15 * paths + STEP:
                 raise ArithmeticError(f"the judge contradicts itself at {point}\n{f}")
-            gradient.append(Truth(adjoints[i], bound))
-        return Truth(tape[-1].value, value_bound), gradient
+            gradient.append(Reference(adjoint, gradient_bound))
+        return Reference(value, bound), gradient
+
+
+def scale(number: Number, sweep: Sweep) -> float:
+    """Return the size that the rounding error of a value is relative to."""
+    size = abs(sweep.values[number])
+    if number.name in VALUE_SCALES:
+        data = [sweep.values[x] if isinstance(x, Number) else x for x in number.operands]
+        size = max(size, VALUE_SCALES[number.name](*data))
+    return max(float(size), SMALLEST)
+
+
+def change(base: dict[Number, mpf], moved: dict[Number, mpf]) -> dict[Number, float]:
+    """Return the sizes of the derivatives with respect to the moved input, where not 0."""
+    return {x: float(abs(moved[x] - base[x]) / STEP) for x in base if moved[x] is not base[x]}

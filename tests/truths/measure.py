@@ -3,15 +3,15 @@
 from fractions import Fraction
 from math import inf, isfinite, isnan, pi, remainder, tan, ulp
 
-from microgradlib import primitives
-from microgradlib.primitives import Primitive
+from microgradlib.core import table
+from microgradlib.core.primitive import Primitive
 
 Truth = tuple[float, float]  # the sum of a high and a low part
 
 
 def promised_ulps(row: Primitive) -> float:
     """Return how many ulp a first derivative may be off."""
-    return 5.0 if row is primitives.gamma else 4.0
+    return 5.0 if row is table.gamma else 4.0
 
 
 def ulps(x: float, truth: Truth, scale: float = 0.0) -> float:
@@ -31,12 +31,12 @@ def derivative_scale(row: Primitive, inputs: tuple[float, ...]) -> float:
 
     The derivative is promised in ulp of that term, if it is larger than the derivative itself.
     """
-    if row is primitives.bce_with_logits:  # d/dz = (1 - t) * sigmoid(z) - t * sigmoid(-z)
+    if row is table.bce_with_logits:  # d/dz = (1 - t) * sigmoid(z) - t * sigmoid(-z)
         z, t = inputs
-        return max((1.0 - t) * primitives.sigmoid(z), t * primitives.sigmoid(-z))
-    if row in (primitives.gamma, primitives.lgamma) and inputs[0] < 0.0:
+        return max((1.0 - t) * table.sigmoid(z), t * table.sigmoid(-z))
+    if row in (table.gamma, table.lgamma) and inputs[0] < 0.0:
         # digamma(x) = digamma(1 - x) - pi * cot(pi * x)
         (x,) = inputs
-        term = max(primitives.digamma(1.0 - x), abs(pi / tan(pi * remainder(x, 1.0))))
-        return term * abs(row(x)) if row is primitives.gamma else term
+        term = max(table.digamma(1.0 - x), abs(pi / tan(pi * remainder(x, 1.0))))
+        return term * abs(row(x)) if row is table.gamma else term
     return 0.0

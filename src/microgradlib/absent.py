@@ -1,0 +1,185 @@
+"""Names of PyTorch, JAX, NumPy and micrograd that do not exist here, and what to use instead."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NoReturn
+
+_LISTS = "a Value is one number; use lists of Values, or NumPy arrays of them"
+_UNITS = "there are no devices and types to choose: numbers are 64-bit floats"
+_RANDOM = {
+    "seed": "call manual_seed(seed)",
+    **dict.fromkeys(("rand", "random"), "call uniform(low, high)"),
+    **dict.fromkeys(("randn", "gauss", "standard_normal"), "call normal(mean, std)"),
+    **dict.fromkeys(
+        ("choice", "default_rng", "permutation", "randint", "shuffle"),
+        "call randperm(n), or use Python's random",
+    ),
+}
+
+ABSENT: dict[str, dict[str, str]] = {
+    "microgradlib": {
+        **dict.fromkeys(("Tensor", "Variable", "array", "asarray", "tensor"), _LISTS),
+        **dict.fromkeys(("arange", "cat", "concatenate", "linspace", "ones", "zeros"), _LISTS),
+        **dict.fromkeys(("cuda", "device", "dtype", "float32", "float64"), _UNITS),
+        **dict.fromkeys(("enable_grad", "inference_mode", "set_grad_enabled"), "use no_grad()"),
+        **{f"arc{name}": f"use a{name}" for name in ("cos", "cosh", "sin", "sinh", "tan", "tan2")},
+        "arctanh": "use atanh",
+        **dict.fromkeys(("add", "div", "divide", "mul", "multiply", "sub"), "use + - * /"),
+        **dict.fromkeys(("pow", "power", "square"), "write x ** y"),
+        **dict.fromkeys(("abs", "absolute"), "use the built-in abs"),
+        **dict.fromkeys(("amax", "max"), "use maximum, or the built-in max"),
+        **dict.fromkeys(("amin", "min"), "use minimum, or the built-in min"),
+        **dict.fromkeys(("fmax", "fmin", "fmod"), "use microgradlib.math"),
+        **dict.fromkeys(("ceil", "floor", "trunc"), "use microgradlib.math; the derivative is 0"),
+        **dict.fromkeys(("matmul", "mm", "mv"), "use dot(ws, xs) for each row"),
+        **{name: f"use microgradlib.nn.{name}" for name in ("Layer", "MLP", "Module", "Neuron")},
+        **{name: f"use microgradlib.optim.{name}" for name in ("Adam", "AdamW", "SGD")},
+        **dict.fromkeys(("jacfwd", "jacrev"), "use jacobian"),
+        **dict.fromkeys(("autograd", "gradient"), "use grad(f), or backward() on a Value"),
+        **dict.fromkeys(("draw_dot", "trace"), "use draw(loss)"),
+        "clamp": "use clip(x, low, high)",
+        "engine": "use microgradlib.Value",
+        "jit": "use compile",
+        "logaddexp": "use logsumexp([x, y])",
+        "norm": "use hypot(*xs)",
+        **dict.fromkeys(("rand", "randint", "randn"), "use microgradlib.random"),
+        "reciprocal": "write 1 / x",
+        "rsqrt": "write 1 / sqrt(x)",
+        "seed": "use manual_seed(seed)",
+        "swish": "use silu",
+    },
+    "microgradlib.nn": {
+        **dict.fromkeys(("Dense", "Linear"), "use Layer(nin, nout, activation)"),
+        "Sequential": "use MLP(nin, nouts, activation), or write it as a Module",
+        **{
+            name: f"use microgradlib.{name.lower()}" for name in ("ReLU", "Sigmoid", "Tanh", "GELU")
+        },
+        "functional": "use microgradlib.relu and so on",
+        **dict.fromkeys(
+            ("BatchNorm1d", "Conv1d", "Conv2d", "GRU", "LSTM", "MaxPool2d", "RNN", "Transformer"),
+            "write it as a Module, from operations on Values",
+        ),
+    },
+    "microgradlib.optim": {
+        "lr_scheduler": "assign to .lr of the optimizer",
+        "LBFGS": "pass value_and_grad(f) to scipy.optimize.minimize, with jac=True",
+        **dict.fromkeys(
+            ("Adadelta", "Adagrad", "Adamax", "NAdam", "RAdam", "Rprop"), "use SGD, Adam or AdamW"
+        ),
+    },
+    "microgradlib.random": _RANDOM,
+    "Value": {
+        **dict.fromkeys(("item", "numpy", "val", "value"), "read .data"),
+        **dict.fromkeys(("backprop", "backwards"), "call backward()"),
+        **dict.fromkeys(("dtype", "reshape", "shape", "size", "view"), _LISTS),
+        **dict.fromkeys(("cpu", "cuda", "device", "double", "to"), _UNITS),
+        **dict.fromkeys(("pow", "square"), "write v ** y"),
+        "abs": "use the built-in abs",
+        "clamp": "use microgradlib.clip(v, low, high)",
+        "children": "read ._prev",
+        "gradient": "read .grad",
+        "name": "read .label",
+        "op": "read ._op",
+        "retain_grad": "nothing is needed: backward() writes the grad of every Value",
+        "zero_grad": "set .grad = 0.0, or call zero_grad() of the module or optimizer",
+    },
+    "Module": {
+        **dict.fromkeys(("params", "weights"), "call parameters() or named_parameters()"),
+        **dict.fromkeys(("cpu", "cuda", "device", "double", "float", "to"), _UNITS),
+        **dict.fromkeys(
+            ("add_module", "register_module", "register_parameter"), "assign it as an attribute"
+        ),
+        **dict.fromkeys(("eval", "train"), "nothing is needed: modules have one mode"),
+        "backward": "call backward() on the loss",
+        "biases": "read .bias",
+        "load": "call load_state_dict(microgradlib.load(path))",
+        "save": "call microgradlib.save(module.state_dict(), path)",
+        "step": "call step() of the optimizer",
+    },
+}
+"""By module or class: what to do instead, by name."""
+
+
+def _remedy(owner: str, name: str) -> str:
+    return f"; {ABSENT[owner][name]}" if name in ABSENT[owner] else ""
+
+
+def say_what_to_use(module: str) -> None:
+    """Let a module say what to use instead of a name that it does not have."""
+
+    def absent(name: str) -> NoReturn:
+        problem = f"module {module!r} has no attribute {name!r}"
+        raise AttributeError(f"{problem}{_remedy(module, name)}")
+
+    vars(sys.modules[module])["__getattr__"] = absent
+
+
+class _Missing:
+    """An attribute that does not exist: the error says what to use instead.
+
+    It costs nothing where other attributes are read, as ``__getattr__`` of a class would.
+    """
+
+    def __init__(self, name: str, remedy: str) -> None:
+        """Keep the text of the error."""
+        self.problem = f"object has no attribute {name!r}; {remedy}"
+
+    def __get__(self, x: object, owner: type) -> NoReturn:
+        """Raise an AttributeError."""
+        raise AttributeError(f"{owner.__name__!r} {self.problem}")
+
+
+class Absent:
+    """A base class whose subclasses name a part of the table: those attributes are missing."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls, absent: str = "", **kwargs: Any) -> None:
+        """Say what to use instead of what is absent."""
+        super().__init_subclass__(**kwargs)
+        for name, remedy in ABSENT.get(absent, {}).items():
+            setattr(cls, name, _Missing(name, remedy))
+
+
+class AbsentOperators(Absent):
+    """Operators of Python that would drop a gradient, or are not what they are in mathematics."""
+
+    __slots__ = ()
+
+
+NEW_OPERATION = "for an operation of your own, decorate it with microgradlib.primitive(partials)"
+
+
+class Fixed:
+    """A method of Value; what to do instead of assigning to it, as in Karpathy's lecture."""
+
+    def __init__(self, method: Callable[[Any], None]) -> None:
+        """Keep the function."""
+        self.method = method
+
+    def __get__(self, x: Any, owner: type) -> Callable[[], None]:
+        """Return the bound method."""
+        return partial(self.method, x)
+
+    def __set__(self, x: Any, new: object) -> None:
+        """Raise an AttributeError."""
+        raise AttributeError(f"{self.method.__qualname__} cannot be assigned; {NEW_OPERATION}")
+
+
+def _refused(expression: str, remedy: str) -> Callable[[Any, Any], NoReturn]:
+    def operator(self: Any, other: object) -> NoReturn:
+        raise TypeError(f"{expression}: not defined for Values; {remedy}")
+
+    return operator
+
+
+# Outside of the classes, so that type checkers go on to report these names.
+for _name, _expression, _what in (
+    ("xor", "x ^ y", "write x ** y for a power"),
+    ("floordiv", "x // y", "use microgradlib.math.floor(x / y)"),
+    ("matmul", "x @ y", "use microgradlib.dot(xs, ys) for lists of numbers"),
+    ("divmod", "divmod(x, y)", "use microgradlib.math.floor(x / y) and x % y"),
+):
+    for _method in (f"__{_name}__", f"__r{_name}__"):
+        setattr(AbsentOperators, _method, _refused(_expression, _what))

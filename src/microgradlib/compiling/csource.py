@@ -1,0 +1,306 @@
+"""The instructions of a trace as C99: one file, no allocation, no state, the interpreter's bits."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from math import copysign, isinf
+from typing import Any, NamedTuple
+
+from microgradlib.compiling.clibrary import (
+    LIST,
+    Signature,
+    comparison,
+    expression,
+    library,
+    names_in,
+    signature,
+)
+from microgradlib.compiling.graph import Program
+from microgradlib.compiling.templates import Template
+from microgradlib.errors import CompileError
+
+_PIECE = 500  # instructions in one C function: the time of compilers is quadratic in their number
+
+DECIDED, FAILED, UNFINITE = 1, 2, 4
+"""The statuses of the C function: a decision differs from the trace, Python raises an error there,
+or a number that must be finite is not."""
+
+
+class CSource(NamedTuple):
+    """A C file and its header, and how many working numbers its function needs."""
+
+    text: str
+    header: str
+    work: int
+
+
+def c_source(program: Program, name: str) -> CSource:
+    """Return the C function of a trace, with the given name.
+
+    Raises:
+        CompileError: if the trace calls a primitive of the user's own.
+    """
+    if program.owned:
+        raise CompileError(
+            f"compile: {program.owned[0]} is a primitive of your own, in Python, and has no C "
+            "form; use backend='python', or compose it of functions of the library"
+        )
+    return _CWriter(program, name).write()
+
+
+class _CWriter:
+    """Writes one program, a large one as several C functions: its pieces.
+
+    A number that is read in its own piece only is a local variable; others are kept in ``work``.
+    """
+
+    def __init__(self, program: Program, name: str) -> None:
+        """Find out what reads each number."""
+        self.program = program
+        self.name = name
+        rows = program.rows
+        self.pieces = [rows[i : i + _PIECE] for i in range(0, len(rows), _PIECE)] or [[]]
+        self.texts = {x: f"in[{i}]" for i, x in enumerate(program.inputs)}
+        own = {number: i for i, piece in enumerate(self.pieces) for number, *_ in piece}
+        self.last: dict[int, int] = {}  # the last piece that reads a number
+        for check in program.checks:
+            self._read(check.operands, max([own.get(x, 0) for x in check.operands]))
+        for number, template, operands in reversed(rows):
+            reader = self.last.get(number, 0) if _is_entry(template) else own[number]
+            self._read(operands, reader)
+        self.outputs: defaultdict[int, list[int]] = defaultdict(list)  # by number; -1: the start
+        for i, x in enumerate(program.outputs):
+            self.outputs[_known(x)].append(i)
+        self.checks: defaultdict[int, list[Any]] = defaultdict(list)
+        for check in program.checks:
+            self.checks[max(map(_known, check[1]))].append(check)
+        self.finite: defaultdict[int, list[Any]] = defaultdict(list)
+        for x in program.finite:
+            self.finite[_known(x)].append(x)
+        self.work = max([_scratch(template, len(xs)) for _, template, xs in rows], default=0)
+        self.free: defaultdict[int, list[int]] = defaultdict(list)  # places in work, by size
+        self.ending: defaultdict[int, list[Any]] = defaultdict(list)  # places and sizes, by piece
+        self.used: dict[str, None] = {}  # the functions that are called
+
+    def _read(self, operands: tuple[Any, ...], piece: int) -> None:
+        """Note that a piece reads these numbers."""
+        for x in operands:
+            if type(x) is int:
+                self.last[x] = max(self.last.get(x, 0), piece)
+
+    def write(self) -> CSource:
+        """Return the text."""
+        functions = [self._piece(i) for i in range(len(self.pieces))]
+        parameters = "(const double *restrict in, double *restrict out, double *restrict work)"
+        names = [f"{self.name}_{i + 1}" for i in range(len(functions))]
+        if len(functions) > 1:
+            calls = [
+                f"if ((status |= {name}(in, out, work)) & {DECIDED}) return {DECIDED};"
+                for name in names
+            ]
+            end = f"return status & {FAILED} ? {FAILED} : status;"
+            parts = [
+                f"static int {n}{parameters}{f}" for n, f in zip(names, functions, strict=True)
+            ]
+            parts.append(f"int {self.name}{parameters}{_block(['int status = 0;', *calls, end])}")
+        else:
+            parts = [f"int {self.name}{parameters}{functions[0]}"]
+        about, upper = self._about(), self.name.upper()
+        text = [about, library(self.used), *parts]
+        header = (
+            f"{about}\n#ifndef {upper}_H\n#define {upper}_H\n\n"
+            f"#define {upper}_INPUTS {len(self.program.inputs)}\n"
+            f"#define {upper}_OUTPUTS {len(self.program.outputs)}\n"
+            f"#define {upper}_WORK {max(self.work, 1)}\n\n"
+            '#ifdef __cplusplus\nextern "C"\n#endif\n'
+            f"int {self.name}(const double *in, double *out, double *work);\n\n#endif\n"
+        )
+        return CSource("\n".join(text), header, self.work)
+
+    def _about(self) -> str:
+        """Return the comment that says what goes in and comes out."""
+        program = self.program
+        lines = [
+            f"int {self.name}(const double *in, double *out, double *work)",
+            "",
+            *named_ranges([f"in[{i}]" for i in range(len(program.inputs))], program.paths),
+            *named_ranges([f"out[{i}]" for i in range(len(program.outputs))], program.meanings),
+            f"work: {max(self.work, 1)} or more numbers of any value.",
+            "",
+            "The three arrays do not overlap. Threads may call it at once, each with out and work",
+            "of its own; it keeps nothing. It returns",
+            "",
+            "0: the results are in out. Otherwise they do not count:",
+            f"{DECIDED}: a decision comes out differently than when the function was traced;",
+            f"{FAILED}: the function raises an error in Python;",
+            f"{UNFINITE}: a result is infinite or NaN where the function raises an error for that.",
+            "",
+            "The results have the bits of the Python function with the flags -O1 -ffp-contract=off",
+            "-fno-builtin, and the same C library. Link with -lm.",
+        ]
+        # Names may hold what begins or ends a comment, or means another character in it.
+        marks = re.compile(r"(?<=[*/?])(?=[*/?])")
+        texts = [marks.sub(" ", ascii(line)[1:-1]) for line in lines]
+        return "\n".join([f"/* {texts[0]}", *[f" * {x}".rstrip() for x in texts[1:]], " */"])
+
+    def _piece(self, i: int) -> str:
+        """Return the body of the function of one piece."""
+        lines = self._results(-1) if i == 0 else []
+        kept = []
+        for number, template, operands in self.pieces[i]:
+            lines += self._instruction(number, template, operands)
+            if self.texts[number] == f"t{number}" and self.last.get(number, i) > i:
+                place = self._place(number, 1)
+                lines.append(f"work[{place}] = {self.texts[number]};")
+                kept.append((number, f"work[{place}]"))
+            lines += self._results(number)
+        self.texts.update(kept)
+        for place, size in self.ending.pop(i, ()):
+            self.free[size].append(place)
+        text = " ".join(lines)
+        start = [f"(void){x};" for x in ("in", "out", "work") if not re.search(rf"\b{x}\b", text)]
+        status = "0"
+        if "zero +=" in text:
+            start.append("double zero = 0.0; /* unless a result is infinite or NaN */")
+            status = f"zero == 0.0 ? 0 : {UNFINITE}"
+        if re.search(r"\bfailed\b", text):
+            start.append("int failure = 0, *const failed = &failure;")
+            status = f"failure ? {FAILED} : {status}"
+        return _block([*start, *lines, f"return {status};"])
+
+    def _instruction(self, number: int, template: Template, operands: tuple[Any, ...]) -> list[str]:
+        """Return the statements that compute a number."""
+        if _is_entry(template):
+            entries, index = self.texts[operands[0]], template.pieces[1]
+            self.texts[number] = f"work[{int(entries) + int(index[1:-1])}]"
+            return []
+        texts = [self._text(x) for x in operands]
+        name = f"t{number}"
+        self.texts[number] = name
+        lines = []
+        called = _called(template)
+        if called is None:
+            value = expression(template).format(*texts)
+            self.used.update(dict.fromkeys(names_in(value)))
+        else:
+            self.used[called.name] = None
+            if LIST in called.parameters:
+                lines = [f"work[{i}] = {text};" for i, text in enumerate(texts)]
+                texts = ["work", str(len(operands))]
+            place = self._place(number, len(operands)) if called.result == LIST else 0
+            value = called.call(texts, f"work + {place}", f"work + {len(operands)}")
+            if called.result == LIST:
+                self.texts[number] = str(place)
+                return [*lines, f"{value};"]
+        if number in self.last or number in self.outputs or number in self.finite:
+            return [*lines, f"const double {name} = {value};"]
+        return [*lines, f"(void)({value});"]  # it may fail
+
+    def _results(self, number: int) -> list[str]:
+        """Return the statements that follow when a number is known."""
+        lines = []
+        for template, operands, outcome, _ in self.checks[number]:
+            condition = comparison(template).format(*map(self._text, operands))
+            unlike = f"!({condition})" if outcome else condition
+            lines.append(f"if ({unlike}) return {DECIDED};")
+        lines += [f"zero += {text} - {text};" for text in map(self._text, self.finite[number])]
+        outputs = self.program.outputs
+        return [*lines, *[f"out[{i}] = {self._text(outputs[i])};" for i in self.outputs[number]]]
+
+    def _place(self, number: int, size: int) -> int:
+        """Return a place in work for a result of several numbers, or one that other pieces read."""
+        if self.free[size]:
+            place = self.free[size].pop()
+        else:
+            place, self.work = self.work, self.work + size
+        self.ending[self.last.get(number, 0)].append((place, size))
+        return place
+
+    def _text(self, x: Any) -> str:
+        """Return the C expression of a number."""
+        return self.texts[x] if type(x) is int else literal(x)
+
+
+class _Run(NamedTuple):
+    """Entries of one list or array that follow each other: the places and indices of both ends."""
+
+    start: int
+    end: int
+    path: str  # of the list
+    first: tuple[int, ...]
+    last: tuple[int, ...]
+
+    def precedes(self, other: "_Run", axis: int) -> bool:
+        """Whether the other one goes on along this axis, with all the same further axes."""
+        first, last = self.first, self.last
+        return (
+            (self.path, len(first)) == (other.path, len(other.first))
+            and len(first) > axis
+            and first[:axis] == last[:axis] == other.first[:axis]
+            and last[axis] + 1 == other.first[axis]
+            and first[axis + 1 :] == other.first[axis + 1 :]
+            and last[axis + 1 :] == other.last[axis + 1 :]
+        )
+
+
+def named_ranges(names: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """Return what names stand for, with a full range of entries on one line.
+
+    >>> named_ranges(["in[0]", "in[1]", "in[2]"], ["w[0]", "w[1]", "x"])
+    ['in[0] to in[1]: w[0] to w[1]', 'in[2]: x']
+    """
+    runs = []
+    for i, path in enumerate(paths):
+        start = len(re.sub(r"(\[\d+\])*$", "", path))
+        index = tuple(map(int, re.findall(r"\d+", path[start:])))
+        runs.append(_Run(i, i, path[:start], index, index))
+    for axis in reversed(range(max([len(run.first) for run in runs], default=0))):
+        found: list[_Run] = []
+        for run in runs:
+            if found and found[-1].precedes(run, axis):
+                found[-1] = found[-1]._replace(end=run.end, last=run.last)
+            else:
+                found.append(run)
+        runs = found
+    lines = []
+    for run in runs:
+        ends = [(x[run.start], x[run.end]) for x in (names, paths)]
+        name, path = [x if x == y else f"{x} to {y}" for x, y in ends]
+        lines.append(name if name == path else f"{name}: {path}")
+    return lines
+
+
+def _known(x: Any) -> int:
+    """Return when a number is known: after an instruction, or from the start, -1."""
+    return max(x, -1) if type(x) is int else -1
+
+
+def _is_entry(template: Template) -> bool:
+    """Whether an instruction only takes one of several numbers."""
+    return template.pieces[0] == "" and template.pieces[-1].startswith("[")
+
+
+def _scratch(template: Template, count: int) -> int:
+    """Return how many working numbers a call needs, its arguments included."""
+    called = _called(template)
+    if called is None or LIST not in called.parameters:
+        return 0
+    return count + called.work[0] + called.work[1] * count
+
+
+def _called(template: Template) -> Signature | None:
+    """Return how the function in C is called, if the template calls one."""
+    return signature(template.function) if template.function else None
+
+
+def literal(x: float) -> str:
+    """Return a number in C, an atom of an expression."""
+    if x != x:
+        return "NAN"
+    text = "INFINITY" if isinf(x) else repr(abs(x))
+    return f"(-{text})" if copysign(1.0, x) < 0.0 else text
+
+
+def _block(lines: list[str]) -> str:
+    """Return a function body."""
+    return "\n{\n    " + "\n    ".join(lines) + "\n}\n"

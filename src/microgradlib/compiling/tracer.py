@@ -1,0 +1,327 @@
+"""The tracer: records the operations of a function, and the decisions that it takes on the way."""
+
+import copy
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite, nan
+from typing import Any, NamedTuple
+
+from microgradlib.compiling.graph import Graph, Symbol
+from microgradlib.compiling.source import RetraceError
+from microgradlib.compiling.traced import LEAKED, Number, Tracer
+from microgradlib.core import table
+from microgradlib.core.backprop import partials_with_edges
+from microgradlib.core.operators import Operators
+from microgradlib.core.primitive import Primitive
+from microgradlib.core.value import Operand, Value, constant, next_serial
+from microgradlib.errors import CompileError, NonFiniteError
+from microgradlib.interpreters import Interpreter, user_place
+from microgradlib.modes import interpreting, nonfinite_allowed, recording
+from microgradlib.numeric.conversion import to_float
+from microgradlib.trees import ARRAYS
+
+
+class Guard(NamedTuple):
+    """A decision taken while tracing: the trace holds where it comes out the same."""
+
+    function: Callable[..., Any]
+    operands: tuple[Any, ...]
+    outcome: Any
+
+
+class Decision(NamedTuple):
+    """The text of what a decision came out as, and the file and line where it was taken."""
+
+    outcome: str
+    place: tuple[str, int]
+
+
+class Trace(Interpreter):
+    """Records all operations and decisions of a function, of which its source is written.
+
+    Attributes:
+        graph: the instructions that the recorded nodes become.
+        start: the serial number from which on Values belong to the trace.
+        captured: the Values from outside that were used, and their symbols.
+        guards: the decisions that were taken.
+        risky: the symbols that may raise. They are computed even if nothing needs them.
+        finite: the numbers for which eager evaluation raises if they are infinite or NaN.
+        facts: the attributes of Values from outside, and of arguments, that were read.
+        typed: the numbers whose class was asked for, which may be float or int.
+        errors: the errors that were raised. The function may have caught them.
+        places: each decision as its outcome, file and line; None where they are not asked for.
+        derivatives: the names of the derivatives that were taken.
+        nodes: all nodes. The list is freed from its end, so that no chain of nodes is freed by
+            recursion in C.
+    """
+
+    traces = True
+    over = False  # whether the function has returned
+
+    def __init__(self, graph: Graph) -> None:
+        """Start an empty trace."""
+        self.graph = graph
+        self.records = recording()
+        self.start = next_serial()
+        self.captured: dict[Value, Symbol] = {}
+        self.guards: list[Guard] = []
+        self.risky: list[Symbol] = []
+        self.finite: list[Operand] = []
+        self.facts: dict[tuple[Value, str], Any] = {}
+        self.typed: list[Number] = []
+        self.errors: list[Exception] = []
+        self.places: list[Decision] | None = None
+        self.derivatives: list[str] = []
+        self.nodes: list[Tracer] = []
+
+    def recording(self, on: bool) -> "Trace":
+        """Return a trace into the same lists."""
+        twin = copy.copy(self)
+        twin.records = on
+        return twin
+
+    def locating(self) -> "Trace":
+        """Return itself: the nodes of a trace are not kept."""
+        return self
+
+    # Operations.
+
+    def argument(self, x: Operand, name: str) -> Tracer:
+        """Return the tracer that stands for a number of the arguments."""
+        symbol = self.graph.input(name)
+        if not isinstance(x, Value):
+            leaf = self._node("", (), (), float(x), symbol, type(x))
+        else:
+            leaf = self._node("", (), (), x._data, symbol)
+            leaf._label, leaf._requires_grad = x._label, x._requires_grad
+        leaf._given = x
+        return leaf
+
+    def apply(self, primitive: Primitive, inputs: tuple[Operand, ...]) -> Tracer:
+        """Record a node, also of constants, with edges to all inputs that need a gradient."""
+        operands: list[Operand] = []
+        data, symbols, edges, plain = [], [], [], True
+        for x in inputs:
+            if isinstance(x, Value):
+                data.append(_number_of(x))
+                symbols.append(self.symbol(x))
+                edges.append(x._requires_grad and self.records)
+                plain = plain and x._plain
+            else:
+                x = to_float(primitive, x)
+                data.append(x)
+                symbols.append(x)
+                edges.append(False)
+            operands.append(x)
+        try:
+            y = primitive.evaluate(*data)
+        except Exception as error:
+            self.errors.append(error)
+            raise
+        symbol = self.graph.apply(primitive, symbols)
+        if type(symbol) is Symbol and symbol.template.risky:
+            self.risky.append(symbol)
+        partials = _unknown_partials(_rule(primitive), tuple(edges))
+        return self._node(
+            primitive, tuple(operands), partials, y, symbol, float if plain else Value
+        )
+
+    def observe(self, function: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
+        """Return a function of the data, and note the outcome as a decision."""
+        if any(not isinstance(x, Value) and isinstance(x, ARRAYS) for x in operands):
+            return NotImplemented  # the array then compares each entry
+        numbers = [_number_of(x) if isinstance(x, Value) else x for x in operands]
+        try:
+            outcome = function(*numbers)
+        except Exception as error:
+            self.errors.append(error)
+            raise
+        self.guards.append(Guard(function, operands, outcome))
+        self._note_place(outcome)
+        return outcome
+
+    def _note_place(self, outcome: Any) -> None:
+        if self.places is not None:
+            self.places.append(Decision(repr(outcome), user_place()))
+
+    def detach(self, x: Value) -> Tracer:
+        """Return a node for x that needs no gradient."""
+        return self._identity(x, x._kind if type(x) is Number else Value)
+
+    def forbid(self, call: str, remedy: str) -> None:
+        """Raise an error: the call would happen only once."""
+        raise self._error(
+            f"{call} in a function that is compiled would run only while it is traced; {remedy}"
+        )
+
+    # Attributes.
+
+    def read(self, x: Value, name: str) -> Any:
+        """Return an attribute; if it is not of the trace, that is a decision."""
+        refused = isinstance(x, Tracer) and name in ("data", "grad")
+        return super().read(x, name) if refused or self._is_own(x) else self._fact(x, name)
+
+    def _fact(self, x: Value, name: str) -> Any:
+        given = x._given if isinstance(x, Tracer) else x
+        self.facts[x, name] = found = getattr(given, f"_{name}")
+        self._note_place(found)
+        return found
+
+    def text(self, x: Tracer) -> str:
+        """Return the text of a Value, as a decision."""
+        self.observe(repr, (x,))
+        shown = constant(x._number)
+        shown._label = x._label if x._given is None else self._fact(x, "label")
+        shown._grad = 0.0 if x._given is None else self._fact(x, "grad")
+        with interpreting(None):
+            return repr(shown)
+
+    def assign(self, x: Value, name: str) -> None:
+        """Refuse an assignment to what is not of the trace: it would happen only once."""
+        if self._is_own(x) and not (isinstance(x, Tracer) and name in ("data", "grad")):
+            return
+        self.forbid(f"assigning .{name}", "return what is to be assigned, and assign it outside")
+
+    def _is_own(self, x: Value) -> bool:
+        """Whether the function has made the Value."""
+        return x._given is None if isinstance(x, Tracer) else x._serial > self.start
+
+    # Derivatives.
+
+    def differentiating(self, name: str) -> None:
+        """Note that a derivative is taken."""
+        self.derivatives.append(name)
+
+    def input(self, x: Operand) -> Value:
+        """Return a node of its own for an argument, which needs a gradient."""
+        if not isinstance(x, Value):
+            x = constant(x)
+        edge = x._requires_grad and self.records
+        result = self._identity(x, edge=edge)
+        result._requires_grad = True
+        if not edge and not x._plain:  # eager evaluation makes a leaf of the same label
+            result._label = self.read(x, "label")
+        return result
+
+    def number(self, x: Value) -> Tracer:
+        """Return a node for x that counts as a plain number."""
+        return self._identity(x, float)
+
+    def partials(self, node: Value) -> Sequence[Any]:
+        """Return the partials as the rule gives them; what nothing needs may be left out."""
+        count = len(self.risky)
+        found = partials_with_edges(node, node._op.rule(node, *node._inputs))
+        del self.risky[count:]
+        return found
+
+    def check_finite(
+        self,
+        function: str,
+        roots: Iterable[Value],
+        wanted: Iterable[Value],
+        derivatives: Sequence[Operand],
+        order: Sequence[Value],
+        found: Mapping[Value, Operand],
+    ) -> None:
+        """Note the numbers that must be finite, and raise now if one is not.
+
+        A function that went on with them might never end.
+        """
+        numbers = [*roots, *derivatives]
+        self.finite += numbers
+        now = [_number_of(x) if isinstance(x, Value) else x for x in numbers]
+        if not (nonfinite_allowed() or all(map(isfinite, now))):
+            error = NonFiniteError()  # the message comes from eager evaluation
+            self.errors.append(error)
+            raise error
+
+    # Nodes and symbols.
+
+    def _identity(self, x: Value, kind: Any = Value, edge: bool = False) -> Tracer:
+        partials = _unknown_partials(_rule(table.identity), (edge,))
+        return self._node(table.identity, (x,), partials, _number_of(x), self.symbol(x), kind)
+
+    def _node(
+        self,
+        primitive: Any,
+        inputs: tuple[Operand, ...],
+        partials: tuple[Any, ...],
+        number: float,
+        symbol: Any,
+        kind: Any = Value,
+    ) -> Tracer:
+        if kind is Value:
+            result = object.__new__(Tracer)
+        else:
+            result = object.__new__(Number)
+            result._kind = kind
+        result._number, result._symbol, result._given, result._errors = (
+            number,
+            symbol,
+            None,
+            self.errors,
+        )
+        result._label = ""
+        result._requires_grad = partials.count(None) < len(partials)
+        result._op, result._inputs, result._partials = primitive, inputs, partials
+        result._serial = next_serial()
+        self.nodes.append(result)
+        return result
+
+    def symbol(self, x: Operand) -> Any:
+        """Return the symbol of a number, or a float."""
+        if not isinstance(x, Value):
+            return x
+        if x._serial > self.start:  # a node of the trace, or a leaf that the function made
+            if isinstance(x, Tracer):
+                return x._symbol
+            if not x._op:
+                return x._data
+        if x._serial > self.start or isinstance(x, Tracer):  # computed beside the trace
+            raise self._error(LEAKED)
+        if x not in self.captured:
+            self.captured[x] = self.graph.input("")
+        return self.captured[x]
+
+    def check_errors(self) -> None:
+        """Raise an error if one was raised while tracing: the function may have caught it."""
+        for error in self.errors:
+            if isinstance(error, CompileError):
+                raise error from None
+        if self.errors:
+            raise RetraceError
+
+    def _error(self, reason: str) -> CompileError:
+        """Return the error, and note it: the function may catch it."""
+        error = CompileError(f"compile: {reason}")
+        self.errors.append(error)
+        return error
+
+
+def _number_of(x: Value) -> float:
+    return x._number if isinstance(x, Tracer) else x._data
+
+
+def _rule(primitive: Primitive) -> Any:
+    """Return the rule of a primitive of the table, which tells it from others of the same sign."""
+    return primitive.rule if primitive.owner is None else None
+
+
+@functools.cache
+def _unknown_partials(rule: Any, edges: tuple[bool, ...]) -> tuple[float | None, ...]:
+    """Return NaN for each partial that is not known yet, and None where there is no edge."""
+    if rule is not None:
+        probe = _Probe()
+        partials = rule(probe, *[probe] * len(edges))
+        edges = tuple([e and p is not None for e, p in zip(edges, partials, strict=True)])
+    return tuple([nan if edge else None for edge in edges])
+
+
+class _Probe(Operators):
+    """An operand that shows for which inputs a rule gives a partial."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def _apply(primitive: Primitive, inputs: tuple[Any, ...]) -> "_Probe":
+        return _Probe()

@@ -1,0 +1,1 @@
+"""The engine: primitives and their derivatives, the graph, backpropagation."""

@@ -1,0 +1,85 @@
+"""Checks of arguments, with errors that name the function and the remedy."""
+
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from microgradlib.core.primitive import Primitive
+from microgradlib.core.value import Operand, Value, apply
+from microgradlib.errors import short
+from microgradlib.numeric.conversion import refuse_table, to_float
+from microgradlib.trees import as_list, elementwise, numbers_in
+
+T = TypeVar("T")
+
+
+def each(primitive: Primitive, x: T, *parameters: float) -> T:
+    """Return a primitive of a number, or of each number in nested lists, tuples and arrays."""
+    if isinstance(x, Value):
+        return apply(primitive, (x, *parameters))  # type: ignore[return-value]
+    if type(x) is float:
+        return primitive.evaluate(x, *parameters)  # type: ignore[return-value, arg-type]
+    return elementwise(primitive.name, lambda y: primitive(y, *parameters), x)  # type: ignore[no-any-return]
+
+
+def plain_number(function: str, argument: str, x: float) -> float:
+    """Return a number that is not differentiated, as a float."""
+    if isinstance(x, Value):
+        if x._plain:
+            return x
+        raise TypeError(
+            f"{function}: {argument} must be a plain number, got {short(x)}; pass v.data if it "
+            "needs no gradient"
+        )
+    return to_float(f"{function}: {argument}", x, "a plain number")
+
+
+def whole_number(what: str, n: object) -> int:
+    """Return anything that is a whole number for Python as an int; ``what`` names it in errors."""
+    try:
+        if not isinstance(n, bool):
+            return operator.index(n)  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    raise TypeError(f"{what} must be an int, got {short(n)}; convert it with int()")
+
+
+def positive_number(what: str, n: object) -> int:
+    """Return a whole number of at least 1 as an int; ``what`` names it in errors."""
+    number = whole_number(what, n)
+    if number < 1:
+        raise ValueError(f"{what} must be at least 1, got {number}")
+    return number
+
+
+def needs_gradient(x: object) -> bool:
+    """Return whether x is a Value that needs a gradient."""
+    return isinstance(x, Value) and x._requires_grad
+
+
+def sequence(
+    function: str, xs: Iterable[Operand], of: Callable[[Any], Iterable[Any]] = as_list
+) -> list[Operand]:
+    """Return an iterable of numbers as a list."""
+    if type(xs) is not list:
+        refuse_table(function, xs)
+    try:
+        return list(of(xs))
+    except TypeError:
+        raise TypeError(
+            f"{function}: expected a sequence of numbers or Values, got {short(xs)}; wrap it in a "
+            "list"
+        ) from None
+
+
+def numbers_of(function: str, xs: Iterable[Operand]) -> list[Operand]:
+    """Return the numbers in nested lists and arrays as one list."""
+    return sequence(function, xs, numbers_in)
+
+
+def at_least_one(function: str, xs: Iterable[Operand]) -> list[Operand]:
+    """Return the numbers in nested lists and arrays as one list; there must be one."""
+    numbers = numbers_of(function, xs)
+    if not numbers:
+        raise ValueError(f"{function}: needs at least one number, got an empty sequence")
+    return numbers

@@ -1,0 +1,63 @@
+"""Options of optimizers: attributes that are checked when they are set."""
+
+from collections.abc import Callable
+from math import inf, isfinite
+from numbers import Real
+from typing import Any, TypeAlias
+
+from microgradlib.errors import short
+
+Check: TypeAlias = Callable[[str, str, Any], Any]
+"""Takes the names of function and argument, for errors, and a value; returns the checked value."""
+
+
+def check_flag(function: str, argument: str, x: object) -> bool:
+    """Return ``x``, which must be True or False."""
+    if not isinstance(x, bool):
+        raise TypeError(f"{function}: {argument} must be True or False, got {short(x)}")
+    return x
+
+
+def check_number(
+    function: str, argument: str, x: object, low: float = 0.0, below: float = inf
+) -> float:
+    """Return ``x`` as a float, which must be finite, >= low and < below."""
+    if isinstance(x, bool) or not isinstance(x, Real):
+        raise TypeError(f"{function}: {argument} must be a number, got {short(x)}; pass a float")
+    try:
+        converted = float(x)
+    except OverflowError:  # of a large int or fraction
+        converted = inf
+    if not (low <= converted < below and isfinite(converted)):
+        bounds = f", >= {low:g}" * (low > -inf) + f" and < {below:g}" * (below < inf)
+        raise ValueError(f"{function}: {argument} must be finite{bounds}, got {short(x)}")
+    return converted
+
+
+def check_betas(function: str, argument: str, x: object) -> tuple[float, ...]:
+    """Return ``x`` as a pair of floats, each of which must be >= 0 and < 1."""
+    if not isinstance(x, tuple | list) or len(x) != 2:
+        raise TypeError(f"{function}: {argument} must be a pair of numbers, got {short(x)}")
+    return tuple([check_number(function, f"{argument}[{i}]", b, 0.0, 1.0) for i, b in enumerate(x)])
+
+
+class Option:
+    """A descriptor that checks an attribute when it is set.
+
+    It has no ``__get__``: the attribute is read from the instance, like any other.
+    """
+
+    def __init__(self, check: Check) -> None:
+        """Keep the check."""
+        self.check = check
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __set__(self, instance: Any, x: Any) -> None:
+        attributes = vars(instance)
+        attributes[self.name] = self.check(type(instance).__name__, self.name, x)
+        attributes["_changes"] = attributes.get("_changes", 0) + 1
+
+
+option: Any = Option  # as a type checker accepts it for an attribute of any type

@@ -1,0 +1,1 @@
+"""Translates the numeric functions of the library to C: ``python tools/translate``."""
