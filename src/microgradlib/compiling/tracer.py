@@ -51,8 +51,7 @@ class Trace(Interpreter):
         errors: the errors that were raised. The function may have caught them.
         places: each decision as its outcome, file and line; None where they are not asked for.
         derivatives: the names of the derivatives that were taken.
-        nodes: all nodes. The list is freed from its end, so that no chain of nodes is freed by
-            recursion in C.
+        nodes: all nodes.
     """
 
     traces = True

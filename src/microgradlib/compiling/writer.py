@@ -83,12 +83,16 @@ class Writer:
             RetraceError: if the function, or an argument, has no trace.
         """
         new_args, new_kwargs = self.arguments.take(f, args, kwargs, static)
-        with interpreting(self.trace):
-            try:
-                result = f(*new_args, **new_kwargs)
-            finally:
-                self.trace.check_errors()
-            return write(result)
+        try:
+            with interpreting(self.trace):
+                try:
+                    result = f(*new_args, **new_kwargs)
+                finally:
+                    self.trace.check_errors()
+                return write(result)
+        finally:
+            for node in self.trace.nodes:  # a chain of them would be freed by recursion in C
+                node._inputs = node._partials = ()
 
     # The graph.
 
