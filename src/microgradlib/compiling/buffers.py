@@ -1,21 +1,11 @@
-"""How source calls machine code: its numbers go into a buffer, and the results come out of it."""
+"""How source calls machine code, and where its results are in what comes out."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from microgradlib.compiling.arguments import Field
-from microgradlib.compiling.graph import Check
+from microgradlib.compiling.graph import Check, Program
 from microgradlib.compiling.templates import ATOM
-
-# A call has a buffer of its own until it gives it back. What it unpacks is a copy.
-_CALL = """\
-try: buffer = buffers.pop()
-except IndexError: buffer = new_buffer()
-numbers, pointer = buffer
-pack({})
-status = run(pointer)
-if status: fail(status)
-o = unpack(numbers)
-buffers.append(buffer)"""
 
 
 def machine_call(
@@ -24,14 +14,14 @@ def machine_call(
     """Return the lines that call machine code, the texts of its results, and both formats.
 
     Args:
-        fields: what goes into the buffer.
+        fields: what goes in.
         slopes: how many slopes follow each result.
         arrays: the beginnings and ends of results that come out as bytes, without slopes.
         checks: the decisions that C does not take; their numbers come out after the results.
     """
     texts: list[tuple[str, str]] = []
     formats: list[str] = []
-    place = end = 0  # in what is unpacked, and of the last array
+    place = end = 0  # in what comes out, and of the last array
     for i, count in enumerate(slopes):
         if i < end:
             texts.append(("", ""))
@@ -40,7 +30,7 @@ def machine_call(
         formats.append(f"{8 * (end - i)}s" if i < end else f"{1 + count}d")
         first, place = place, place + 1 + count
         texts.append((f"o[{first}]", f"o[{first + 1}:{place}]" if count else ""))
-    lines = _CALL.format(", ".join(["numbers", "0", *[x.source for x in fields]])).splitlines()
+    lines = [f"o = run({', '.join([x.source for x in fields])})"]
     for check in checks:
         for x in check.symbols():
             x.text, x.binding = f"o[{place}]", ATOM
@@ -48,3 +38,23 @@ def machine_call(
             formats.append("d")
         lines.append(check.line())
     return lines, texts, ("".join([field.format for field in fields]), "".join(formats))
+
+
+class Update(NamedTuple):
+    """What a training step does to each parameter once its gradient is known.
+
+    The trace gives the loss and then the gradients. In the buffer, the last inputs of the trace are
+    the parameters; one list for each part of their state and the number of steps follow them.
+
+    Attributes:
+        program: the formula for one of them: from the factors, the gradient, the parameter and its
+            state to the new parameter and its new state.
+        parameters: how many there are.
+        state: how many numbers each has beside itself.
+        factors: where the factors stand among the inputs.
+    """
+
+    program: Program
+    parameters: int
+    state: int
+    factors: range

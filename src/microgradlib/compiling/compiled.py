@@ -17,7 +17,6 @@ from types import MethodType
 from typing import Any, Literal, NamedTuple, overload
 
 from microgradlib.compiling.arguments import places, static_names
-from microgradlib.compiling.graph import Program
 from microgradlib.compiling.pickling import (
     Absent,
     by_name,
@@ -30,6 +29,7 @@ from microgradlib.compiling.pickling import (
 from microgradlib.compiling.source import (
     MISSING,
     DecisionError,
+    MachineCode,
     RetraceError,
     Source,
     Traced,
@@ -228,11 +228,11 @@ class Compiled:
         self._latest = self._sources.get(trace, self._latest)  # another thread may have dropped it
         self.__call__ = self._call if kwargs else trace(self._choose)
 
-    def _machine_code(self) -> Callable[[Program], dict[str, Any]] | None:
+    def _machine_code(self) -> MachineCode | None:
         _, backend, cache, _ = self._options
         if backend == "python":
             return None
-        from microgradlib.compiling.native import machine_code  # takes long to import
+        from microgradlib.compiling.builtin import machine_code  # takes long to import
 
         return functools.partial(machine_code, cache)
 

@@ -27,11 +27,26 @@ or a number that must be finite is not."""
 
 
 class CSource(NamedTuple):
-    """A C file and its header, and how many working numbers its function needs."""
+    """A C file and its header.
 
-    text: str
+    Attributes:
+        about: the comment at its top.
+        used: the names of the functions of the library that it calls.
+        functions: the functions of the trace; the last one calls the others.
+        header: the text of the header.
+        work: how many working numbers the function needs.
+    """
+
+    about: str
+    used: dict[str, None]
+    functions: list[str]
     header: str
     work: int
+
+    @property
+    def text(self) -> str:
+        """The file."""
+        return "\n".join([self.about, library(self.used), *self.functions])
 
 
 def c_source(program: Program, name: str) -> CSource:
@@ -102,11 +117,10 @@ class _CWriter:
             parts = [
                 f"static int {n}{parameters}{f}" for n, f in zip(names, functions, strict=True)
             ]
-            parts.append(f"int {self.name}{parameters}{_block(['int status = 0;', *calls, end])}")
+            parts.append(f"int {self.name}{parameters}{block(['int status = 0;', *calls, end])}")
         else:
             parts = [f"int {self.name}{parameters}{functions[0]}"]
         about, upper = self._about(), self.name.upper()
-        text = [about, library(self.used), *parts]
         header = (
             f"{about}\n#ifndef {upper}_H\n#define {upper}_H\n\n"
             f"#define {upper}_INPUTS {len(self.program.inputs)}\n"
@@ -115,7 +129,7 @@ class _CWriter:
             '#ifdef __cplusplus\nextern "C"\n#endif\n'
             f"int {self.name}(const double *in, double *out, double *work);\n\n#endif\n"
         )
-        return CSource("\n".join(text), header, self.work)
+        return CSource(about, self.used, parts, header, self.work)
 
     def _about(self) -> str:
         """Return the comment that says what goes in and comes out."""
@@ -166,7 +180,7 @@ class _CWriter:
         if re.search(r"\bfailed\b", text):
             start.append("int failure = 0, *const failed = &failure;")
             status = f"failure ? {FAILED} : {status}"
-        return _block([*start, *lines, f"return {status};"])
+        return block([*start, *lines, f"return {status};"])
 
     def _instruction(self, number: int, template: Template, operands: tuple[Any, ...]) -> list[str]:
         """Return the statements that compute a number."""
@@ -301,6 +315,6 @@ def literal(x: float) -> str:
     return f"(-{text})" if copysign(1.0, x) < 0.0 else text
 
 
-def _block(lines: list[str]) -> str:
+def block(lines: list[str]) -> str:
     """Return a function body."""
     return "\n{\n    " + "\n    ".join(lines) + "\n}\n"

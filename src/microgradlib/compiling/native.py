@@ -11,15 +11,10 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from microgradlib.compiling.csource import DECIDED, UNFINITE, c_source
-from microgradlib.compiling.graph import Program
-from microgradlib.compiling.source import DecisionError, RetraceError, UnfiniteError
 from microgradlib.errors import CompileError, short
-from microgradlib.trees import to_bytes
 
 # -fno-builtin and -ffp-contract=off keep the bits of the interpreter: without them compilers turn
 # pow(x, 2.0) into x * x, compute functions of constants themselves, and fuse products with sums.
@@ -50,66 +45,6 @@ def compiler() -> list[str]:
     if importlib.util.find_spec("ziglang"):
         return [sys.executable, "-m", "ziglang", "cc"]
     raise CompileError(_NO_COMPILER)
-
-
-def machine_code(cache: Path | None, program: Program) -> dict[str, Any]:
-    """Build the C form of a trace; return what the source that calls it refers to."""
-    decided = [x for _, numbers in program.others for x in numbers]
-    program = program._replace(
-        outputs=[*program.outputs, *decided],
-        meanings=[*program.meanings, *["for a decision"] * len(decided)],
-    )
-    run, new_buffer = kernel(program, cache)
-    buffers: list[Any] = []  # those that no thread uses at present
-    names = {"buffers": buffers, "fail": fail, "new_buffer": new_buffer, "run": run}
-    return {**names, "to_bytes": to_bytes}
-
-
-_CALL = """
-int call(double *buffer)
-{{
-    double *in = buffer, *out = buffer + {inputs};
-    const int status = trace(in, out, out + {outputs});{keep}
-    return status;
-}}
-"""
-_KEEP = """
-    if (status == 0)
-        for (int i = 1; i <= {count}; ++i) in[{inputs} - i] = out[{outputs} - i];"""
-
-
-def kernel(
-    program: Program, cache: Path | None, kept: int = 0
-) -> tuple[Callable[..., int], Callable[[], tuple[Any, Any]]]:
-    """Build the C form of a trace.
-
-    Args:
-        program: the trace.
-        cache: a directory that keeps it for other processes; None keeps nothing.
-        kept: how many of the last results take the place of the last inputs, if it succeeds.
-
-    Returns:
-        A function of a pointer to a buffer, which returns a status, and one that makes a buffer and
-        a pointer to it. A buffer holds inputs, results and working numbers one after the other.
-    """
-    source = c_source(program, "trace")
-    sizes = {"inputs": len(program.inputs), "outputs": len(program.outputs)}
-    keep = _KEEP.format(count=kept, **sizes) if kept else ""
-    run = load(source.text + _CALL.format(keep=keep, **sizes), cache).call
-    numbers = ctypes.c_double * (sum(sizes.values()) + source.work)
-
-    def new_buffer() -> tuple[Any, Any]:
-        buffer = numbers()
-        return buffer, ctypes.byref(buffer)
-
-    return run, new_buffer
-
-
-def fail(status: int) -> None:
-    """Raise the error for a result of the C function."""
-    if status == DECIDED:
-        raise DecisionError
-    raise UnfiniteError if status == UNFINITE else RetraceError
 
 
 def load(text: str, cache: Path | None) -> ctypes.CDLL:

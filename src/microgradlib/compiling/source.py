@@ -2,12 +2,10 @@
 
 import builtins
 import enum
-import functools
 import itertools
 import linecache
 import math
 import re
-import struct
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from math import inf, isfinite, nan
@@ -43,6 +41,9 @@ class UnfiniteError(Exception):
 Traced: TypeAlias = Callable[[Callable[..., Any] | None], Callable[..., Any]]
 """Takes the function to call where the trace does not fit, or None to raise an error there."""
 
+MachineCode: TypeAlias = Callable[[Program, tuple[str, str]], dict[str, Any]]
+"""Builds a program; returns what the names of ``NATIVE_NAMES`` mean in source that calls it."""
+
 _numbers = itertools.count(1)
 
 
@@ -57,7 +58,7 @@ class Source(NamedTuple):
         lines: the lines of computation alone, to be read.
         program: the same for other writers.
         node: the arguments of ``operation`` for the nodes that it makes.
-        formats: how ``struct`` packs the numbers for machine code, and unpacks its results.
+        formats: what machine code takes and gives, in the notation of ``struct``.
     """
 
     name: str
@@ -69,7 +70,7 @@ class Source(NamedTuple):
     node: tuple[str, bool]
     formats: tuple[str, str]
 
-    def trace(self, machine_code: Callable[[Program], dict[str, Any]] | None) -> Traced:
+    def trace(self, machine_code: MachineCode | None) -> Traced:
         """Run the source and return its function; debuggers find its lines in ``linecache``.
 
         Args:
@@ -79,9 +80,7 @@ class Source(NamedTuple):
         namespace = NAMES | {x: getattr(*f) if type(f) is Own else f for x, f in called}
         namespace |= self.constants | {"operation": operation(*self.node)}
         if machine_code is not None:
-            given, found = map(struct.Struct, self.formats)
-            unpack = functools.partial(found.unpack_from, offset=given.size)
-            namespace.update(machine_code(self.program), pack=given.pack_into, unpack=unpack)
+            namespace |= machine_code(self.program, self.formats)
         file = f"{GENERATED}{self.name} {next(_numbers)}>"
         exec(builtins.compile(self.text, file, "exec"), namespace)
         trace: Traced = namespace.pop("trace")
@@ -244,8 +243,8 @@ NAMES: dict[str, Any] = {
 
 
 NATIVE_NAMES = (
-    *("buffer", "buffers", "factors", "fail", "new_buffer", "numbers", "o", "optimizer"),
-    *("pack", "pointer", "renew", "run", "seen", "status", "to_bytes", "unpack"),
+    *("address", "buffer", "buffers", "factors", "numbers", "o", "optimizer", "renew", "run"),
+    *("seen", "to_bytes"),
 )
 """The names in source that calls machine code."""
 

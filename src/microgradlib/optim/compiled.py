@@ -3,11 +3,13 @@
 import os
 import struct
 import threading
+from array import array
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from microgradlib.compiling.buffers import Update
 from microgradlib.compiling.source import (
     MISSING,
     RetraceError,
@@ -51,7 +53,7 @@ class _Step(NamedTuple):
 
     Attributes:
         trace: gives the function that takes a step, from the one to call where it does not fit.
-        buffers: the buffer and a pointer to it, while no call uses them.
+        buffers: the buffer and its address, while no call uses them.
         flags: which parameters of the optimizer need a gradient.
         layout: where the buffer keeps what.
         numbers: the format of the numbers that the buffer keeps.
@@ -141,7 +143,9 @@ class CompiledStep:
             del self._steps[:-_MOST]
             yield new
 
-    def _write(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Source, Layout]:
+    def _write(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Source, Update, Layout]:
         """Trace the loss."""
         writer = StepWriter(getattr(self._f, "__name__", "loss"), native=True)
         write = partial(writer.write_step, optimizer=self._optimizer)
@@ -149,21 +153,21 @@ class CompiledStep:
 
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Step | None:
         """Return the machine code for these arguments; None if the loss raises an error."""
-        from microgradlib.compiling.native import fail, kernel  # takes long to import
+        from microgradlib.compiling.builtin import builtin  # takes long to import
 
         optimizer = self._optimizer
         try:
             with collector_off():  # until all that belongs to the trace is freed
-                source, layout = self._write(args, kwargs)
+                source, update, layout = self._write(args, kwargs)
         except (ValueError, ArithmeticError, RetraceError):
             return None
-        count, first = len(source.program.outputs) - 1, layout.first
-        run, new_buffer = kernel(source.program, self._cache, kept=count)
-        buffers = [new_buffer()]
-        pack_factors = struct.Struct(f"{first - layout.packed}d").pack_into
+        run, size = builtin(source.program, source.formats, self._cache, update)
+        buffer = array("d", [0.0]) * size
+        buffers = [(buffer, buffer.buffer_info()[0])]
+        first, steps = layout.factors.start, layout.kept[-1]
 
         def factors(numbers: Any) -> tuple[float, ...]:
-            return optimizer._factors(1 + int(numbers[first]))
+            return optimizer._factors(1 + int(numbers[steps]))
 
         options = optimizer._formula_options()
         seen = [-1]  # the changes of the options that were looked at
@@ -172,12 +176,12 @@ class CompiledStep:
             if optimizer._formula_options() != options:
                 raise RetraceError
             seen[0] = optimizer._changes
-            pack_factors(numbers, 8 * layout.packed, *factors(numbers))
+            for i, x in enumerate(factors(numbers), first):
+                numbers[i] = x
 
         code = {
             "buffers": buffers,
             "factors": factors,
-            "fail": fail,
             "optimizer": optimizer,
             "renew": renew,
             "run": run,
@@ -185,8 +189,8 @@ class CompiledStep:
             "to_bytes": to_bytes,
         }
         flags = [p._requires_grad for p in optimizer.params]
-        numbers = struct.Struct(f"{count}d")
-        return _Step(source.trace(lambda _: code), buffers, flags, layout, numbers)
+        numbers = struct.Struct(f"{len(layout.kept)}d")
+        return _Step(source.trace(lambda *_: code), buffers, flags, layout, numbers)
 
     def _lend(self, step: _Step) -> None:
         """Move parameters and state into the buffer of a step."""
@@ -195,9 +199,9 @@ class CompiledStep:
         params = [optimizer.params[i] for i in places]
         steps = state.get("step", 0)
         lists = [state.get(key, [0.0] * len(optimizer.params)) for key in layout.keys]
-        numbers = [steps if type(steps) is int else steps[places[0]], *[p._data for p in params]]
-        numbers += [xs[i] for xs in lists for i in places]
-        step.numbers.pack_into(step.buffers[0][0], 8 * layout.first, *numbers)
+        numbers = [*[p._data for p in params], *[xs[i] for xs in lists for i in places]]
+        numbers.append(steps if type(steps) is int else steps[places[0]])
+        step.numbers.pack_into(step.buffers[0][0], 8 * layout.kept.start, *numbers)
         self._kept = state
         self._current = step
         forget_gradients(params, True)
@@ -219,7 +223,7 @@ class CompiledStep:
         layout = step.layout
         params = [optimizer.params[i] for i in layout.params]
         count, n = len(optimizer.params), len(params)
-        steps, *numbers = step.numbers.unpack_from(step.buffers[0][0], 8 * layout.first)
+        *numbers, steps = step.numbers.unpack_from(step.buffers[0][0], 8 * layout.kept.start)
         state = self._kept
         if layout.keys:
             old = state.get("step", 0)

@@ -1,11 +1,13 @@
 """The source of a training step: loss, gradient and update of a trace."""
 
-from itertools import chain
+from collections.abc import Iterable
+from itertools import accumulate, chain, pairwise, starmap
 from typing import Any, NamedTuple
 
 from microgradlib.compiling.arguments import Field
-from microgradlib.compiling.graph import Symbol
-from microgradlib.compiling.source import Source
+from microgradlib.compiling.buffers import Update
+from microgradlib.compiling.graph import Graph, Program, Symbol, reference
+from microgradlib.compiling.source import Source, deciding
 from microgradlib.compiling.writer import Result, Writer
 from microgradlib.core import table
 from microgradlib.core.value import Value
@@ -19,21 +21,21 @@ class Layout(NamedTuple):
     Attributes:
         params: the indices of the parameters that are updated.
         keys: the names of the lists of the optimizer's state.
-        packed: how many numbers of the arguments come first, before the factors.
-        first: where the number of steps stands; parameters and state follow.
+        factors: where the factors stand, after the numbers of the arguments.
+        kept: where parameters stand, then the lists of the state, and last the number of steps.
     """
 
     params: list[int]
     keys: tuple[str, ...]
-    packed: int
-    first: int
+    factors: range
+    kept: range
 
 
 class StepWriter(Writer):
     """Writes the source of a step from the trace of its loss."""
 
-    def write_step(self, loss: Any, optimizer: Optimizer) -> tuple[Source, Layout]:
-        """Return the source, which updates the numbers that its buffer keeps."""
+    def write_step(self, loss: Any, optimizer: Optimizer) -> tuple[Source, Update, Layout]:
+        """Return the source of the trace and the update, which changes what its buffer keeps."""
         self.trace.over = True
         if not (isinstance(loss, Value) and loss._requires_grad and loss._op):
             raise CompileError(
@@ -65,50 +67,35 @@ class StepWriter(Writer):
         captured = self._captured()
         grads = [adjoints.get(p, 0.0) for p in params]
         factors = [self._input(f"factor{i}") for i, _ in enumerate(optimizer._factors(1))]
-        steps = self._input("steps")
         data = [captured.pop(p) if p in captured else self.graph.input("") for p in params]
         named = [*zip(params, data, strict=True), *captured.items()]
         for i, (x, number) in enumerate(named):
             number.text = self.unique(x._label or f"p{i}")
-        state = {
-            key: [self._input(f"{key}{i}") for i, _ in enumerate(params)]
-            for key in optimizer._state_keys()
-            if key != "step"
-        }
-        new_data, new_state = optimizer._formula(
-            data, grads, state, factors, Functions(table.sqrt, table.maximum)
-        )
         y = self.trace.symbol(loss)
-        results = [y, steps + 1.0, *new_data, *chain(*[new_state[key] for key in state])]
-        # Of a gradient that is infinite or NaN, one of these is, too.
-        finite = [y, *new_data, *chain(*[new_state[key] for key in optimizer._overflowing])]
-        finite += map(self.trace.symbol, self.trace.finite)
-        self.graph.lines([*results, *finite], checks, self.trace.risky)
+        finite = [y, *map(self.trace.symbol, self.trace.finite)]
+        self.graph.lines([y, *grads, *finite], checks, self.trace.risky)
         captured = {x: number for x, number in captured.items() if number.uses}
         before = [*[x.traced._symbol for x in leaves], *captured.values()]
         fields = [*self.arguments.fields, *[Field("d", x.text) for x in captured.values()]]
-        kept = [steps, *data, *chain(*state.values())]
-        inputs = {x: x.text for x in [*before, *factors, *kept]}
-        self.results.paths = ["the loss", *[f"the new {x.text}" for x in kept]]
-        program = self._program(inputs, [Result(x, {}) for x in results], checks, finite)
+        inputs = {x: x.text for x in [*before, *factors, *data]}
+        self.results.paths = ["the loss", *[f"the gradient of {x.text}" for x in data]]
+        program = self._program(inputs, [Result(x, {}) for x in [y, *grads]], checks, finite)
         self._read(captured)
         self.name = self.unique(self.name)
         factors_text = "" if optimizer._counts_no_steps else ", *factors(numbers)"
         lines = [
             "if interpreter() is not None: raise RetraceError",
             *self.arguments.head,
-            "numbers, pointer = buffer = buffers.pop()",
+            "numbers, address = buffer = buffers.pop()",
             "try:",
             "    if optimizer._changes != seen[0]: renew(numbers)",
-            f"    pack(numbers, 0{''.join([', ' + x.source for x in fields])}{factors_text})",
-            "    if status := run(pointer): fail(status)",
-            f"    return numbers[{len(inputs)}]",
+            f"    return run(address{''.join([', ' + x.source for x in fields])}{factors_text})[0]",
             "finally:",
             "    buffers.append(buffer)",
         ]
         places = [i for i, p in enumerate(optimizer.params) if p in {*params}]
-        count, formats = len(before), "".join([x.format for x in fields])
-        packed = formats + f"{len(factors)}d" * (not optimizer._counts_no_steps)
+        packed = "".join([x.format for x in fields])
+        packed += f"{len(factors)}d" * (not optimizer._counts_no_steps)
         source = Source(
             self.name,
             self._define(lines),
@@ -117,9 +104,43 @@ class StepWriter(Writer):
             [],
             program,
             self.node,
-            (packed, ""),
+            (packed, "d"),
         )
-        return source, Layout(places, tuple(state), count, count + len(factors))
+        keys = tuple([key for key in optimizer._state_keys() if key != "step"])
+        ends = accumulate([len(before), len(factors), len(data) * (1 + len(keys)) + 1])
+        layout = Layout(places, keys, *starmap(range, pairwise(ends)))
+        formula = _formula(optimizer, keys, len(factors))
+        return source, Update(formula, len(data), len(keys), layout.factors), layout
 
     def _input(self, name: str) -> Symbol:
         return self.graph.input(self.unique(name))
+
+
+def _formula(optimizer: Optimizer, keys: Iterable[str], count: int) -> Program:
+    """Return the update of one parameter, from the factors, its gradient, itself and its state."""
+    graph = Graph(set())
+    factors = [graph.input(f"factor{i}") for i in range(count)]
+    grad, x, *state = [graph.input(name) for name in ("grad", "x", *keys)]
+    (new,), made = optimizer._formula(
+        [x],
+        [grad],
+        {key: [number] for key, number in zip(keys, state, strict=True)},
+        factors,
+        Functions(table.sqrt, table.maximum),
+    )
+    results = [new, *chain(*[made[key] for key in keys])]
+    # Of a gradient that is infinite or NaN, one of these is, too.
+    finite = [new, *chain(*[made[key] for key in optimizer._overflowing])]
+    graph.lines([*results, *finite], [], [])
+    inputs = [*factors, grad, x, *state]
+    return Program(
+        inputs={x.serial: x.text for x in inputs},
+        paths=[x.text for x in inputs],
+        rows=graph.rows,
+        outputs=[*map(reference, results)],
+        meanings=["new", *keys],
+        checks=[],
+        others=[],
+        finite=[*map(reference, deciding(finite))],
+        owned=[],
+    )
