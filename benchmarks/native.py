@@ -209,7 +209,9 @@ def built(directory: Path, name: str, sources: list[str]) -> Any:
     library = directory / f"{name}.so"
     paths = [str(directory / source) for source in sources]
     subprocess.run(
-        [*compiler(), *FLAGS, "-o", str(library), *paths, "-lm"], cwd=directory, check=True
+        [*compiler(), *FLAGS, "-shared", "-o", str(library), *paths, "-lm"],
+        cwd=directory,
+        check=True,
     )
     return ctypes.CDLL(str(library)).run
 

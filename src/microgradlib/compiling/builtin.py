@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from microgradlib.compiling.buffers import Update
-from microgradlib.compiling.clibrary import library
-from microgradlib.compiling.csource import DECIDED, FAILED, UNFINITE, block, c_source
+from microgradlib.compiling.csource import DECIDED, FAILED, UNFINITE, block, c_source, with_library
 from microgradlib.compiling.graph import Program
 from microgradlib.compiling.native import load
 from microgradlib.compiling.source import DecisionError, RetraceError, UnfiniteError
@@ -86,12 +85,12 @@ def builtin(
         UnfiniteError where its results do not count.
     """
     source = c_source(program, "trace")
-    used, functions = source.used, source.functions
+    first, *others = source.files()
     inputs, outputs = len(program.inputs), len(program.outputs)
     runs = ["return trace(buffer, buffer + INPUTS, buffer + INPUTS + OUTPUTS);"]
     if update:
         step = c_source(update.program, "update")
-        used, functions = {**used, **step.used}, [*functions, *step.functions]
+        first += step.main
         inputs += update.parameters * update.state + 1
         outputs += update.parameters * (1 + update.state)
         runs = _step(update, len(program.inputs), step.work)
@@ -108,8 +107,7 @@ def builtin(
         "FAILED": FAILED,
     }
     text = [
-        library(used),
-        *functions,
+        with_library(first),
         "#include <stddef.h>",
         "#include <string.h>",
         "typedef struct object object;",
@@ -119,7 +117,7 @@ def builtin(
         f"static int run(double *buffer){block(runs)}",
         (pkgutil.get_data(__package__, "call.c") or b"").decode("ascii"),
     ]
-    code = load("\n".join(text), cache)
+    code = load(["\n".join(text), *map(with_library, others)], cache)
     api = [getattr(ctypes.pythonapi, name) for name in _API]
     pointers = [ctypes.cast(x, ctypes.c_void_p).value for x in [*api, _errors]]
     code.bind((ctypes.c_void_p * len(pointers))(*pointers))

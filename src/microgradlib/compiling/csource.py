@@ -20,6 +20,7 @@ from microgradlib.compiling.templates import Template
 from microgradlib.errors import CompileError
 
 _PIECE = 500  # instructions in one C function: the time of compilers is quadratic in their number
+_PIECES_OF_A_FILE = 20  # so that several compilers share the work
 
 DECIDED, FAILED, UNFINITE = 1, 2, 4
 """The statuses of the C function: a decision differs from the trace, Python raises an error there,
@@ -31,22 +32,39 @@ class CSource(NamedTuple):
 
     Attributes:
         about: the comment at its top.
-        used: the names of the functions of the library that it calls.
-        functions: the functions of the trace; the last one calls the others.
+        pieces: the functions that ``main`` calls, if there are several.
+        main: the function itself.
         header: the text of the header.
         work: how many working numbers the function needs.
     """
 
     about: str
-    used: dict[str, None]
-    functions: list[str]
+    pieces: list[str]
+    main: str
     header: str
     work: int
 
     @property
     def text(self) -> str:
         """The file."""
-        return "\n".join([self.about, library(self.used), *self.functions])
+        return f"{self.about}\n{with_library(self._all())}"
+
+    def _all(self) -> str:
+        return "\n".join([*[f"static {piece}" for piece in self.pieces], self.main])
+
+    def files(self) -> list[str]:
+        """Return files that can be built at the same time; the first one has ``main``."""
+        count = _PIECES_OF_A_FILE
+        if len(self.pieces) < 2 * count:
+            return [self._all()]
+        declared = [piece.partition("\n")[0] + ";" for piece in self.pieces]
+        groups = [self.pieces[i : i + count] for i in range(0, len(self.pieces), count)]
+        return ["\n".join([*declared, self.main]), *map("\n".join, groups)]
+
+
+def with_library(text: str) -> str:
+    """Return C functions after those of the library that they call."""
+    return f"{library(names_in(text))}\n{text}"
 
 
 def c_source(program: Program, name: str) -> CSource:
@@ -95,7 +113,6 @@ class _CWriter:
         self.work = max([_scratch(template, len(xs)) for _, template, xs in rows], default=0)
         self.free: defaultdict[int, list[int]] = defaultdict(list)  # places in work, by size
         self.ending: defaultdict[int, list[Any]] = defaultdict(list)  # places and sizes, by piece
-        self.used: dict[str, None] = {}  # the functions that are called
 
     def _read(self, operands: tuple[Any, ...], piece: int) -> None:
         """Note that a piece reads these numbers."""
@@ -114,12 +131,10 @@ class _CWriter:
                 for name in names
             ]
             end = f"return status & {FAILED} ? {FAILED} : status;"
-            parts = [
-                f"static int {n}{parameters}{f}" for n, f in zip(names, functions, strict=True)
-            ]
-            parts.append(f"int {self.name}{parameters}{block(['int status = 0;', *calls, end])}")
+            pieces = [f"int {n}{parameters}{f}" for n, f in zip(names, functions, strict=True)]
+            main = f"int {self.name}{parameters}{block(['int status = 0;', *calls, end])}"
         else:
-            parts = [f"int {self.name}{parameters}{functions[0]}"]
+            pieces, main = [], f"int {self.name}{parameters}{functions[0]}"
         about, upper = self._about(), self.name.upper()
         header = (
             f"{about}\n#ifndef {upper}_H\n#define {upper}_H\n\n"
@@ -129,7 +144,7 @@ class _CWriter:
             '#ifdef __cplusplus\nextern "C"\n#endif\n'
             f"int {self.name}(const double *in, double *out, double *work);\n\n#endif\n"
         )
-        return CSource(about, self.used, parts, header, self.work)
+        return CSource(about, pieces, main, header, self.work)
 
     def _about(self) -> str:
         """Return the comment that says what goes in and comes out."""
@@ -195,9 +210,7 @@ class _CWriter:
         called = _called(template)
         if called is None:
             value = expression(template).format(*texts)
-            self.used.update(dict.fromkeys(names_in(value)))
         else:
-            self.used[called.name] = None
             if LIST in called.parameters:
                 lines = [f"work[{i}] = {text};" for i, text in enumerate(texts)]
                 texts = ["work", str(len(operands))]

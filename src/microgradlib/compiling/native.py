@@ -11,6 +11,9 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from microgradlib.errors import CompileError, short
 
 # -fno-builtin and -ffp-contract=off keep the bits of the interpreter: without them compilers turn
 # pow(x, 2.0) into x * x, compute functions of constants themselves, and fuse products with sums.
-FLAGS = ("-std=c99", "-O1", "-fno-builtin", "-ffp-contract=off", "-fPIC", "-shared")
+FLAGS = ("-std=c99", "-O1", "-fno-builtin", "-ffp-contract=off", "-fPIC")
 
 _NO_COMPILER = (
     "compile: backend='c' needs a C compiler, and none of $CC, cc, gcc, clang and the ziglang "
@@ -47,11 +50,11 @@ def compiler() -> list[str]:
     raise CompileError(_NO_COMPILER)
 
 
-def load(text: str, cache: Path | None) -> ctypes.CDLL:
-    """Build C text as a shared library and load it.
+def load(texts: Sequence[str], cache: Path | None) -> ctypes.CDLL:
+    """Build C files as a shared library and load it.
 
     Args:
-        text: the C source.
+        texts: the C files.
         cache: a directory that keeps the library for other processes; None keeps nothing.
 
     Raises:
@@ -61,38 +64,53 @@ def load(text: str, cache: Path | None) -> ctypes.CDLL:
     if cache is None:
         # The file can go once the library is loaded; Windows does not allow that.
         with tempfile.TemporaryDirectory("microgradlib", ignore_cleanup_errors=True) as directory:
-            return ctypes.CDLL(str(_build(command, text, Path(directory))))
+            return ctypes.CDLL(str(_build(command, texts, Path(directory))))
     _check_owner(cache)
-    kept = cache / f"{_key(command, text)}.so"
+    kept = cache / f"{_key(command, texts)}.so"
     if not kept.exists():
         with tempfile.TemporaryDirectory("build", dir=cache) as directory:
-            os.replace(_build(command, text, Path(directory)), kept)  # at once, or not at all
+            os.replace(_build(command, texts, Path(directory)), kept)  # at once, or not at all
     return ctypes.CDLL(str(kept))
 
 
-def _build(command: list[str], text: str, directory: Path) -> Path:
-    """Build a library in a directory of its own; return its path."""
-    source, library = directory / "f.c", directory / "f.so"
-    source.write_text(text, "utf-8")
+def _build(command: list[str], texts: Sequence[str], directory: Path) -> Path:
+    """Build a library in a directory of its own, several files at a time; return its path."""
+    sources = [directory / f"f{i}.c" for i in range(len(texts))]
+    for source, text in zip(sources, texts, strict=True):
+        source.write_text(text, "utf-8")
+    if len(sources) > 1:
+        objects = [source.with_suffix(".o") for source in sources]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for _ in pool.map(partial(_run, command), sources, objects):
+                pass
+        sources = objects
+    library = directory / "f.so"
+    _run(command, *sources, library)
+    return library
+
+
+def _run(command: list[str], *files: Path) -> None:
+    """Call the compiler, which makes the last file of the others."""
+    *sources, made = files
+    kind = ["-c"] if made.suffix == ".o" else ["-shared", "-lm"]
     done = subprocess.run(
-        [*command, *FLAGS, "-o", str(library), str(source), "-lm"],
+        [*command, *FLAGS, "-o", made, *sources, *kind],
         capture_output=True,
         text=True,
         errors="replace",
         check=False,
     )
-    if done.returncode or not library.exists():
+    if done.returncode or not made.exists():
         raise CompileError(
             f"compile: {shlex.join(command)} failed with code {done.returncode}: "
             f"{short(done.stderr.strip() or done.stdout.strip())}"
         )
-    return library
 
 
-def _key(command: list[str], text: str) -> str:
+def _key(command: list[str], texts: Sequence[str]) -> str:
     """Return the hash of all that a library depends on."""
     version = subprocess.run([*command, "--version"], capture_output=True, check=False).stdout
-    parts: list[Any] = [command, FLAGS, platform.machine(), version, text]
+    parts: list[Any] = [command, FLAGS, platform.machine(), version, *texts]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
