@@ -8,6 +8,7 @@ import stat
 import struct
 import sys
 import threading
+from array import array
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -19,6 +20,9 @@ from compilers import compiler
 
 import microgradlib as mg
 from microgradlib import Value, nn
+from microgradlib.compiling.builtin import builtin
+from microgradlib.compiling.source import RetraceError
+from microgradlib.compiling.writer import Writer
 from microgradlib.testing import TEMPLATES, Expression
 
 PROGRAMS = int(os.environ.get("MICROGRADLIB_PROGRAMS", "300"))
@@ -206,6 +210,26 @@ def test_threads_share_a_function() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(8)))
+
+
+@needs_compiler
+def test_calls_of_the_builtin_function_that_do_not_fit() -> None:
+    """Another thread may change a list between its check and the call."""
+    writer = Writer("f", native=True)
+    xs = array("d", [0.5] * 70)
+    source = writer.traced(lambda x, xs: x * xs[3], (2.0, xs), {}, (), writer.write)
+    run, _ = builtin(source.program, source.formats, None)
+    assert run(2.0, xs.tobytes()) == (1.0,)
+    assert run(3, xs.tobytes()) == (1.5,)
+    for args in [(), (2.0,), (2.0, xs.tobytes(), 1.0), (2.0, xs.tobytes()[8:])]:
+        with pytest.raises(RetraceError):
+            run(*args)
+    for wrong in [("2", xs.tobytes()), (2.0, xs)]:
+        with pytest.raises(TypeError):
+            run(*wrong)
+    with pytest.raises(OverflowError):
+        run(10**400, xs.tobytes())
+    assert run(-1.0, xs.tobytes()) == (-0.5,)
 
 
 # Compilers and the cache.

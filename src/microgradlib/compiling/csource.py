@@ -20,7 +20,7 @@ from microgradlib.compiling.templates import Template
 from microgradlib.errors import CompileError
 
 _PIECE = 500  # instructions in one C function: the time of compilers is quadratic in their number
-_PIECES_OF_A_FILE = 20  # so that several compilers share the work
+_PIECES_OF_A_FILE = 10  # so that several compilers share the work
 
 DECIDED, FAILED, UNFINITE = 1, 2, 4
 """The statuses of the C function: a decision differs from the trace, Python raises an error there,
