@@ -72,6 +72,8 @@ class Expected:
         for tensor in TENSORS:
             if any(grads[i] is not None for i in tensor):
                 for i in tensor:
+                    if not self.trained[i]:
+                        continue
                     g = update = grads[i] or 0.0
                     if self.kind == "momentum":
                         update = g if first[i] is None else 0.75 * first[i] + g
@@ -82,8 +84,7 @@ class Expected:
                         second[i] = 0.999 * (second[i] or 0.0) + 0.001 * g * g
                         scale = sqrt(second[i] / (1.0 - 0.999 ** steps[i])) + 1e-8
                         update = first[i] / (1.0 - 0.9 ** steps[i]) / scale
-                    if self.trained[i]:
-                        self.data[i] -= 0.125 * update
+                    self.data[i] -= 0.125 * update
         if self.kind == "momentum" and first != [None] * 7:
             self.state = {"momentum_buffer": first}
         elif self.kind == "adam" and first != [None] * 7:
