@@ -60,7 +60,7 @@ class Page:
     def __getitem__(self, name: str) -> WebElement:
         return self.driver.find_element(By.ID, name)
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 120.0) -> None:
+    def wait(self, condition: Callable[[], bool], seconds: float = 300.0) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, (self["status"].text, self["alert"].text)
