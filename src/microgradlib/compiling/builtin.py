@@ -12,6 +12,7 @@ from microgradlib.compiling.csource import DECIDED, FAILED, UNFINITE, block, c_s
 from microgradlib.compiling.graph import Program
 from microgradlib.compiling.native import load
 from microgradlib.compiling.source import DecisionError, RetraceError, UnfiniteError
+from microgradlib.modes import collector_off
 from microgradlib.trees import to_bytes
 
 _API = {
@@ -84,7 +85,8 @@ def builtin(
         numbers. The function returns a tuple. It raises a DecisionError, a RetraceError or an
         UnfiniteError where its results do not count.
     """
-    source = c_source(program, "trace")
+    with collector_off():
+        source = c_source(program, "trace")
     first, *others = source.files()
     inputs, outputs = len(program.inputs), len(program.outputs)
     runs = ["return trace(buffer, buffer + INPUTS, buffer + INPUTS + OUTPUTS);"]

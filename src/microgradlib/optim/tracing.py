@@ -93,7 +93,8 @@ class StepWriter(Writer):
             "finally:",
             "    buffers.append(buffer)",
         ]
-        places = [i for i, p in enumerate(optimizer.params) if p in {*params}]
+        updated = {*params}
+        places = [i for i, p in enumerate(optimizer.params) if p in updated]
         packed = "".join([x.format for x in fields])
         packed += f"{len(factors)}d" * (not optimizer._counts_no_steps)
         source = Source(
