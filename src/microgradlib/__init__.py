@@ -37,7 +37,7 @@ from microgradlib.nn import (
 )
 from microgradlib.random import manual_seed
 from microgradlib.serialization import load, save
-from microgradlib.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from microgradlib.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp, vmap
 
 _say_what_to_use(__name__)
 _register()
@@ -78,5 +78,6 @@ __all__ = [
     "save",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]
 __all__ += functions.__all__

@@ -25,8 +25,10 @@ FLAGS = ("-std=c99", "-O1", "-fno-builtin", "-ffp-contract=off", "-fPIC")
 
 # For large programs, which gcc builds in two thirds of the time then; their code is as fast. Other
 # compilers refuse these flags.
-_QUICK = ("-fno-expensive-optimizations", "-fno-tree-dominator-opts", "-fno-tree-dse")
-_QUICK += ("-fno-tree-fre", "-fno-tree-pta")
+_QUICK = (
+    *("-fno-expensive-optimizations", "-fno-tree-dominator-opts", "-fno-tree-dse"),
+    *("-fno-tree-fre", "-fno-tree-pta"),
+)
 
 _NO_COMPILER = (
     "compile: backend='c' needs a C compiler, and none of $CC, cc, gcc, clang and the ziglang "

@@ -9,5 +9,6 @@ from microgradlib.transforms.derivatives import (
     value_and_grad,
     vjp,
 )
+from microgradlib.transforms.rows import vmap
 
-__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
+__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp", "vmap"]

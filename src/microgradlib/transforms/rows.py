@@ -1,0 +1,310 @@
+"""vmap: a function of one row becomes one of many."""
+
+import functools
+import sys
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from operator import index
+from typing import Any, NamedTuple, TypeAlias
+
+from microgradlib.core.value import Value
+from microgradlib.errors import ShapeError, short
+from microgradlib.transforms.recorded import Function, name_of
+from microgradlib.trees import ARRAYS, Kind, Tree, kind_of
+
+Axes: TypeAlias = Any
+"""The axis of an argument or a result, None where it has none, or such axes for its parts."""
+
+
+class _Column(NamedTuple):
+    """One argument: how many rows it has, None if it is the same for all; and what gives a row."""
+
+    size: int | None
+    row: Callable[[int], Any]
+
+
+def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0) -> Function:
+    """Return a function that calls f with each row of its arguments, and stacks the results.
+
+    >>> import microgradlib as mg
+    >>> vmap(lambda x, y: x * y)([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
+    [4.0, 10.0, 18.0]
+    >>> slopes = vmap(mg.grad(lambda w, x: (w[0] * x + w[1]) ** 2), in_axes=(None, 0))
+    >>> slopes([0.5, 1.0], [2.0, 4.0])
+    [[8.0, 4.0], [24.0, 6.0]]
+
+    Lists and arrays have axes: the rows of ``[[1.0, 2.0], [3.0, 4.0]]`` are its two lists. Tuples,
+    dicts and dataclasses group what has axes, among arguments and results: of a function that
+    returns a pair the result is a pair of lists. That is as in JAX, where lists only group, too.
+
+    Args:
+        f: a function.
+        in_axes: the axis of the rows of each argument: an int, negative ones count from the last;
+            None for an argument that is passed as it is; or a tuple with one of these for each
+            argument, each of them nested like its argument if that has parts with other axes.
+            Keywords have their rows along axis 0.
+        out_axes: where the results have the axis of the rows: an int; None for what is the same for
+            all rows, which is then returned once; or these nested like the result.
+
+    Returns:
+        The function. Results are stacked as lists, or, if an argument with rows is an array or
+        Series, numbers as a NumPy array. Arrays are stacked as arrays.
+
+    Raises:
+        TypeError: if f or an axis is none.
+        ValueError: by the function, if the arguments have no rows, or not equally many of them, if
+            an axis is out of range, or if results differ in structure.
+    """
+    if not callable(f):
+        raise TypeError(f"vmap: f must be a function, got {short(f)}; pass it without calling it")
+    in_axes = tuple(in_axes) if isinstance(in_axes, list) else in_axes
+    if isinstance(in_axes, dict):
+        raise TypeError(
+            f"vmap: in_axes must be an int, None or a tuple with one entry for each argument, got "
+            f"{short(in_axes)}; wrap the axes of a dict in a tuple: ({{'a': 0}},)"
+        )
+    _check_axes("in_axes", in_axes)
+    _check_axes("out_axes", out_axes)
+    name = name_of(f)
+
+    @functools.wraps(f)
+    def mapped(*args: Any, **kwargs: Any) -> Any:
+        axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
+        if len(axes) != len(args):
+            raise ValueError(
+                f"vmap: in_axes has {len(axes)} entries, and {name} got {len(args)} arguments; "
+                "give one entry for each, None for one that has no rows"
+            )
+        columns = [
+            _column(x, axis, f"argument {i}")
+            for i, (x, axis) in enumerate(zip(args, axes, strict=True))
+        ]
+        named = {key: _column(x, 0, key) for key, x in kwargs.items()}
+        size = _common_size([*columns, *named.values()], name)
+        results = [
+            f(*[x.row(i) for x in columns], **{key: x.row(i) for key, x in named.items()})
+            for i in range(size)
+        ]
+        with_axes = [x for x, axis in zip(args, axes, strict=True) if axis is not None]
+        arrays = any(map(_has_array, [*with_axes, *kwargs.values()]))
+        return _stacked(results, out_axes, arrays, f"the result of {name}")
+
+    return mapped
+
+
+def _check_axes(name: str, axes: Axes) -> None:
+    """Check that axes are ints and None, nested in tuples, lists and dicts."""
+    if isinstance(axes, tuple | list):
+        parts: Iterable[Any] = axes
+    elif isinstance(axes, dict):
+        parts = axes.values()
+    elif axes is None or (hasattr(axes, "__index__") and not isinstance(axes, bool)):
+        return
+    else:
+        raise TypeError(
+            f"vmap: {name} must hold ints and None, got {short(axes)}; give the number of the axis"
+        )
+    for part in parts:
+        _check_axes(name, part)
+
+
+def _common_size(columns: Sequence[_Column], name: str) -> int:
+    """Return the number of rows."""
+    sizes = {x.size for x in columns if x.size is not None}
+    if not sizes:
+        raise ValueError(f"vmap: no argument of {name} has rows; give one of them an axis")
+    if len(sizes) > 1:
+        raise ShapeError(
+            f"vmap: arguments of {name} have {' and '.join(map(str, sorted(sizes)))} rows; pass "
+            "equally many, or None in in_axes for what is the same for all rows"
+        )
+    (size,) = sizes
+    if not size:
+        raise ShapeError(
+            f"vmap: the arguments of {name} have no rows, so that its result is not known; do not "
+            "call it then"
+        )
+    return size
+
+
+# The rows of arguments.
+
+
+def _column(x: Tree, axis: Axes, path: str) -> _Column:
+    """Return the rows of an argument along an axis."""
+    if axis is None or x is None:
+        return _Column(None, lambda i: x)
+    kind = kind_of(x)
+    flat = isinstance(x, (array, *ARRAYS))
+    nested = isinstance(axis, tuple | list | dict)
+    if kind is None or (flat and nested):
+        raise ShapeError(
+            f"vmap: {path} is {short(x)} and has no axis {short(axis)}; give None in in_axes for "
+            "what is the same for all rows"
+        )
+    if nested or not (flat or isinstance(x, list)):
+        return _parts(x, kind, axis, path)
+    place = _normalized(index(axis), _depth(x), path)
+    if isinstance(x, ARRAYS):
+        x = sys.modules["numpy"].moveaxis(sys.modules["numpy"].asarray(x), place, 0)
+        rows = x.tolist() if x.ndim == 1 else x
+        return _Column(len(rows), rows.__getitem__)
+    return _Column(_length(x, place), functools.partial(_entry, x, place))
+
+
+def _parts(x: Tree, kind: Kind, axes: Axes, path: str) -> _Column:
+    """Return the rows of a container, each of which holds the rows of its parts."""
+    parts = dict(kind.parts(x))
+    given = _of_parts(axes, kind, x, path)
+    columns = {key: _column(part, given[key], path + kind.path(key)) for key, part in parts.items()}
+    sizes = {column.size for column in columns.values() if column.size is not None}
+    if len(sizes) > 1:
+        raise ShapeError(
+            f"vmap: the parts of {path} have {' and '.join(map(str, sorted(sizes)))} rows; pass "
+            "equally many"
+        )
+    return _Column(
+        sizes.pop() if sizes else None,
+        lambda i: kind.build(x, {key: column.row(i) for key, column in columns.items()}),
+    )
+
+
+def _of_parts(axes: Axes, kind: Kind, x: Tree, path: str) -> dict[Any, Axes]:
+    """Return the axes of the parts of a container, by key."""
+    keys = [key for key, _ in kind.parts(x)]
+    if not isinstance(axes, tuple | list | dict):
+        return dict.fromkeys(keys, axes)
+    given = axes if isinstance(axes, dict) else dict(enumerate(axes))
+    if {*given} != {*keys}:
+        raise ValueError(
+            f"vmap: {path} has the parts {short(keys)}, and its axes are {short(axes)}; give one "
+            "for each part"
+        )
+    return dict(given)
+
+
+def _depth(x: Any) -> int:
+    """Return the number of axes."""
+    if isinstance(x, ARRAYS):
+        return int(x.ndim)
+    depth = 1
+    while isinstance(x, list) and x and isinstance(x[0], list):
+        x, depth = x[0], depth + 1
+    return depth
+
+
+def _normalized(axis: int, depth: int, path: str) -> int:
+    if not -depth <= axis < depth:
+        raise ValueError(
+            f"vmap: {path} has {depth} {'axis' if depth == 1 else 'axes'}, got the axis {axis}; "
+            f"the last one is {depth - 1}"
+        )
+    return axis % depth
+
+
+def _length(x: Any, axis: int) -> int:
+    """Return the number of entries of nested lists along an axis."""
+    for _ in range(axis):
+        sizes = {*map(len, x)}
+        if len(sizes) > 1:
+            raise ShapeError(
+                f"vmap: lists of {' and '.join(map(str, sorted(sizes)))} entries have no axis "
+                f"{axis}; pass lists of equal length"
+            )
+        x = x[0]
+    return len(x)
+
+
+def _entry(x: Any, axis: int, i: int) -> Any:
+    """Return one entry of nested lists along an axis."""
+    return x[i] if axis == 0 else [_entry(part, axis - 1, i) for part in x]
+
+
+def _has_array(x: Tree) -> bool:
+    if isinstance(x, ARRAYS):
+        return True
+    kind = kind_of(x)
+    return kind is not None and any(_has_array(part) for _, part in kind.parts(x))
+
+
+# The stack of results.
+
+
+def _stacked(results: Sequence[Any], axes: Axes, arrays: bool, path: str) -> Any:
+    """Return results one after the other along an axis."""
+    first = results[0]
+    kind = kind_of(first)
+    for x in results:
+        if kind_of(x) is not kind or (x is None) is not (first is None):
+            raise ShapeError(_differing(path, first, x))
+    if axes is None or first is None:
+        if not all(_same(x, first) for x in results):
+            raise ValueError(
+                f"vmap: {path} is not the same for all rows; give it an axis in out_axes"
+            )
+        return first
+    nested = isinstance(axes, tuple | list | dict)
+    if kind and (nested or not isinstance(first, (list, array, *ARRAYS))):
+        return _grouped(results, kind, axes, arrays, path)
+    if nested:
+        raise ValueError(
+            f"vmap: {path} is {short(first)}, without parts for the axes {short(axes)}; give one"
+        )
+    place = _normalized(index(axes), 1 + (_depth(first) if kind else 0), path)
+    if isinstance(first, ARRAYS):
+        return sys.modules["numpy"].stack(results, place)
+    if kind:
+        return _listed(results, place)
+    return _as_array(results) if arrays else [*results]
+
+
+def _grouped(results: Sequence[Any], kind: Kind, axes: Axes, arrays: bool, path: str) -> Any:
+    """Return one container with the stacks of the parts of all."""
+    first = results[0]
+    parts = [dict(kind.parts(x)) for x in results]
+    for x, part in zip(results, parts, strict=True):
+        if [*part] != [*parts[0]]:
+            raise ShapeError(_differing(path, first, x))
+    given = _of_parts(axes, kind, first, path)
+    stacks = {
+        key: _stacked([part[key] for part in parts], given[key], arrays, path + kind.path(key))
+        for key in parts[0]
+    }
+    return kind.build(first, stacks)
+
+
+def _differing(path: str, x: Any, y: Any) -> str:
+    return f"vmap: {path} differs in structure from row to row: {short(x)} and {short(y)}"
+
+
+def _listed(rows: Sequence[Any], axis: int) -> list[Any]:
+    """Return rows as nested lists, one after the other along an axis."""
+    if axis == 0:
+        return [*rows]
+    if len(sizes := {*map(len, rows)}) > 1:
+        raise ShapeError(
+            f"vmap: results of {' and '.join(map(str, sorted(sizes)))} entries cannot be stacked "
+            f"along axis {axis}; return equally many"
+        )
+    return [_listed(column, axis - 1) for column in zip(*rows, strict=True)]
+
+
+def _as_array(xs: Sequence[Any]) -> Any:
+    """Return numbers or Values as an array."""
+    numpy = sys.modules["numpy"]
+    new = numpy.empty(len(xs), object if any(isinstance(x, Value) for x in xs) else float)
+    new[:] = xs
+    return new
+
+
+def _same(x: Any, y: Any) -> bool:
+    """Whether results are the same object, or equal numbers."""
+    if x is y:
+        return True
+    kind = kind_of(x)
+    if kind is None:
+        return type(x) is type(y) and not isinstance(x, Value) and repr(x) == repr(y)
+    pairs = [*kind.parts(x)], [*kind.parts(y)] if isinstance(y, kind.type) else []
+    return [key for key, _ in pairs[0]] == [key for key, _ in pairs[1]] and all(
+        _same(a, b) for (_, a), (_, b) in zip(*pairs, strict=True)
+    )
