@@ -175,7 +175,8 @@ def test_the_chain_rule_stands_once(derive: Callable[[Any], object], way: str) -
 ROOMS = (
     *("errors", "modes", "numeric", "notes", "absent", "core", "teardown", "interpreters", "trees"),
     *("functions", "math", "ufuncs", "transforms"),
-    *("checking", "extending", "serialization", "random", "compiling", "nn", "optim", "drawing"),
+    *("checking", "extending", "serialization", "random", "compiling", "many"),
+    *("nn", "optim", "drawing"),
     *("testing", "_hypothesis", "__init__"),
 )
 LONGEST = 400  # lines of a file

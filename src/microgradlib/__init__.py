@@ -28,6 +28,7 @@ from microgradlib.errors import (
 from microgradlib.extending import primitive
 from microgradlib.functions import *  # noqa: F403
 from microgradlib.interpreters import detect_anomaly, no_grad
+from microgradlib.many import vmap
 from microgradlib.modes import allow_nonfinite
 from microgradlib.nn import (
     binary_cross_entropy,
@@ -37,7 +38,7 @@ from microgradlib.nn import (
 )
 from microgradlib.random import manual_seed
 from microgradlib.serialization import load, save
-from microgradlib.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp, vmap
+from microgradlib.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 _say_what_to_use(__name__)
 _register()

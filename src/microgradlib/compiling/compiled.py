@@ -81,6 +81,11 @@ class Compiled:
         self.clear_cache()
 
     @property
+    def backend(self) -> str:
+        """What the traces become: "python" or "c"."""
+        return self._options[1]
+
+    @property
     def source(self) -> str:
         """The latest trace as Python: a function of all numbers that it reads."""
         latest = self._latest_source()

@@ -9,6 +9,5 @@ from microgradlib.transforms.derivatives import (
     value_and_grad,
     vjp,
 )
-from microgradlib.transforms.rows import vmap
 
-__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp", "vmap"]
+__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]

@@ -1,29 +1,40 @@
 """vmap: a function of one row becomes one of many."""
 
 import functools
+import itertools
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Number
 from operator import index
 from typing import Any, NamedTuple, TypeAlias
 
+from microgradlib.compiling.compiled import Compiled
 from microgradlib.core.value import Value
 from microgradlib.errors import ShapeError, short
+from microgradlib.many.blocks import Block, Rows
 from microgradlib.transforms.recorded import Function, name_of
-from microgradlib.trees import ARRAYS, Kind, Tree, kind_of
+from microgradlib.trees import ARRAYS, Kind, Tree, flatten, kind_of
 
 Axes: TypeAlias = Any
 """The axis of an argument or a result, None where it has none, or such axes for its parts."""
 
 
 class _Column(NamedTuple):
-    """One argument: how many rows it has, None if it is the same for all; and what gives a row."""
+    """The rows of an argument.
+
+    Attributes:
+        size: how many there are; None if the argument is the same for all.
+        row: gives one of them.
+        block: gives their numbers, if they are floats, or lists or arrays of floats; None if not.
+    """
 
     size: int | None
     row: Callable[[int], Any]
+    block: Callable[[], Block | None] = lambda: None
 
 
-def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0) -> Function:
+def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1) -> Function:
     """Return a function that calls f with each row of its arguments, and stacks the results.
 
     >>> import microgradlib as mg
@@ -37,6 +48,10 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0) -> Function:
     dicts and dataclasses group what has axes, among arguments and results: of a function that
     returns a pair the result is a pair of lists. That is as in JAX, where lists only group, too.
 
+    A function that is compiled with ``backend="c"`` goes through all rows in one call of machine
+    code, if these are floats, or lists or arrays of floats. Rows for which it was not traced, since
+    an ``if`` comes out differently there, are then computed one by one.
+
     Args:
         f: a function.
         in_axes: the axis of the rows of each argument: an int, negative ones count from the last;
@@ -45,13 +60,15 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0) -> Function:
             Keywords have their rows along axis 0.
         out_axes: where the results have the axis of the rows: an int; None for what is the same for
             all rows, which is then returned once; or these nested like the result.
+        threads: how many threads share the rows of a function in machine code.
 
     Returns:
         The function. Results are stacked as lists, or, if an argument with rows is an array or
         Series, numbers as a NumPy array. Arrays are stacked as arrays.
 
     Raises:
-        TypeError: if f or an axis is none.
+        TypeError: if f or an axis is none; by the function, if f returns anything but numbers,
+            Values and None, in containers.
         ValueError: by the function, if the arguments have no rows, or not equally many of them, if
             an axis is out of range, or if results differ in structure.
     """
@@ -63,9 +80,16 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0) -> Function:
             f"vmap: in_axes must be an int, None or a tuple with one entry for each argument, got "
             f"{short(in_axes)}; wrap the axes of a dict in a tuple: ({{'a': 0}},)"
         )
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise ValueError(f"vmap: threads must be an int, 1 or more, got {short(threads)}")
     _check_axes("in_axes", in_axes)
     _check_axes("out_axes", out_axes)
     name = name_of(f)
+    machine = None
+    if isinstance(f, Compiled) and f.backend == "c":
+        from microgradlib.many.machine import MachineRows  # takes long to import
+
+        machine = MachineRows(f)
 
     @functools.wraps(f)
     def mapped(*args: Any, **kwargs: Any) -> Any:
@@ -81,13 +105,22 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0) -> Function:
         ]
         named = {key: _column(x, 0, key) for key, x in kwargs.items()}
         size = _common_size([*columns, *named.values()], name)
-        results = [
-            f(*[x.row(i) for x in columns], **{key: x.row(i) for key, x in named.items()})
-            for i in range(size)
-        ]
         with_axes = [x for x, axis in zip(args, axes, strict=True) if axis is not None]
         arrays = any(map(_has_array, [*with_axes, *kwargs.values()]))
-        return _stacked(results, out_axes, arrays, f"the result of {name}")
+        path = f"the result of {name}"
+
+        def row(i: int) -> Any:
+            return f(*[x.row(i) for x in columns], **{key: x.row(i) for key, x in named.items()})
+
+        if machine:
+            given = [*columns, *named.values()]
+            blocks = [x.block() if x.size is not None else None for x in given]
+            if all((x.size is None) is (b is None) for x, b in zip(given, blocks, strict=True)):
+                first = [x.row(0) for x in columns], {key: x.row(0) for key, x in named.items()}
+                rows = machine(*first, blocks, size, threads, row)
+                if rows:
+                    return _of_machine(rows, size, out_axes, arrays, path)
+        return _stacked([row(i) for i in range(size)], out_axes, arrays, path)
 
     return mapped
 
@@ -148,8 +181,31 @@ def _column(x: Tree, axis: Axes, path: str) -> _Column:
     if isinstance(x, ARRAYS):
         x = sys.modules["numpy"].moveaxis(sys.modules["numpy"].asarray(x), place, 0)
         rows = x.tolist() if x.ndim == 1 else x
-        return _Column(len(rows), rows.__getitem__)
-    return _Column(_length(x, place), functools.partial(_entry, x, place))
+        return _Column(len(rows), rows.__getitem__, functools.partial(_block_of_array, x))
+    block = functools.partial(_block_of_list, x) if place == 0 else _Column._field_defaults["block"]
+    return _Column(_length(x, place), functools.partial(_entry, x, place), block)
+
+
+def _block_of_array(x: Any) -> Block | None:
+    """Return the numbers of the rows of an array."""
+    if x.dtype.kind != "f" or x.dtype.itemsize > 8:
+        return None
+    x = sys.modules["numpy"].ascontiguousarray(x, float)
+    return Block(x, x.ctypes.data, x.size // len(x))
+
+
+def _block_of_list(x: Any) -> Block | None:
+    """Return the numbers of the rows of a list, which are floats or lists of floats."""
+    width, numbers = 1, x
+    if isinstance(x, list) and {*map(type, x)} == {list}:
+        width = len(x[0])
+        if {*map(len, x)} != {width}:
+            return None
+        numbers = [*itertools.chain(*x)]
+    if isinstance(x, list) and {*map(type, numbers)} != {float}:
+        return None
+    data = array("d", numbers)
+    return Block(data, data.buffer_info()[0], width)
 
 
 def _parts(x: Tree, kind: Kind, axes: Axes, path: str) -> _Column:
@@ -230,6 +286,39 @@ def _has_array(x: Tree) -> bool:
 # The stack of results.
 
 
+def _of_machine(rows: Rows, size: int, axes: Axes, arrays: bool, path: str) -> Any:
+    """Return the results of machine code along an axis."""
+    if arrays:
+        block = sys.modules["numpy"].frombuffer(rows.numbers).reshape(size, -1)
+        return _of_block(block, rows.like, axes, path)
+    _, build = flatten("vmap", "row", rows.like)
+    numbers = iter(rows.numbers)
+    return _stacked([build(numbers) for _ in range(size)], axes, arrays, path)
+
+
+def _of_block(block: Any, like: Tree, axes: Axes, path: str) -> Any:
+    """Return results along an axis, of which the array ``block`` has the numbers as its rows."""
+    kind = kind_of(like)
+    nested = isinstance(axes, tuple | list | dict)
+    listed = isinstance(like, (list, array))
+    if type(like) is list and axes == 0 and {*map(type, like)} == {float}:
+        return block.tolist()
+    if axes is None or listed or (nested and (kind is None or isinstance(like, ARRAYS))):
+        _, build = flatten("vmap", "row", like)
+        return _stacked([build(iter(row)) for row in block.tolist()], axes, True, path)
+    if kind is None or isinstance(like, ARRAYS):
+        shape = like.shape if kind else ()
+        place = _normalized(index(axes), 1 + len(shape), path)
+        stack = sys.modules["numpy"].moveaxis(block.reshape(-1, *shape), 0, place)
+        return stack.copy()
+    given, parts, start = _of_parts(axes, kind, like, path), {}, 0
+    for key, part in kind.parts(like):
+        end = start + len(flatten("vmap", "row", part)[0])
+        parts[key] = _of_block(block[:, start:end], part, given[key], path + kind.path(key))
+        start = end
+    return kind.build(like, parts)
+
+
 def _stacked(results: Sequence[Any], axes: Axes, arrays: bool, path: str) -> Any:
     """Return results one after the other along an axis."""
     first = results[0]
@@ -250,6 +339,9 @@ def _stacked(results: Sequence[Any], axes: Axes, arrays: bool, path: str) -> Any
         raise ValueError(
             f"vmap: {path} is {short(first)}, without parts for the axes {short(axes)}; give one"
         )
+    if not kind and not all(isinstance(x, Number | Value) for x in results):
+        other = next(x for x in results if not isinstance(x, Number | Value))
+        raise TypeError(f"vmap: {path} is {short(other)} for a row; return numbers and Values")
     place = _normalized(index(axes), 1 + (_depth(first) if kind else 0), path)
     if isinstance(first, ARRAYS):
         return sys.modules["numpy"].stack(results, place)

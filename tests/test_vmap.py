@@ -214,6 +214,7 @@ def f(x: Any) -> Any:
             mg.ShapeError,
             "results of 1 and 2 entries cannot be stacked along axis 1; return equally many",
         ),
+        (lambda: vmap(f)(["a", "b"]), TypeError, "result of f is 'a' for a row; return numbers"),
         (lambda: vmap(f)([1.0, [2.0]]), mg.ShapeError, r"from row to row: 1.0 and \[2.0\]"),
         (lambda: vmap(f)([1.0, None]), mg.ShapeError, "from row to row: 1.0 and None"),
         (lambda: vmap(f)([(1.0,), ()]), mg.ShapeError, r"from row to row: \(1.0,\) and \(\)"),
