@@ -190,6 +190,12 @@ def test_rows_that_are_more_than_numbers(at_once: list[bool]) -> None:
     assert at_once == [False] * 4
 
 
+def test_an_attribute_of_an_argument_that_is_a_value() -> None:
+    f = vmap(mg.compile(lambda w, x: x * len(w.label), backend="c"), in_axes=(None, 0))
+    assert f(Value(1.0, "a"), [2.0]) == [2.0]
+    assert f(Value(1.0, "abc"), [2.0]) == [6.0]
+
+
 def test_other_arguments() -> None:
     f = mg.compile(lambda x, y: x[0] * y[0] + x[1], backend="c")
     xs = [1.0, 2.0]

@@ -179,9 +179,11 @@ def _column(x: Tree, axis: Axes, path: str) -> _Column:
         return _parts(x, kind, axis, path)
     place = _normalized(index(axis), _depth(x), path)
     if isinstance(x, ARRAYS):
-        x = sys.modules["numpy"].moveaxis(sys.modules["numpy"].asarray(x), place, 0)
-        rows = x.tolist() if x.ndim == 1 else x
-        return _Column(len(rows), rows.__getitem__, functools.partial(_block_of_array, x))
+        numpy = sys.modules["numpy"]
+        x = numpy.asarray(x)
+        x = numpy.moveaxis(x, place, 0) if place else x
+        row = x.item if x.ndim == 1 else x.__getitem__
+        return _Column(len(x), row, functools.partial(_block_of_array, x))
     block = functools.partial(_block_of_list, x) if place == 0 else _Column._field_defaults["block"]
     return _Column(_length(x, place), functools.partial(_entry, x, place), block)
 
@@ -279,6 +281,8 @@ def _entry(x: Any, axis: int, i: int) -> Any:
 def _has_array(x: Tree) -> bool:
     if isinstance(x, ARRAYS):
         return True
+    if isinstance(x, list):
+        return bool(x) and _has_array(x[0])
     kind = kind_of(x)
     return kind is not None and any(_has_array(part) for _, part in kind.parts(x))
 
@@ -309,8 +313,8 @@ def _of_block(block: Any, like: Tree, axes: Axes, path: str) -> Any:
     if kind is None or isinstance(like, ARRAYS):
         shape = like.shape if kind else ()
         place = _normalized(index(axes), 1 + len(shape), path)
-        stack = sys.modules["numpy"].moveaxis(block.reshape(-1, *shape), 0, place)
-        return stack.copy()
+        stack = block.reshape(-1, *shape)
+        return (sys.modules["numpy"].moveaxis(stack, 0, place) if place else stack).copy()
     given, parts, start = _of_parts(axes, kind, like, path), {}, 0
     for key, part in kind.parts(like):
         end = start + len(flatten("vmap", "row", part)[0])
