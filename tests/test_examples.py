@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from compilers import compiler
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -443,6 +444,24 @@ class TestDerivatives:
         assert at_the_money["price"] == pytest.approx(8.97333, abs=1e-5)
         assert 0.5 < at_the_money["delta"] < 0.6
         assert at_the_money["gamma"] > 0.0 > at_the_money["theta"]
+
+    @pytest.mark.skipif(not compiler(), reason="no C compiler")
+    def test_monte_carlo(self) -> None:
+        output = self.output("monte_carlo.py")
+        assert len(re.findall(r"average: 100,000 paths in \d+\.\d+ s", output)) == 2
+        found = re.findall(r"^(\w+) +(\S+) \+- (\S+) +(\S+) \+- (\S+) +(\S+)$", output, re.M)
+        rows = {name: [float(x) for x in numbers] for name, *numbers in found}
+        assert [*rows] == ["price", "delta", "vega", "rho"]
+        for arithmetic, _, geometric, error, exact in rows.values():
+            assert abs(geometric - exact) < 5.0 * error
+            assert 0.9 < geometric / arithmetic < 1.0  # the means of numbers are in this order
+        done = subprocess.run(
+            [sys.executable, EXAMPLES / "monte_carlo.py", "--paths", "1"],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 2
+        assert "--paths must be 2 or more, got 1" in done.stderr
 
     def test_newton(self) -> None:
         output = self.output("newton.py")
