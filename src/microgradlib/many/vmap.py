@@ -4,20 +4,17 @@ import functools
 import itertools
 import sys
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from numbers import Number
+from collections.abc import Callable, Sequence
 from operator import index
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from microgradlib.compiling.compiled import Compiled
-from microgradlib.core.value import Value
 from microgradlib.errors import ShapeError, short
-from microgradlib.many.blocks import Block, Rows
+from microgradlib.many.axes import Axes, check_axes, depth_of, normalized, of_parts
+from microgradlib.many.blocks import Block
+from microgradlib.many.stacks import of_machine, stacked
 from microgradlib.transforms.recorded import Function, name_of
-from microgradlib.trees import ARRAYS, Kind, Tree, flatten, kind_of
-
-Axes: TypeAlias = Any
-"""The axis of an argument or a result, None where it has none, or such axes for its parts."""
+from microgradlib.trees import ARRAYS, Kind, Tree, kind_of
 
 
 class _Column(NamedTuple):
@@ -82,8 +79,8 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1
         )
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise ValueError(f"vmap: threads must be an int, 1 or more, got {short(threads)}")
-    _check_axes("in_axes", in_axes)
-    _check_axes("out_axes", out_axes)
+    check_axes("in_axes", in_axes)
+    check_axes("out_axes", out_axes)
     name = name_of(f)
     machine = None
     if isinstance(f, Compiled) and f.backend == "c":
@@ -119,26 +116,10 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1
                 first = [x.row(0) for x in columns], {key: x.row(0) for key, x in named.items()}
                 rows = machine(*first, blocks, size, threads, row)
                 if rows:
-                    return _of_machine(rows, size, out_axes, arrays, path)
-        return _stacked([row(i) for i in range(size)], out_axes, arrays, path)
+                    return of_machine(rows, size, out_axes, arrays, path)
+        return stacked([row(i) for i in range(size)], out_axes, arrays, path)
 
     return mapped
-
-
-def _check_axes(name: str, axes: Axes) -> None:
-    """Check that axes are ints and None, nested in tuples, lists and dicts."""
-    if isinstance(axes, tuple | list):
-        parts: Iterable[Any] = axes
-    elif isinstance(axes, dict):
-        parts = axes.values()
-    elif axes is None or (hasattr(axes, "__index__") and not isinstance(axes, bool)):
-        return
-    else:
-        raise TypeError(
-            f"vmap: {name} must hold ints and None, got {short(axes)}; give the number of the axis"
-        )
-    for part in parts:
-        _check_axes(name, part)
 
 
 def _common_size(columns: Sequence[_Column], name: str) -> int:
@@ -177,7 +158,7 @@ def _column(x: Tree, axis: Axes, path: str) -> _Column:
         )
     if nested or not (flat or isinstance(x, list)):
         return _parts(x, kind, axis, path)
-    place = _normalized(index(axis), _depth(x), path)
+    place = normalized(index(axis), depth_of(x), path)
     if isinstance(x, ARRAYS):
         numpy = sys.modules["numpy"]
         x = numpy.asarray(x)
@@ -213,7 +194,7 @@ def _block_of_list(x: Any) -> Block | None:
 def _parts(x: Tree, kind: Kind, axes: Axes, path: str) -> _Column:
     """Return the rows of a container, each of which holds the rows of its parts."""
     parts = dict(kind.parts(x))
-    given = _of_parts(axes, kind, x, path)
+    given = of_parts(axes, kind, x, path)
     columns = {key: _column(part, given[key], path + kind.path(key)) for key, part in parts.items()}
     sizes = {column.size for column in columns.values() if column.size is not None}
     if len(sizes) > 1:
@@ -225,39 +206,6 @@ def _parts(x: Tree, kind: Kind, axes: Axes, path: str) -> _Column:
         sizes.pop() if sizes else None,
         lambda i: kind.build(x, {key: column.row(i) for key, column in columns.items()}),
     )
-
-
-def _of_parts(axes: Axes, kind: Kind, x: Tree, path: str) -> dict[Any, Axes]:
-    """Return the axes of the parts of a container, by key."""
-    keys = [key for key, _ in kind.parts(x)]
-    if not isinstance(axes, tuple | list | dict):
-        return dict.fromkeys(keys, axes)
-    given = axes if isinstance(axes, dict) else dict(enumerate(axes))
-    if {*given} != {*keys}:
-        raise ValueError(
-            f"vmap: {path} has the parts {short(keys)}, and its axes are {short(axes)}; give one "
-            "for each part"
-        )
-    return dict(given)
-
-
-def _depth(x: Any) -> int:
-    """Return the number of axes."""
-    if isinstance(x, ARRAYS):
-        return int(x.ndim)
-    depth = 1
-    while isinstance(x, list) and x and isinstance(x[0], list):
-        x, depth = x[0], depth + 1
-    return depth
-
-
-def _normalized(axis: int, depth: int, path: str) -> int:
-    if not -depth <= axis < depth:
-        raise ValueError(
-            f"vmap: {path} has {depth} {'axis' if depth == 1 else 'axes'}, got the axis {axis}; "
-            f"the last one is {depth - 1}"
-        )
-    return axis % depth
 
 
 def _length(x: Any, axis: int) -> int:
@@ -285,122 +233,3 @@ def _has_array(x: Tree) -> bool:
         return bool(x) and _has_array(x[0])
     kind = kind_of(x)
     return kind is not None and any(_has_array(part) for _, part in kind.parts(x))
-
-
-# The stack of results.
-
-
-def _of_machine(rows: Rows, size: int, axes: Axes, arrays: bool, path: str) -> Any:
-    """Return the results of machine code along an axis."""
-    if arrays:
-        block = sys.modules["numpy"].frombuffer(rows.numbers).reshape(size, -1)
-        return _of_block(block, rows.like, axes, path)
-    _, build = flatten("vmap", "row", rows.like)
-    numbers = iter(rows.numbers)
-    return _stacked([build(numbers) for _ in range(size)], axes, arrays, path)
-
-
-def _of_block(block: Any, like: Tree, axes: Axes, path: str) -> Any:
-    """Return results along an axis, of which the array ``block`` has the numbers as its rows."""
-    kind = kind_of(like)
-    nested = isinstance(axes, tuple | list | dict)
-    listed = isinstance(like, (list, array))
-    if type(like) is list and axes == 0 and {*map(type, like)} == {float}:
-        return block.tolist()
-    if axes is None or listed or (nested and (kind is None or isinstance(like, ARRAYS))):
-        _, build = flatten("vmap", "row", like)
-        return _stacked([build(iter(row)) for row in block.tolist()], axes, True, path)
-    if kind is None or isinstance(like, ARRAYS):
-        shape = like.shape if kind else ()
-        place = _normalized(index(axes), 1 + len(shape), path)
-        stack = block.reshape(-1, *shape)
-        return (sys.modules["numpy"].moveaxis(stack, 0, place) if place else stack).copy()
-    given, parts, start = _of_parts(axes, kind, like, path), {}, 0
-    for key, part in kind.parts(like):
-        end = start + len(flatten("vmap", "row", part)[0])
-        parts[key] = _of_block(block[:, start:end], part, given[key], path + kind.path(key))
-        start = end
-    return kind.build(like, parts)
-
-
-def _stacked(results: Sequence[Any], axes: Axes, arrays: bool, path: str) -> Any:
-    """Return results one after the other along an axis."""
-    first = results[0]
-    kind = kind_of(first)
-    for x in results:
-        if kind_of(x) is not kind or (x is None) is not (first is None):
-            raise ShapeError(_differing(path, first, x))
-    if axes is None or first is None:
-        if not all(_same(x, first) for x in results):
-            raise ValueError(
-                f"vmap: {path} is not the same for all rows; give it an axis in out_axes"
-            )
-        return first
-    nested = isinstance(axes, tuple | list | dict)
-    if kind and (nested or not isinstance(first, (list, array, *ARRAYS))):
-        return _grouped(results, kind, axes, arrays, path)
-    if nested:
-        raise ValueError(
-            f"vmap: {path} is {short(first)}, without parts for the axes {short(axes)}; give one"
-        )
-    if not kind and not all(isinstance(x, Number | Value) for x in results):
-        other = next(x for x in results if not isinstance(x, Number | Value))
-        raise TypeError(f"vmap: {path} is {short(other)} for a row; return numbers and Values")
-    place = _normalized(index(axes), 1 + (_depth(first) if kind else 0), path)
-    if isinstance(first, ARRAYS):
-        return sys.modules["numpy"].stack(results, place)
-    if kind:
-        return _listed(results, place)
-    return _as_array(results) if arrays else [*results]
-
-
-def _grouped(results: Sequence[Any], kind: Kind, axes: Axes, arrays: bool, path: str) -> Any:
-    """Return one container with the stacks of the parts of all."""
-    first = results[0]
-    parts = [dict(kind.parts(x)) for x in results]
-    for x, part in zip(results, parts, strict=True):
-        if [*part] != [*parts[0]]:
-            raise ShapeError(_differing(path, first, x))
-    given = _of_parts(axes, kind, first, path)
-    stacks = {
-        key: _stacked([part[key] for part in parts], given[key], arrays, path + kind.path(key))
-        for key in parts[0]
-    }
-    return kind.build(first, stacks)
-
-
-def _differing(path: str, x: Any, y: Any) -> str:
-    return f"vmap: {path} differs in structure from row to row: {short(x)} and {short(y)}"
-
-
-def _listed(rows: Sequence[Any], axis: int) -> list[Any]:
-    """Return rows as nested lists, one after the other along an axis."""
-    if axis == 0:
-        return [*rows]
-    if len(sizes := {*map(len, rows)}) > 1:
-        raise ShapeError(
-            f"vmap: results of {' and '.join(map(str, sorted(sizes)))} entries cannot be stacked "
-            f"along axis {axis}; return equally many"
-        )
-    return [_listed(column, axis - 1) for column in zip(*rows, strict=True)]
-
-
-def _as_array(xs: Sequence[Any]) -> Any:
-    """Return numbers or Values as an array."""
-    numpy = sys.modules["numpy"]
-    new = numpy.empty(len(xs), object if any(isinstance(x, Value) for x in xs) else float)
-    new[:] = xs
-    return new
-
-
-def _same(x: Any, y: Any) -> bool:
-    """Whether results are the same object, or equal numbers."""
-    if x is y:
-        return True
-    kind = kind_of(x)
-    if kind is None:
-        return type(x) is type(y) and not isinstance(x, Value) and repr(x) == repr(y)
-    pairs = [*kind.parts(x)], [*kind.parts(y)] if isinstance(y, kind.type) else []
-    return [key for key, _ in pairs[0]] == [key for key, _ in pairs[1]] and all(
-        _same(a, b) for (_, a), (_, b) in zip(*pairs, strict=True)
-    )
