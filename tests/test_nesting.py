@@ -216,7 +216,9 @@ def check_closure(
     assert close(leaf.grad, weight_slope)
 
 
-@pytest.mark.parametrize("start", range(0, 2000, 200))
+@pytest.mark.parametrize(
+    "start", [0, *[pytest.param(n, marks=pytest.mark.long) for n in range(200, 2000, 200)]]
+)
 def test_random_nestings(start: int) -> None:
     finite = sum(map(check, range(start, start + 200)))
     assert finite > 150

@@ -98,7 +98,9 @@ def test_results_of_all_kinds(at_once: list[bool]) -> None:
     assert at_once == [True] * 5
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *[pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 20)]]
+)
 def test_random_functions(seed: int) -> None:
     draw = random.Random(seed)
     names, steps = ["x0", "x1"], []
