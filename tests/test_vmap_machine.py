@@ -244,6 +244,7 @@ def test_a_function_without_machine_code_is_not_tried_for_ever(at_once: list[boo
     assert len(traced) < 25
 
 
+@pytest.mark.long
 def test_files_of_a_large_function() -> None:
     def f(x: Any) -> Any:
         y = x

@@ -64,6 +64,7 @@ TESTS = {
     "extending": "extending",
     "functions": "functions misuse policy nn",
     "interpreters": "modes anomaly value transforms compiling",
+    "many": "vmap vmap_machine",
     "math": "math misuse",
     "modes": "modes value extending transforms compiling",
     "nn": "nn misuse transforms compiling",
