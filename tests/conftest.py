@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from itertools import compress
 
 import pytest
 from compilers import compiler
@@ -42,7 +43,9 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="fail if any selected test is skipped")
-    parser.addoption("--every", type=int, default=1, metavar="N", help="run each N-th test only")
+    parser.addoption(
+        "--every", type=int, default=1, metavar="N", help="run each N-th test only, and long ones"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -53,8 +56,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 if 'backend="c"' in text or "compiled_step(" in text:
                     item.add_marker(pytest.mark.skip(reason="no C compiler"))
     step = config.getoption("--every")
-    config.hook.pytest_deselected(items=[item for i, item in enumerate(items) if i % step])
-    items[:] = items[::step]
+    left_out = [i % step > 0 and not x.get_closest_marker("long") for i, x in enumerate(items)]
+    config.hook.pytest_deselected(items=[*compress(items, left_out)])
+    items[:] = [x for x, out in zip(items, left_out, strict=True) if not out]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
