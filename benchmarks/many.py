@@ -9,7 +9,9 @@ import argparse
 import math
 import operator
 import os
+import statistics
 import sys
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
@@ -70,8 +72,8 @@ def option(rounds: int) -> None:
     by_threads = {n: mg.vmap(compiled, (None, 0), threads=n) for n in (1, 2)}
     peer = jax.jit(jax.vmap(jax.value_and_grad(theirs), (None, 0)))
 
-    def with_ours(threads: int) -> list[float]:
-        values, slopes = by_threads[threads](MARKET, draws)
+    def with_ours() -> list[float]:
+        values, slopes = by_threads[1](MARKET, draws)
         return [values.mean(), *slopes.mean(axis=0)]
 
     def with_jax() -> list[float]:
@@ -83,8 +85,7 @@ def option(rounds: int) -> None:
         return [*map(float, found)]
 
     contestants: dict[str, Callable[[], list[float]]] = {
-        "ours": lambda: with_ours(1),
-        "ours, 2 threads": lambda: with_ours(2),
+        "ours": with_ours,
         "NumPy, differences": with_numpy,
         "JAX, jitted vmap": with_jax,
     }
@@ -99,7 +100,14 @@ def option(rounds: int) -> None:
         "NumPy's differences take times its time", times["NumPy, differences"] / t, operator.ge, 4
     )
     target("its time, times JAX's", t / times["JAX, jitted vmap"], operator.le, 1.2)
-    target("times faster on two threads", t / times["ours, 2 threads"], operator.ge, 1.6)
+    walls: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(20 * rounds):
+        for threads, seen in walls.items():
+            start = time.perf_counter()
+            by_threads[threads](MARKET, draws)
+            seen.append(time.perf_counter() - start)
+    one, two = (statistics.median(seen) for seen in walls.values())
+    target("times as fast on two threads, by the clock", one / two, operator.ge, 1.6)
 
 
 def jacobian(rounds: int) -> None:
