@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from test_modes import records, refuses_nonfinite
 
 import microgradlib as mg
 from microgradlib import Value, nn, optim
@@ -139,18 +140,6 @@ def test_graphs_in_8_threads_have_the_bits_of_serial_ones() -> None:
 
 
 # What no_grad and allow_nonfinite switch holds in one thread or task only.
-
-
-def records() -> bool:
-    return (Value(1.0) * 2.0).requires_grad
-
-
-def refuses_nonfinite() -> bool:
-    try:
-        Value(0.0).sqrt().backward()
-    except mg.NonFiniteError:
-        return True
-    return False
 
 
 SWITCHES = pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def builtin(
     """
     with collector_off():
         source = c_source(program, "trace")
-    first, *others = source.files()
+    first, others = source.files()
     inputs, outputs = len(program.inputs), len(program.outputs)
     runs = ["return trace(buffer, buffer + INPUTS, buffer + INPUTS + OUTPUTS);"]
     if update:
@@ -119,7 +119,7 @@ def builtin(
         f"static int run(double *buffer){block(runs)}",
         (pkgutil.get_data(__package__, "call.c") or b"").decode("ascii"),
     ]
-    code = load(["\n".join(text), *map(with_library, others)], cache)
+    code = load(["\n".join(text), *others], cache)
     api = [getattr(ctypes.pythonapi, name) for name in _API]
     pointers = [ctypes.cast(x, ctypes.c_void_p).value for x in [*api, _errors]]
     code.bind((ctypes.c_void_p * len(pointers))(*pointers))

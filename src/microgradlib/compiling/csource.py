@@ -52,14 +52,14 @@ class CSource(NamedTuple):
     def _all(self) -> str:
         return "\n".join([*[f"static {piece}" for piece in self.pieces], self.main])
 
-    def files(self) -> list[str]:
-        """Return files that can be built at the same time; the first one has ``main``."""
+    def files(self) -> tuple[str, list[str]]:
+        """Return what the file with ``main`` defines, and files to be built at the same time."""
         count = _PIECES_OF_A_FILE
         if len(self.pieces) < 2 * count:
-            return [self._all()]
+            return self._all(), []
         declared = [piece.partition("\n")[0] + ";" for piece in self.pieces]
         groups = [self.pieces[i : i + count] for i in range(0, len(self.pieces), count)]
-        return ["\n".join([*declared, self.main]), *map("\n".join, groups)]
+        return "\n".join([*declared, self.main]), [with_library("\n".join(x)) for x in groups]
 
 
 def with_library(text: str) -> str:

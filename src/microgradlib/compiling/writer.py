@@ -125,15 +125,14 @@ class Writer:
         self.arguments.finish()
         symbol = self.trace.symbol
         numbers = [symbol(y) for y in outputs]
-        finite = [*dict.fromkeys([symbol(x) for x in self.trace.finite if isinstance(x, Value)])]
+        finite = self._finite()
         checks = [self._guard(guard) for guard in self.trace.guards]
         captured = self._captured()
         gradients = self._gradients(outputs, captured)
         slopes = [d for found in gradients.values() for d in found.values()]
         if self.selects:  # the 0 of a selection becomes NaN if it meets an infinite derivative
             finite += slopes
-        for i, (x, number) in enumerate(captured.items()):
-            number.text = self.unique(x._label or f"p{i}")
+        self._name(captured.items())
         instructions = [*self.graph.instructions]
         body = self.graph.lines([*numbers, *finite, *slopes], checks, self.trace.risky)
         captured = {x: number for x, number in captured.items() if number.uses}
@@ -180,6 +179,22 @@ class Writer:
     def _captured(self) -> dict[Value, Symbol]:
         """Return the Values from outside that the trace reads, and their symbols."""
         return {x: self.trace.captured[x] for x in sorted(self.trace.captured, key=by_serial)}
+
+    def _finite(self) -> list[Any]:
+        """Return the numbers of the trace that must not be infinite or NaN, each once."""
+        values = [x for x in self.trace.finite if isinstance(x, Value)]
+        return [*dict.fromkeys(map(self.trace.symbol, values))]
+
+    def _name(self, inputs: Iterable[tuple[Value, Symbol]]) -> None:
+        """Name inputs after the labels of the Values that they are the numbers of."""
+        for i, (x, number) in enumerate(inputs):
+            number.text = self.unique(x._label or f"p{i}")
+
+    def _caller(self, lines: list[str], program: Program, formats: tuple[str, str]) -> Source:
+        """Return the source of a function that only serves machine code, and computes nothing."""
+        self.name = self.unique(self.name)
+        text, constants = self._define(lines), self.arguments.constants
+        return Source(self.name, text, constants, {}, [], program, self.node, formats)
 
     def _program(
         self,

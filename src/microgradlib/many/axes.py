@@ -40,6 +40,11 @@ def of_parts(axes: Axes, kind: Kind, x: Tree, path: str) -> dict[Any, Axes]:
     return dict(given)
 
 
+def joined(sizes: Iterable[int]) -> str:
+    """Return sizes that should be one, as an error shows them."""
+    return " and ".join(map(str, sorted(sizes)))
+
+
 def depth_of(x: Any) -> int:
     """Return the number of axes."""
     if isinstance(x, ARRAYS):

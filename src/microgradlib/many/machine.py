@@ -23,20 +23,17 @@ _AT_ONCE = 20_000_000  # operations between which Ctrl-C is noticed
 _MOST = 16  # traces that are kept
 
 _LOOP = """
-int many(const double *first, double *out, unsigned char *statuses, double *scratch,
-         const long long *rows, int blocks, const double *const *from, const long long *at,
-         const long long *size)
+void many(const double *first, double *out, unsigned char *statuses, double *scratch,
+          const long long *rows, int blocks, const double *const *from, const long long *at,
+          const long long *size)
 {{
     double *const in = scratch, *const work = scratch + {inputs};
-    int failures = 0;
     for (int k = 0; k < {inputs}; ++k) in[k] = first[k];
     for (long long i = rows[0]; i < rows[1]; ++i) {{
         for (int b = 0; b < blocks; ++b)
             for (long long k = 0; k < size[b]; ++k) in[at[b] + k] = from[b][i * size[b] + k];
         statuses[i] = (unsigned char)trace(in, out + i * {outputs}, work);
-        failures += statuses[i] != 0;
     }}
-    return failures;
 }}
 """
 """Each row has the numbers of ``first``, but those of the blocks in their places."""
@@ -66,12 +63,10 @@ class _RowsWriter(Writer):
             or self.graph.names
         ):
             raise RetraceError
-        symbol = self.trace.symbol
-        numbers = [symbol(y) for y in outputs]
-        finite = [*dict.fromkeys([symbol(x) for x in self.trace.finite if isinstance(x, Value)])]
+        numbers = [*map(self.trace.symbol, outputs)]
+        finite = self._finite()
         captured = self._captured()
-        for i, (x, number) in enumerate(captured.items()):
-            number.text = self.unique(x._label or f"p{i}")
+        self._name(captured.items())
         self.graph.lines([*numbers, *finite], checks, self.trace.risky)
         captured = {x: number for x, number in captured.items() if number.uses}
         inputs = [*[x.traced._symbol for x in leaves], *captured.values()]
@@ -79,18 +74,8 @@ class _RowsWriter(Writer):
             {x: x.text for x in inputs}, [Result(x, {}) for x in numbers], checks, finite
         )
         self._read(captured)
-        self.name = self.unique(self.name)
-        source = Source(
-            self.name,
-            self._define([*self.arguments.head, f"return {row_of(x.text for x in inputs)}"]),
-            self.arguments.constants,
-            {},
-            [],
-            program,
-            self.node,
-            ("", ""),
-        )
-        return source, rebuild(build, [0.0] * len(numbers))
+        lines = [*self.arguments.head, f"return {row_of(x.text for x in inputs)}"]
+        return self._caller(lines, program, ("", "")), rebuild(build, [0.0] * len(numbers))
 
 
 class _Trace:
@@ -115,9 +100,9 @@ class _Trace:
         inputs, self.width = len(source.program.inputs), len(source.program.outputs)
         self._scratch = inputs + code.work
         self._rows_at_once = 1 + _AT_ONCE // (1 + len(source.program.rows))
-        main, *others = code.files()
+        main, others = code.files()
         loop = _LOOP.format(inputs=inputs, outputs=self.width)
-        self._many = load([with_library(main) + loop, *map(with_library, others)], cache).many
+        self._many = load([with_library(main) + loop, *others], cache).many
 
     def fits(
         self, args: Sequence[Any], kwargs: dict[str, Any], blocks: Sequence[Block | None]

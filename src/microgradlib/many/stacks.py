@@ -9,7 +9,7 @@ from typing import Any
 
 from microgradlib.core.value import Value
 from microgradlib.errors import ShapeError, short
-from microgradlib.many.axes import Axes, depth_of, normalized, of_parts
+from microgradlib.many.axes import Axes, depth_of, joined, normalized, of_parts
 from microgradlib.many.blocks import Rows
 from microgradlib.trees import ARRAYS, Kind, Tree, flatten, kind_of
 
@@ -29,7 +29,7 @@ def _of_block(block: Any, like: Tree, axes: Axes, path: str) -> Any:
     kind = kind_of(like)
     nested = isinstance(axes, tuple | list | dict)
     listed = isinstance(like, (list, array))
-    if type(like) is list and axes == 0 and {*map(type, like)} == {float}:
+    if type(like) is list and axes == 0 and {*map(type, like)} == {float}:  # as below, but faster
         return block.tolist()
     if axes is None or listed or (nested and (kind is None or isinstance(like, ARRAYS))):
         _, build = flatten("vmap", "row", like)
@@ -103,8 +103,8 @@ def _listed(rows: Sequence[Any], axis: int) -> list[Any]:
         return [*rows]
     if len(sizes := {*map(len, rows)}) > 1:
         raise ShapeError(
-            f"vmap: results of {' and '.join(map(str, sorted(sizes)))} entries cannot be stacked "
-            f"along axis {axis}; return equally many"
+            f"vmap: results of {joined(sizes)} entries cannot be stacked along axis {axis}; return "
+            "equally many"
         )
     return [_listed(column, axis - 1) for column in zip(*rows, strict=True)]
 

@@ -4,13 +4,13 @@ import functools
 import itertools
 import sys
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import index
 from typing import Any, NamedTuple
 
 from microgradlib.compiling.compiled import Compiled
 from microgradlib.errors import ShapeError, short
-from microgradlib.many.axes import Axes, check_axes, depth_of, normalized, of_parts
+from microgradlib.many.axes import Axes, check_axes, depth_of, joined, normalized, of_parts
 from microgradlib.many.blocks import Block
 from microgradlib.many.stacks import of_machine, stacked
 from microgradlib.transforms.recorded import Function, name_of
@@ -28,7 +28,7 @@ class _Column(NamedTuple):
 
     size: int | None
     row: Callable[[int], Any]
-    block: Callable[[], Block | None] = lambda: None
+    block: Callable[[], Block | None]
 
 
 def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1) -> Function:
@@ -124,15 +124,9 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1
 
 def _common_size(columns: Sequence[_Column], name: str) -> int:
     """Return the number of rows."""
-    sizes = {x.size for x in columns if x.size is not None}
-    if not sizes:
+    size = _one_size(columns, f"arguments of {name}")
+    if size is None:
         raise ValueError(f"vmap: no argument of {name} has rows; give one of them an axis")
-    if len(sizes) > 1:
-        raise ShapeError(
-            f"vmap: arguments of {name} have {' and '.join(map(str, sorted(sizes)))} rows; pass "
-            "equally many, or None in in_axes for what is the same for all rows"
-        )
-    (size,) = sizes
     if not size:
         raise ShapeError(
             f"vmap: the arguments of {name} have no rows, so that its result is not known; do not "
@@ -141,13 +135,24 @@ def _common_size(columns: Sequence[_Column], name: str) -> int:
     return size
 
 
+def _one_size(columns: Iterable[_Column], owners: str) -> int | None:
+    """Return how many rows all have that have any."""
+    sizes = {x.size for x in columns if x.size is not None}
+    if len(sizes) > 1:
+        raise ShapeError(
+            f"vmap: {owners} have {joined(sizes)} rows; pass equally many, or None in in_axes for "
+            "what is the same for all rows"
+        )
+    return sizes.pop() if sizes else None
+
+
 # The rows of arguments.
 
 
 def _column(x: Tree, axis: Axes, path: str) -> _Column:
     """Return the rows of an argument along an axis."""
     if axis is None or x is None:
-        return _Column(None, lambda i: x)
+        return _Column(None, lambda i: x, _no_block)
     kind = kind_of(x)
     flat = isinstance(x, (array, *ARRAYS))
     nested = isinstance(axis, tuple | list | dict)
@@ -165,8 +170,12 @@ def _column(x: Tree, axis: Axes, path: str) -> _Column:
         x = numpy.moveaxis(x, place, 0) if place else x
         row = x.item if x.ndim == 1 else x.__getitem__
         return _Column(len(x), row, functools.partial(_block_of_array, x))
-    block = functools.partial(_block_of_list, x) if place == 0 else _Column._field_defaults["block"]
+    block = functools.partial(_block_of_list, x) if place == 0 else _no_block
     return _Column(_length(x, place), functools.partial(_entry, x, place), block)
+
+
+def _no_block() -> None:
+    """Return None: the rows go one by one."""
 
 
 def _block_of_array(x: Any) -> Block | None:
@@ -196,15 +205,10 @@ def _parts(x: Tree, kind: Kind, axes: Axes, path: str) -> _Column:
     parts = dict(kind.parts(x))
     given = of_parts(axes, kind, x, path)
     columns = {key: _column(part, given[key], path + kind.path(key)) for key, part in parts.items()}
-    sizes = {column.size for column in columns.values() if column.size is not None}
-    if len(sizes) > 1:
-        raise ShapeError(
-            f"vmap: the parts of {path} have {' and '.join(map(str, sorted(sizes)))} rows; pass "
-            "equally many"
-        )
     return _Column(
-        sizes.pop() if sizes else None,
+        _one_size(columns.values(), f"the parts of {path}"),
         lambda i: kind.build(x, {key: column.row(i) for key, column in columns.items()}),
+        _no_block,
     )
 
 
@@ -214,8 +218,8 @@ def _length(x: Any, axis: int) -> int:
         sizes = {*map(len, x)}
         if len(sizes) > 1:
             raise ShapeError(
-                f"vmap: lists of {' and '.join(map(str, sorted(sizes)))} entries have no axis "
-                f"{axis}; pass lists of equal length"
+                f"vmap: lists of {joined(sizes)} entries have no axis {axis}; pass lists of equal "
+                "length"
             )
         x = x[0]
     return len(x)

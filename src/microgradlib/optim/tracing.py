@@ -69,10 +69,9 @@ class StepWriter(Writer):
         factors = [self._input(f"factor{i}") for i, _ in enumerate(optimizer._factors(1))]
         data = [captured.pop(p) if p in captured else self.graph.input("") for p in params]
         named = [*zip(params, data, strict=True), *captured.items()]
-        for i, (x, number) in enumerate(named):
-            number.text = self.unique(x._label or f"p{i}")
+        self._name(named)
         y = self.trace.symbol(loss)
-        finite = [y, *map(self.trace.symbol, self.trace.finite)]
+        finite = [y, *self._finite()]
         self.graph.lines([y, *grads, *finite], checks, self.trace.risky)
         captured = {x: number for x, number in captured.items() if number.uses}
         before = [*[x.traced._symbol for x in leaves], *captured.values()]
@@ -81,7 +80,6 @@ class StepWriter(Writer):
         self.results.paths = ["the loss", *[f"the gradient of {x.text}" for x in data]]
         program = self._program(inputs, [Result(x, {}) for x in [y, *grads]], checks, finite)
         self._read(captured)
-        self.name = self.unique(self.name)
         factors_text = "" if optimizer._counts_no_steps else ", *factors(numbers)"
         lines = [
             "if interpreter() is not None: raise RetraceError",
@@ -97,16 +95,7 @@ class StepWriter(Writer):
         places = [i for i, p in enumerate(optimizer.params) if p in updated]
         packed = "".join([x.format for x in fields])
         packed += f"{len(factors)}d" * (not optimizer._counts_no_steps)
-        source = Source(
-            self.name,
-            self._define(lines),
-            self.arguments.constants,
-            {},
-            [],
-            program,
-            self.node,
-            (packed, "d"),
-        )
+        source = self._caller(lines, program, (packed, "d"))
         keys = tuple([key for key in optimizer._state_keys() if key != "step"])
         ends = accumulate([len(before), len(factors), len(data) * (1 + len(keys)) + 1])
         layout = Layout(places, keys, *starmap(range, pairwise(ends)))
