@@ -28,7 +28,7 @@ from microgradlib.errors import (
 from microgradlib.extending import primitive
 from microgradlib.functions import *  # noqa: F403
 from microgradlib.interpreters import detect_anomaly, no_grad
-from microgradlib.many import vmap
+from microgradlib.many import scan, vmap
 from microgradlib.modes import allow_nonfinite
 from microgradlib.nn import (
     binary_cross_entropy,
@@ -77,6 +77,7 @@ __all__ = [
     "optim",
     "primitive",
     "save",
+    "scan",
     "value_and_grad",
     "vjp",
     "vmap",

@@ -70,6 +70,9 @@ class Interpreter:
     def forbid(self, call: str, remedy: str) -> None:
         """Raise an error if a call would not become part of what is computed."""
 
+    def loop(self, steps: Any) -> Any:
+        """Carry out a loop at once; return None if it is to be carried out step by step."""
+
     # Derivatives.
 
     def differentiating(self, name: str) -> None:

@@ -269,6 +269,23 @@ def _flatten(function: str, where: str, tree: Tree, leaves: dict[str, Operand]) 
     return next
 
 
+def structure(tree: Tree) -> Any:
+    """Return what is equal for trees that differ in their numbers only.
+
+    >>> structure([1.0, {"a": 2.0}]) == structure([3.0, {"a": 4}])
+    True
+    """
+    if isinstance(tree, ARRAYS):
+        return _Array, tree.shape
+    if isinstance(tree, array | _Entries):
+        return array, len(tree)
+    kind = kind_of(tree)
+    if kind is None:
+        return None if tree is None else float
+    parts = [(key, structure(part)) for key, part in kind.parts(tree)]
+    return type(tree), frozenset(parts) if isinstance(tree, dict) else tuple(parts)
+
+
 def as_number(x: Any) -> Any:
     """Return an array without axes, or a number of an array, as Python's own number."""
     return x.tolist() if not isinstance(x, Value) and getattr(x, "shape", None) == () else x

@@ -10,7 +10,7 @@ from inspect import Parameter
 from math import inf
 from typing import Any, NamedTuple
 
-from microgradlib.compiling.graph import Graph, row_of
+from microgradlib.compiling.graph import Graph
 from microgradlib.compiling.source import (
     by_identity,
     exact,
@@ -19,6 +19,7 @@ from microgradlib.compiling.source import (
     parts_of,
     unchanging,
 )
+from microgradlib.compiling.symbols import row_of
 from microgradlib.compiling.traced import Tracer
 from microgradlib.compiling.tracer import Trace
 from microgradlib.core.value import Operand, Value

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from microgradlib.compiling.arguments import Field
-from microgradlib.compiling.graph import Check, Program
+from microgradlib.compiling.symbols import Check, Program
 from microgradlib.compiling.templates import ATOM
 
 

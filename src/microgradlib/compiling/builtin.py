@@ -9,9 +9,10 @@ from typing import Any
 
 from microgradlib.compiling.buffers import Update
 from microgradlib.compiling.csource import DECIDED, FAILED, UNFINITE, block, c_source, with_library
-from microgradlib.compiling.graph import Program
+from microgradlib.compiling.loops import operations
 from microgradlib.compiling.native import load
 from microgradlib.compiling.source import DecisionError, RetraceError, UnfiniteError
+from microgradlib.compiling.symbols import Program
 from microgradlib.modes import collector_off
 from microgradlib.trees import to_bytes
 
@@ -105,7 +106,7 @@ def builtin(
         "KEPT": int(update is not None),
         "TAKEN": _items(taken) + (update is not None),
         "GIVEN": _items(given),
-        "FREE": int(len(program.rows) >= _FREE_FROM),
+        "FREE": int(operations(program) >= _FREE_FROM),
         "FAILED": FAILED,
     }
     text = [

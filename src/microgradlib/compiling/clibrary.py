@@ -87,9 +87,11 @@ def _numeric() -> tuple[dict[str, Signature], dict[str, str]]:
     return signatures, blocks
 
 
+@cache
 def blocks() -> dict[str, str]:
-    """Return the definitions by name in C."""
-    return _numeric()[1]
+    """Return the definitions by name in C, those of ``loops.c`` among them."""
+    loops = _read("loops.c").strip().split("\n\n")
+    return _numeric()[1] | {names[0]: part for part in loops if (names := names_in(part))}
 
 
 @cache

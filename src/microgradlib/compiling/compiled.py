@@ -17,6 +17,7 @@ from types import MethodType
 from typing import Any, Literal, NamedTuple, overload
 
 from microgradlib.compiling.arguments import places, static_names
+from microgradlib.compiling.decisions import Decision
 from microgradlib.compiling.pickling import (
     Absent,
     by_name,
@@ -36,7 +37,6 @@ from microgradlib.compiling.source import (
     UnfiniteError,
     exact,
 )
-from microgradlib.compiling.tracer import Decision
 from microgradlib.compiling.writer import Writer
 from microgradlib.core.value import Value
 from microgradlib.errors import CompileError, short

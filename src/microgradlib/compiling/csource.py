@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from itertools import accumulate, groupby
 from math import copysign, isinf
 from typing import Any, NamedTuple
 
@@ -15,7 +15,9 @@ from microgradlib.compiling.clibrary import (
     names_in,
     signature,
 )
-from microgradlib.compiling.graph import Program
+from microgradlib.compiling.loops import Loop, Pull, loop_of, steps_of
+from microgradlib.compiling.ranges import named_ranges
+from microgradlib.compiling.symbols import Program
 from microgradlib.compiling.templates import Template
 from microgradlib.errors import CompileError
 
@@ -32,6 +34,7 @@ class CSource(NamedTuple):
 
     Attributes:
         about: the comment at its top.
+        steps: the functions that loops call, by name, each after those that it calls itself.
         pieces: the functions that ``main`` calls, if there are several.
         main: the function itself.
         header: the text of the header.
@@ -39,6 +42,7 @@ class CSource(NamedTuple):
     """
 
     about: str
+    steps: dict[str, str]
     pieces: list[str]
     main: str
     header: str
@@ -50,6 +54,11 @@ class CSource(NamedTuple):
         return f"{self.about}\n{with_library(self._all())}"
 
     def _all(self) -> str:
+        return "\n".join([*self.steps.values(), self.own])
+
+    @property
+    def own(self) -> str:
+        """The function itself, with its pieces."""
         return "\n".join([*[f"static {piece}" for piece in self.pieces], self.main])
 
     def files(self) -> tuple[str, list[str]]:
@@ -59,7 +68,16 @@ class CSource(NamedTuple):
             return self._all(), []
         declared = [piece.partition("\n")[0] + ";" for piece in self.pieces]
         groups = [self.pieces[i : i + count] for i in range(0, len(self.pieces), count)]
-        return "\n".join([*declared, self.main]), [with_library("\n".join(x)) for x in groups]
+        texts = [self._with_steps("\n".join(x)) for x in groups]
+        main = self._with_steps("\n".join([*declared, self.main]))
+        return main, [with_library(text) for text in texts]
+
+    def _with_steps(self, text: str) -> str:
+        """Return functions after the steps of the loops in them."""
+        for name, step in reversed(self.steps.items()):
+            if re.search(rf"\b{name}\b", text):
+                text = f"{step}\n{text}"
+        return text
 
 
 def with_library(text: str) -> str:
@@ -92,7 +110,10 @@ class _CWriter:
         self.program = program
         self.name = name
         rows = program.rows
-        self.pieces = [rows[i : i + _PIECE] for i in range(0, len(rows), _PIECE)] or [[]]
+        counts = accumulate([not _is_entry(template) for _, template, _ in rows])
+        places = [*zip(counts, rows, strict=True)]
+        grouped = groupby(places, lambda x: (x[0] - 1) // _PIECE)
+        self.pieces = [[row for _, row in piece] for _, piece in grouped] or [[]]
         self.texts = {x: f"in[{i}]" for i, x in enumerate(program.inputs)}
         own = {number: i for i, piece in enumerate(self.pieces) for number, *_ in piece}
         self.last: dict[int, int] = {}  # the last piece that reads a number
@@ -110,7 +131,10 @@ class _CWriter:
         self.finite: defaultdict[int, list[Any]] = defaultdict(list)
         for x in program.finite:
             self.finite[_known(x)].append(x)
-        self.work = max([_scratch(template, len(xs)) for _, template, xs in rows], default=0)
+        self.sources = {
+            name: c_source(step.program, name) for name, step in steps_of(program).items()
+        }
+        self.work = max([self._scratch(template, len(xs)) for _, template, xs in rows], default=0)
         self.free: defaultdict[int, list[int]] = defaultdict(list)  # places in work, by size
         self.ending: defaultdict[int, list[Any]] = defaultdict(list)  # places and sizes, by piece
 
@@ -144,7 +168,12 @@ class _CWriter:
             '#ifdef __cplusplus\nextern "C"\n#endif\n'
             f"int {self.name}(const double *in, double *out, double *work);\n\n#endif\n"
         )
-        return CSource(about, pieces, main, header, self.work)
+        return CSource(about, self._steps(), pieces, main, header, self.work)
+
+    def _steps(self) -> dict[str, str]:
+        """Return the functions that loops call, by name."""
+        steps = steps_of(self.program).items()
+        return {name: f"static {self.sources[name].own}" for name, _ in steps}
 
     def _about(self) -> str:
         """Return the comment that says what goes in and comes out."""
@@ -186,12 +215,15 @@ class _CWriter:
         self.texts.update(kept)
         for place, size in self.ending.pop(i, ()):
             self.free[size].append(place)
+        lines = merged(lines)
         text = " ".join(lines)
         start = [f"(void){x};" for x in ("in", "out", "work") if not re.search(rf"\b{x}\b", text)]
         status = "0"
         if "zero +=" in text:
             start.append("double zero = 0.0; /* unless a result is infinite or NaN */")
             status = f"zero == 0.0 ? 0 : {UNFINITE}"
+        if re.search(r"\blooped\b", text):
+            start.append("int looped;")
         if re.search(r"\bfailed\b", text):
             start.append("int failure = 0, *const failed = &failure;")
             status = f"failure ? {FAILED} : {status}"
@@ -203,6 +235,8 @@ class _CWriter:
             entries, index = self.texts[operands[0]], template.pieces[1]
             self.texts[number] = f"work[{int(entries) + int(index[1:-1])}]"
             return []
+        if loop := loop_of(template):
+            return self._loop(loop, number, operands)
         texts = [self._text(x) for x in operands]
         name = f"t{number}"
         self.texts[number] = name
@@ -212,7 +246,7 @@ class _CWriter:
             value = expression(template).format(*texts)
         else:
             if LIST in called.parameters:
-                lines = [f"work[{i}] = {text};" for i, text in enumerate(texts)]
+                lines = _copies(texts)
                 texts = ["work", str(len(operands))]
             place = self._place(number, len(operands)) if called.result == LIST else 0
             value = called.call(texts, f"work + {place}", f"work + {len(operands)}")
@@ -222,6 +256,28 @@ class _CWriter:
         if number in self.last or number in self.outputs or number in self.finite:
             return [*lines, f"const double {name} = {value};"]
         return [*lines, f"(void)({value});"]  # it may fail
+
+    def _loop(self, loop: Loop, number: int, operands: tuple[Any, ...]) -> list[str]:
+        """Return the statements that run a loop."""
+        first = [f"work + {self.texts[operands[0]]}"] if isinstance(loop, Pull) else []
+        texts = [self._text(x) for x in operands[len(first) :]]
+        place = self._place(number, loop.made)
+        self.texts[number] = str(place)
+        steps = [step.name for step in loop.steps]
+        sizes = f"&(const mg_loop){{{sizes_of(loop)}}}"
+        arrays = ["work", f"work + {place}", f"work + {len(texts)}"]
+        name = "mg_scan_pull" if first else "mg_scan"
+        call = f"{name}({', '.join([*steps, sizes, *first, *arrays])})"
+        return [*_copies(texts), f"if ((looped = {call})) return looped;"]
+
+    def _scratch(self, template: Template, count: int) -> int:
+        """Return how many working numbers an instruction needs, its operands included."""
+        if loop := loop_of(template):
+            return count + loop.scratch + max([self.sources[x.name].work for x in loop.steps])
+        called = _called(template)
+        if called is None or LIST not in called.parameters:
+            return 0
+        return count + called.work[0] + called.work[1] * count
 
     def _results(self, number: int) -> list[str]:
         """Return the statements that follow when a number is known."""
@@ -248,55 +304,6 @@ class _CWriter:
         return self.texts[x] if type(x) is int else literal(x)
 
 
-class _Run(NamedTuple):
-    """Entries of one list or array that follow each other: the places and indices of both ends."""
-
-    start: int
-    end: int
-    path: str  # of the list
-    first: tuple[int, ...]
-    last: tuple[int, ...]
-
-    def precedes(self, other: "_Run", axis: int) -> bool:
-        """Whether the other one goes on along this axis, with all the same further axes."""
-        first, last = self.first, self.last
-        return (
-            (self.path, len(first)) == (other.path, len(other.first))
-            and len(first) > axis
-            and first[:axis] == last[:axis] == other.first[:axis]
-            and last[axis] + 1 == other.first[axis]
-            and first[axis + 1 :] == other.first[axis + 1 :]
-            and last[axis + 1 :] == other.last[axis + 1 :]
-        )
-
-
-def named_ranges(names: Sequence[str], paths: Sequence[str]) -> list[str]:
-    """Return what names stand for, with a full range of entries on one line.
-
-    >>> named_ranges(["in[0]", "in[1]", "in[2]"], ["w[0]", "w[1]", "x"])
-    ['in[0] to in[1]: w[0] to w[1]', 'in[2]: x']
-    """
-    runs = []
-    for i, path in enumerate(paths):
-        start = len(re.sub(r"(\[\d+\])*$", "", path))
-        index = tuple(map(int, re.findall(r"\d+", path[start:])))
-        runs.append(_Run(i, i, path[:start], index, index))
-    for axis in reversed(range(max([len(run.first) for run in runs], default=0))):
-        found: list[_Run] = []
-        for run in runs:
-            if found and found[-1].precedes(run, axis):
-                found[-1] = found[-1]._replace(end=run.end, last=run.last)
-            else:
-                found.append(run)
-        runs = found
-    lines = []
-    for run in runs:
-        ends = [(x[run.start], x[run.end]) for x in (names, paths)]
-        name, path = [x if x == y else f"{x} to {y}" for x, y in ends]
-        lines.append(name if name == path else f"{name}: {path}")
-    return lines
-
-
 def _known(x: Any) -> int:
     """Return when a number is known: after an instruction, or from the start, -1."""
     return max(x, -1) if type(x) is int else -1
@@ -307,17 +314,53 @@ def _is_entry(template: Template) -> bool:
     return template.pieces[0] == "" and template.pieces[-1].startswith("[")
 
 
-def _scratch(template: Template, count: int) -> int:
-    """Return how many working numbers a call needs, its arguments included."""
-    called = _called(template)
-    if called is None or LIST not in called.parameters:
-        return 0
-    return count + called.work[0] + called.work[1] * count
+def sizes_of(loop: Loop) -> str:
+    """Return the sizes of a loop as C initializes them."""
+    scan = loop.scan if isinstance(loop, Pull) else loop
+    sizes = [*scan[1:6], scan.every, scan.room, int(scan.reverse)]
+    if isinstance(loop, Pull):
+        pull = loop
+        sizes += [pull.linked, pull.sums, pull.results, pull.of_row, pull.rest, len(pull.echoes)]
+        pairs = ", ".join([f"{{{i}, {k}}}" for i, k in pull.echoes])
+        return ", ".join([*map(str, sizes), f"(const long long[][2]){{{pairs or '{0, 0}'}}}"])
+    return ", ".join([*map(str, sizes), "0, 0, 0, 0, 0, 0, 0"])
+
+
+_COPY = re.compile(r"(out|work)\[(\d+)\] = (in|work)\[(\d+)\];")
+_LEAST = 4  # numbers that are copied by a loop
+
+
+def merged(lines: list[str]) -> list[str]:
+    """Return statements with one in place of many that copy numbers which follow each other.
+
+    >>> merged(["work[2] = in[5];", "t1;", *[f"out[{i}] = in[{i + 7}];" for i in range(4)]])
+    ['work[2] = in[5];', 't1;', 'mg_copy(out + 0, in + 7, 4);']
+    """
+    found: list[str] = []
+    first, count = ("", 0, "", 0), 0  # of the copies at the end: arrays, places and how many
+    for line in [*lines, ""]:
+        copy = _COPY.fullmatch(line)
+        here = (copy[1], int(copy[2]), copy[3], int(copy[4])) if copy else ("", 0, "", 0)
+        to, i, source, k = first
+        if count and here == (to, i + count, source, k + count):
+            count += 1
+        else:
+            if count >= _LEAST:
+                del found[-count:]
+                found.append(f"mg_copy({to} + {i}, {source} + {k}, {count});")
+            first, count = here, 1 if copy else 0
+        found.append(line)
+    return found[:-1]
 
 
 def _called(template: Template) -> Signature | None:
     """Return how the function in C is called, if the template calls one."""
     return signature(template.function) if template.function else None
+
+
+def _copies(texts: list[str]) -> list[str]:
+    """Return the statements that put numbers at the beginning of ``work``."""
+    return [f"work[{i}] = {text};" for i, text in enumerate(texts)]
 
 
 def literal(x: float) -> str:

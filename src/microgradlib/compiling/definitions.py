@@ -8,9 +8,9 @@ from pprint import pformat
 from types import FunctionType, ModuleType
 from typing import Any
 
-from microgradlib.numeric import activations, piecewise, reductions, special
+from microgradlib.numeric import activations, loops, piecewise, reductions, special
 
-_MODULES = (special, activations, reductions, piecewise)
+_MODULES = (special, activations, reductions, piecewise, loops)
 
 GLOBALS: dict[str, Any] = {
     name: x for module in _MODULES for name, x in vars(module).items() if not name.startswith("__")

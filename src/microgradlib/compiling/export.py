@@ -8,7 +8,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from microgradlib.compiling.csource import c_source, named_ranges
+from microgradlib.compiling.csource import c_source
+from microgradlib.compiling.ranges import named_ranges
 from microgradlib.compiling.source import Source
 from microgradlib.errors import CompileError, short
 

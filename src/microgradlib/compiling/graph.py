@@ -1,21 +1,18 @@
-"""The graph of a trace as instructions, and how they become lines of Python.
-
-``Symbol`` is the third kind of operand of primitives and rules, beside floats and Values. Each
-operation on symbols adds an instruction to a ``Graph``.
-"""
+"""The graph of a trace as instructions, and how they become lines of Python."""
 
 import builtins
 import keyword
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
-from math import copysign, inf
-from typing import Any, NamedTuple, TypeAlias
+from itertools import chain
+from math import inf
+from typing import Any
 from unicodedata import normalize
 
 from microgradlib.compiling.forms import ENTRIES, ENTRY, INLINE, OF_TWO, SOURCES
+from microgradlib.compiling.symbols import Check, Own, Row, Symbol, fill
 from microgradlib.compiling.templates import (
     ATOM,
-    NEGATION,
     NEGATIVE,
     Template,
     call,
@@ -24,69 +21,66 @@ from microgradlib.compiling.templates import (
     template,
 )
 from microgradlib.core import table
-from microgradlib.core.operators import Operators
 from microgradlib.core.primitive import Primitive
 from microgradlib.core.table import PRIMITIVES
 
-Row: TypeAlias = tuple[int, Template, tuple[Any, ...]]
-"""An instruction without references to others: its number, and its operands by number."""
-
-
-class Symbol(Operators):
-    """A number that generated code computes: an instruction, or an input."""
-
-    __slots__ = (
-        "binding",
-        "graph",
-        "hint",
-        "named",
-        "operands",
-        "serial",
-        "template",
-        "text",
-        "uses",
-    )
-
-    text: str  # its expression or name, and how tightly that binds; set when the source is written
-    binding: int
-    named: "Sequence[Symbol]"  # the symbols in the text that have a name
-
-    def __init__(
-        self, graph: "Graph", template: Template, operands: tuple[Any, ...], hint: str
-    ) -> None:
-        """Make a symbol; ``Graph.instruction`` and ``Graph.input`` do so."""
-        self.graph = graph
-        self.template = template
-        self.operands = operands
-        self.hint = hint  # for a name, if it gets one
-        self.uses = 0
-        self.serial = len(graph.instructions)
-
-    @staticmethod
-    def _apply(primitive: Primitive, inputs: tuple[Any, ...]) -> Any:
-        graph: Graph = next(x.graph for x in inputs if type(x) is Symbol)
-        return graph.apply(primitive, inputs)
-
-
-class Own(NamedTuple):
-    """Where a function of a user's own primitive is found."""
-
-    row: Primitive
-    attribute: str
-
 
 class Graph:
-    """Instructions in the order of their execution; equal ones are one."""
+    """Instructions in the order of their execution; equal ones are one.
 
-    def __init__(self, taken: set[str]) -> None:
+    The step of a loop has a graph of its own within that around the loop. An instruction belongs to
+    the innermost graph of its operands: what a step computes of outer numbers alone is computed
+    once, before the loop.
+    """
+
+    def __init__(self, taken: set[str], outer: "Graph | None" = None) -> None:
         """Start with no instructions; the names in ``taken`` have another meaning."""
         self.taken = taken
+        self.outer = outer
+        self.depth: int = 1 + outer.depth if outer else 0
+        self.open: list[Graph] = outer.open if outer else []  # of the steps that are being traced
+        self.closed = False
         self.instructions: list[Symbol] = []
         self.inputs = 0
+        self.captured: dict[Symbol, int] = {}  # the outer symbols that it reads, and their numbers
+        self.renamed: list[tuple[Symbol, str]] = []  # inputs among these, and their own names
         self.known: defaultdict[Template, dict[Any, Symbol]] = defaultdict(dict)  # by operands
-        self.functions: dict[str, Any] = {}  # the functions that the source calls, by name
-        self.names: dict[Any, str] = {}  # the names of the user's functions
+        # The functions that the source calls, by name, and the names of the user's functions.
+        self.functions: dict[str, Any] = outer.functions if outer else {}
+        self.names: dict[Any, str] = outer.names if outer else {}
         self.rows: list[Row] = []  # the instructions that were written
+
+    @property
+    def root(self) -> "Graph":
+        """The graph around all loops."""
+        return self.outer.root if self.outer else self
+
+    def inner(self) -> "Graph":
+        """Return the graph of a step, within the innermost one that is open."""
+        graph = Graph(self.taken, self.open[-1] if self.open else self.root)
+        self.open.append(graph)
+        return graph
+
+    def close(self) -> None:
+        """End the graph of a step: its numbers cannot be used any more."""
+        self.closed = True
+        self.open.remove(self)
+        for x, text in self.renamed:
+            x.text = text
+        for symbol in self.instructions:  # a chain of them would be freed by recursion in C
+            symbol.operands = ()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all instructions, so that nothing is left for the cyclic garbage collector."""
+        self.known.clear()
+        self.instructions.clear()
+
+    def number_of(self, x: Any) -> Any:
+        """Return the number of a symbol, a negative one for an input or outer symbol."""
+        if type(x) is not Symbol:
+            return x
+        return x.serial if x.graph is self else self.captured[x]
 
     def unique(self, name: str) -> str:
         """Return the name, changed if it has another meaning already."""
@@ -144,9 +138,9 @@ class Graph:
 
     def _entry(self, row: Primitive, inputs: Sequence[Any]) -> Any:
         """Return the entry of the first input, from one call for all of them."""
-        ordered = sorted(inputs, key=lambda x: x.serial if isinstance(x, Symbol) else -inf)
+        ordered = sorted(inputs, key=_place)
         position = next(i for i, x in enumerate(ordered) if x is inputs[0])
-        name = self._numeric(ENTRIES[row.name])
+        name = self.numeric(ENTRIES[row.name])
         entries = self.instruction(call(name, len(ordered), listed=True), ordered)
         return self.instruction(entry(position), [entries])
 
@@ -165,10 +159,10 @@ class Graph:
     def function(self, row: Primitive) -> str:
         """Return the name of the forward function of a primitive in the source."""
         if self._listed(row):
-            return self._numeric(row.forward)
+            return self.numeric(row.forward)
         return self._own(row, "forward", row.name)
 
-    def _numeric(self, function: Callable[..., Any]) -> str:
+    def numeric(self, function: Callable[..., Any]) -> str:
         """Return the name of a function of the library."""
         self.functions[function.__name__] = function
         return function.__name__
@@ -185,14 +179,18 @@ class Graph:
         """Return the instruction; a new one if it is not known."""
         whole = template.plain and len(numbers) == len(template.gaps)
         key = operands = tuple(numbers if whole else [numbers[i] for i, _ in template.gaps])
+        graph = self.root if self.outer else self
         for x in operands:
-            if type(x) is float and x == 0.0:  # which equals -0.0
-                key += (repr(x),)
-        known = self.known[template]
+            if type(x) is float:
+                if x == 0.0:  # which equals -0.0
+                    key += (repr(x),)
+            elif x.graph is not graph and x.graph.depth > graph.depth:
+                graph = x.graph
+        known = graph.known[template]
         found = known.get(key)
         if found is None:
-            known[key] = found = Symbol(self, template, operands, hint)
-            self.instructions.append(found)
+            known[key] = found = Symbol(graph, template, operands, hint)
+            graph.instructions.append(found)
         return found
 
     def input(self, name: str) -> Symbol:
@@ -209,24 +207,26 @@ class Graph:
         """Return the source of all that roots and checks need; the text of each is set then.
 
         Risky symbols are computed even if nothing needs them, as they may raise. The graph is empty
-        afterwards, so that nothing is left for the cyclic garbage collector.
+        afterwards.
         """
         due: dict[int, list[Check]] = {}
         roots = list(roots)
         for check in checks:
             if operands := check.symbols():  # a check of constants needs no repetition
-                due.setdefault(max([x.serial for x in operands]), []).append(check)
+                known = max([x.serial if x.graph is self else -1 for x in operands])
+                due.setdefault(known, []).append(check)
                 roots += operands
         self._count_uses(roots, {*risky})
         numbers: dict[str, int] = {}  # the last number of each hint
         free: list[str] = []  # names that can be used again
         needed = [symbol for symbol in self.instructions if symbol.uses]
-        self.rows = [(x.serial, x.template, tuple(map(reference, x.operands))) for x in needed]
+        self._capture(roots, needed, numbers)
+        self.rows = [(x.serial, x.template, tuple(map(self.number_of, x.operands))) for x in needed]
         many = len(needed) > _MANY
         longest = 4 * _LONGEST if many else _LONGEST
         result = [check.line() for serial in sorted(due) if serial < 0 for check in due[serial]]
         for symbol in needed:
-            text = _fill(symbol.template, symbol.operands)
+            text = fill(symbol.template, symbol.operands)
             named = [x for y in symbol.operands if type(y) is Symbol for x in y.named]
             if symbol.uses == 1 and len(text) <= longest:
                 symbol.text, symbol.binding, symbol.named = text, symbol.template.binding, named
@@ -235,16 +235,28 @@ class Graph:
                     x.uses -= 1
                     if not x.uses:
                         free.append(x.text)
-                symbol.text = free.pop() if free and many else self._numbered(symbol.hint, numbers)
+                symbol.text = free.pop() if free and many else self.numbered(symbol.hint, numbers)
                 symbol.binding, symbol.named = ATOM, [symbol]
                 result.append(f"{symbol.text} = {text}")
             if symbol.serial in due:
                 result += [check.line() for check in due[symbol.serial]]
         for symbol in needed:  # break the cycles between symbols and graph
             del symbol.named
-        self.known.clear()
-        self.instructions.clear()
+        self.clear()
         return result
+
+    def _capture(
+        self, roots: Iterable[Any], needed: Iterable[Symbol], numbers: dict[str, int]
+    ) -> None:
+        """Name the outer symbols that are read, as parameters of the step."""
+        for x in chain(roots, *[symbol.operands for symbol in needed]):
+            if type(x) is Symbol and x.graph is not self and x not in self.captured:
+                self.inputs += 1
+                self.captured[x] = -self.inputs
+                if x.serial < 0:
+                    self.renamed.append((x, x.text))
+                x.text, x.binding, x.named = self.numbered("p", numbers), ATOM, ()
+                x.uses = 0
 
     def _count_uses(self, roots: Iterable[Any], risky: Container[Symbol]) -> None:
         """Count how many instructions read each symbol, of those that the roots need.
@@ -268,41 +280,13 @@ class Graph:
                         if left_out or template.lazy:
                             lazy.add(operand)
 
-    def _numbered(self, hint: str, numbers: dict[str, int]) -> str:
+    def numbered(self, hint: str, numbers: dict[str, int]) -> str:
         """Return the next free name: t1, t2, ..."""
         number = numbers.get(hint, 0) + 1
         while f"{hint}{number}" in self.taken:
             number += 1
         numbers[hint] = number
         return f"{hint}{number}"
-
-
-class Check(NamedTuple):
-    """A guard in the source: whether a condition has the same outcome as in the trace.
-
-    ``compares`` says whether it does so with numbers that C has, too.
-    """
-
-    template: Template
-    operands: tuple[Any, ...]
-    outcome: bool
-    compares: bool
-
-    def numbered(self) -> "Check":
-        """Return the check of numbers in place of symbols."""
-        return self._replace(operands=tuple(map(reference, self.operands)))
-
-    def symbols(self) -> list[Symbol]:
-        """Return the operands that are no constants."""
-        return [x for x in self.operands if type(x) is Symbol]
-
-    def condition(self) -> str:
-        """Return what is true or false."""
-        return _fill(self.template, self.operands)
-
-    def line(self) -> str:
-        """Return the statement."""
-        return f"if {'not ' * self.outcome}{self.condition()}: raise DecisionError"
 
 
 _WHOLE = frozenset(map(float, range(1, 10)))  # exponents whose powers never turn complex
@@ -312,58 +296,6 @@ _LONGEST = 100  # characters of an expression that is inlined
 _MANY = 500
 
 
-def _fill(template: Template, operands: tuple[Any, ...]) -> str:
-    """Return the template with its operands filled in."""
-    pieces = template.pieces
-    parts = [pieces[0]]
-    for (_, asked), operand, piece in zip(template.gaps, operands, pieces[1:]):  # noqa: B905 (hot)
-        text, binding = text_of(operand)
-        parts += ("(", text, ")", piece) if binding < asked else (text, piece)
-    return "".join(parts)
-
-
-def reference(operand: Any) -> Any:
-    """Return the number of a symbol, a negative one for an input; a float is itself."""
-    return operand.serial if type(operand) is Symbol else operand
-
-
-class Program(NamedTuple):
-    """A trace as numbered instructions, from which other sources are written.
-
-    A number >= 0 is that of an instruction, a number < 0 that of an input; a float is itself.
-
-    Attributes:
-        inputs: the names of the inputs, by number.
-        paths: what they are among the arguments, as ``w[0][1]``.
-        rows: the instructions in order: number, template, operands.
-        outputs: the results.
-        meanings: what each of them is.
-        checks: the conditions that hold, with numbers as operands, of those that C has.
-        others: the other conditions, as text, and the numbers they depend on.
-        finite: the results that must not be infinite or NaN.
-        owned: the functions of the user's own that the instructions call.
-    """
-
-    inputs: dict[int, str]
-    paths: list[str]
-    rows: list[Row]
-    outputs: list[Any]
-    meanings: list[str]
-    checks: list["Check"]
-    others: list[tuple[str, list[int]]]
-    finite: list[Any]
-    owned: list[str]
-
-
-def text_of(operand: Any) -> tuple[str, int]:
-    """Return a symbol or number in source, and how tightly that binds."""
-    if type(operand) is Symbol:
-        return operand.text, operand.binding
-    negative = copysign(1.0, operand) < 0.0
-    return repr(operand), NEGATION if negative else ATOM
-
-
-def row_of(texts: Iterable[str]) -> str:
-    """Return a tuple in source."""
-    listed = list(texts)
-    return f"({', '.join(listed)}{',' * (len(listed) == 1)})"
+def _place(x: Any) -> tuple[float, float]:
+    """Return where a symbol stands among others; floats come first."""
+    return (x.graph.depth, x.serial) if type(x) is Symbol else (-1, -inf)

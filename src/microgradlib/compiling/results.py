@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from microgradlib.compiling.arguments import container
-from microgradlib.compiling.graph import row_of
 from microgradlib.compiling.source import built, unchanging
+from microgradlib.compiling.symbols import row_of
 from microgradlib.compiling.traced import Tracer
 from microgradlib.core.value import Operand, Value
 from microgradlib.errors import CompileError, short

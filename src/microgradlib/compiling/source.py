@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from microgradlib.compiling.definitions import definitions, is_numeric
 from microgradlib.compiling.forms import SOURCES
-from microgradlib.compiling.graph import Own, Program, Symbol, text_of
+from microgradlib.compiling.loops import steps_of
+from microgradlib.compiling.symbols import Own, Program, Symbol, text_of
 from microgradlib.compiling.templates import template
 from microgradlib.core.nonfinite import check_sums
 from microgradlib.core.primitive import Primitive
@@ -76,8 +77,7 @@ class Source(NamedTuple):
         Args:
             machine_code: gives the names of ``NATIVE_NAMES`` a meaning, if the source needs them.
         """
-        called = self.functions.items()
-        namespace = NAMES | {x: getattr(*f) if type(f) is Own else f for x, f in called}
+        namespace = namespace_of(self.functions)
         namespace |= self.constants | {"operation": operation(*self.node)}
         if machine_code is not None:
             namespace |= machine_code(self.program, self.formats)
@@ -95,22 +95,35 @@ class Source(NamedTuple):
         Where a decision comes out differently it raises a ValueError, if ``checks``.
         """
         name, functions = name or self.name, self.functions
-        lines = [f"def {name}({', '.join(self.program.inputs.values())}):"]
-        for line in self.lines:
-            condition, _, raised = line.removeprefix("if ").partition(": raise ")
-            if raised == "DecisionError":
-                bare = condition.removeprefix("not ")
-                holds = bare if bare != condition else f"not {condition}"
-                error = f"ValueError({f'{name}: computes only where {holds}'!r})"
-                check = f"if {condition}: raise {error}"
-                lines.append(check if checks else f"# traced where {holds}")
-            else:
-                lines.append(line)
-        text = "\n    ".join(lines)
+        head = f"def {name}({', '.join(self.program.inputs.values())}):"
+        texts = [step.text for step in steps_of(self.program).values()]
+        texts.append("\n    ".join([head, *self.lines]))
+        text = "\n\n\n".join([alone(text, name, checks) for text in texts])
         used = {*re.findall(r"\b[a-z_]\w*\b", text)} & {*functions, *_MATH}
         own = sorted({x for x in used if x in functions and not is_numeric(x, functions[x])})
         header = "".join([f"# {x}: of a primitive of your own\n" for x in own])
         return "\n\n".join([x for x in (header + definitions(used - {*own}), text + "\n") if x])
+
+
+def alone(text: str, name: str, checks: bool) -> str:
+    """Return the source of a function without checks, or with those of decisions."""
+    lines = []
+    for line in text.split("\n"):
+        condition, _, raised = line.strip().removeprefix("if ").partition(": raise ")
+        if raised == "DecisionError":
+            bare = condition.removeprefix("not ")
+            holds = bare if bare != condition else f"not {condition}"
+            error = f"ValueError({f'{name}: computes only where {holds}'!r})"
+            check = f"if {condition}: raise {error}"
+            lines.append(f"    {check if checks else f'# traced where {holds}'}")
+        elif raised != "UnfiniteError":
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def namespace_of(functions: dict[str, Any]) -> dict[str, Any]:
+    """Return what the names in source mean that calls these functions."""
+    return NAMES | {x: getattr(*f) if type(f) is Own else f for x, f in functions.items()}
 
 
 def differs(current: Any, records: bool) -> bool:

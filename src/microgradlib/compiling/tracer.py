@@ -4,10 +4,14 @@ import copy
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite, nan
-from typing import Any, NamedTuple
+from typing import Any
 
-from microgradlib.compiling.graph import Graph, Symbol
+from microgradlib.compiling.decisions import Decision, Guard
+from microgradlib.compiling.graph import Graph
+from microgradlib.compiling.looping import traced_loop
 from microgradlib.compiling.source import RetraceError
+from microgradlib.compiling.stepping import Carried, Steps
+from microgradlib.compiling.symbols import Symbol
 from microgradlib.compiling.traced import LEAKED, Number, Tracer
 from microgradlib.core import table
 from microgradlib.core.backprop import partials_with_edges
@@ -19,21 +23,6 @@ from microgradlib.interpreters import Interpreter, user_place
 from microgradlib.modes import interpreting, nonfinite_allowed, recording
 from microgradlib.numeric.conversion import to_float
 from microgradlib.trees import ARRAYS
-
-
-class Guard(NamedTuple):
-    """A decision taken while tracing: the trace holds where it comes out the same."""
-
-    function: Callable[..., Any]
-    operands: tuple[Any, ...]
-    outcome: Any
-
-
-class Decision(NamedTuple):
-    """The text of what a decision came out as, and the file and line where it was taken."""
-
-    outcome: str
-    place: tuple[str, int]
 
 
 class Trace(Interpreter):
@@ -89,12 +78,17 @@ class Trace(Interpreter):
         """Return the tracer that stands for a number of the arguments."""
         symbol = self.graph.input(name)
         if not isinstance(x, Value):
-            leaf = self._node("", (), (), float(x), symbol, type(x))
+            leaf = self.leaf(symbol, float(x), type(x))
         else:
-            leaf = self._node("", (), (), x._data, symbol)
+            leaf = self.leaf(symbol, x._data)
             leaf._label, leaf._requires_grad = x._label, x._requires_grad
         leaf._given = x
         return leaf
+
+    def leaf(self, symbol: Symbol, number: float, kind: Any = Value) -> Tracer:
+        """Return the tracer that stands for an input."""
+        symbol.number = number
+        return self.node("", (), (), number, symbol, kind)
 
     def apply(self, primitive: Primitive, inputs: tuple[Operand, ...]) -> Tracer:
         """Record a node, also of constants, with edges to all inputs that need a gradient."""
@@ -118,12 +112,12 @@ class Trace(Interpreter):
             self.errors.append(error)
             raise
         symbol = self.graph.apply(primitive, symbols)
-        if type(symbol) is Symbol and symbol.template.risky:
-            self.risky.append(symbol)
+        if type(symbol) is Symbol:
+            symbol.number = y
+            if symbol.template.risky:
+                self.risky.append(symbol)
         partials = _unknown_partials(_rule(primitive), tuple(edges))
-        return self._node(
-            primitive, tuple(operands), partials, y, symbol, float if plain else Value
-        )
+        return self.node(primitive, tuple(operands), partials, y, symbol, float if plain else Value)
 
     def observe(self, function: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
         """Return a function of the data, and note the outcome as a decision."""
@@ -152,6 +146,10 @@ class Trace(Interpreter):
         raise self._error(
             f"{call} in a function that is compiled would run only while it is traced; {remedy}"
         )
+
+    def loop(self, steps: Steps) -> Carried | None:
+        """Record a loop: its step once; return None if its decisions differ from step to step."""
+        return traced_loop(self, steps)
 
     # Attributes.
 
@@ -213,6 +211,11 @@ class Trace(Interpreter):
         del self.risky[count:]
         return found
 
+    def symbolic_partials(self, node: Value) -> list[Any]:
+        """Return the partials of a node in symbols."""
+        operands = [*map(self.symbol, node._inputs)]
+        return partials_with_edges(node, self.graph.partials(node._op, self.symbol(node), operands))
+
     def check_finite(
         self,
         function: str,
@@ -238,9 +241,9 @@ class Trace(Interpreter):
 
     def _identity(self, x: Value, kind: Any = Value, edge: bool = False) -> Tracer:
         partials = _unknown_partials(_rule(table.identity), (edge,))
-        return self._node(table.identity, (x,), partials, _number_of(x), self.symbol(x), kind)
+        return self.node(table.identity, (x,), partials, _number_of(x), self.symbol(x), kind)
 
-    def _node(
+    def node(
         self,
         primitive: Any,
         inputs: tuple[Operand, ...],
@@ -249,6 +252,7 @@ class Trace(Interpreter):
         symbol: Any,
         kind: Any = Value,
     ) -> Tracer:
+        """Return a node of the trace, of a class for a Value or for a plain number."""
         if kind is Value:
             result = object.__new__(Tracer)
         else:
@@ -273,6 +277,11 @@ class Trace(Interpreter):
             return x
         if x._serial > self.start:  # a node of the trace, or a leaf that the function made
             if isinstance(x, Tracer):
+                if type(x._symbol) is Symbol and x._symbol.graph.closed:
+                    raise self._error(
+                        "a Value that the step of a scan computed is used outside of it; return "
+                        "it from the step, in the carry or as a result"
+                    )
                 return x._symbol
             if not x._op:
                 return x._data
@@ -280,6 +289,7 @@ class Trace(Interpreter):
             raise self._error(LEAKED)
         if x not in self.captured:
             self.captured[x] = self.graph.input("")
+            self.captured[x].number = x._data
         return self.captured[x]
 
     def check_errors(self) -> None:

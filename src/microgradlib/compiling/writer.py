@@ -1,14 +1,16 @@
 """Writes the source of a function from the trace of one call."""
 
-import operator
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
 from microgradlib.compiling.arguments import Arguments, Field
 from microgradlib.compiling.buffers import machine_call
+from microgradlib.compiling.bundles import Looped
+from microgradlib.compiling.decisions import COMPARISONS, Guard
 from microgradlib.compiling.definitions import GLOBALS
-from microgradlib.compiling.graph import Check, Graph, Program, Symbol, reference, row_of, text_of
+from microgradlib.compiling.graph import Graph
+from microgradlib.compiling.loops import Step, steps_of
 from microgradlib.compiling.results import Results
 from microgradlib.compiling.source import (
     NAMES,
@@ -17,10 +19,11 @@ from microgradlib.compiling.source import (
     deciding,
     finite_check,
 )
+from microgradlib.compiling.symbols import Check, Program, Symbol, reference, row_of, text_of
 from microgradlib.compiling.templates import Template
 from microgradlib.compiling.traced import Tracer
-from microgradlib.compiling.tracer import Guard, Trace
-from microgradlib.core.backprop import by_serial, partials_with_edges, pull, topological_order
+from microgradlib.compiling.tracer import Trace
+from microgradlib.core.backprop import by_serial, pull, topological_order
 from microgradlib.core.table import PRIMITIVES
 from microgradlib.core.value import Operand, Value
 from microgradlib.modes import interpreting, nested, recording
@@ -29,15 +32,6 @@ T = TypeVar("T")
 
 _TAKEN = {*NAMES, *GLOBALS, *[row.forward.__name__ for row in PRIMITIVES.values()]}
 """Names that have a meaning in the source."""
-
-_COMPARISONS = {
-    operator.lt: "<",
-    operator.le: "<=",
-    operator.gt: ">",
-    operator.ge: ">=",
-    operator.eq: "==",
-    operator.ne: "!=",
-}
 
 
 class Result(NamedTuple):
@@ -93,6 +87,7 @@ class Writer:
         finally:
             for node in self.trace.nodes:  # a chain of them would be freed by recursion in C
                 node._inputs = node._partials = ()
+                node._op = ""
 
     # The graph.
 
@@ -108,11 +103,8 @@ class Writer:
 
     def _partials(self, node: Value) -> list[Any]:
         """Return the partials of a node in symbols."""
-        symbol, primitive = self.trace.symbol, node._op
-        self.selects = self.selects or primitive.selects
-        operands = [*map(symbol, node._inputs)]
-        found = self.graph.partials(primitive, symbol(node), operands)
-        return partials_with_edges(node, found)
+        self.selects = self.selects or node._op.selects or isinstance(node._op, Looped)
+        return self.trace.symbolic_partials(node)
 
     # The function.
 
@@ -167,7 +159,7 @@ class Writer:
         lines = [*self.arguments.head, *body, *self.made, f"return {shape(iter(texts))}"]
         return Source(
             self.name,
-            self._define(lines),
+            self._define(lines, () if self.native else steps_of(program).values()),
             self.arguments.constants,
             self.graph.functions,
             [*shown, f"return {plain}"],
@@ -217,7 +209,7 @@ class Writer:
             self.graph.rows,
             [*map(reference, numbers)],
             meanings,
-            [x.numbered() for x in checks if x.compares],
+            [x.numbered(reference) for x in checks if x.compares],
             [(x.condition(), [*map(reference, x.symbols())]) for x in checks if not x.compares],
             [*map(reference, deciding(finite))],
             [*self.graph.names.values()],
@@ -231,8 +223,8 @@ class Writer:
         ]
         return {i: end for i, end in self.results.arrays.items() if all(plain[i:end])}
 
-    def _define(self, lines: list[str]) -> str:
-        """Return the source of the trace with these lines in its function."""
+    def _define(self, lines: list[str], steps: Iterable[Step] = ()) -> str:
+        """Return the source of the trace with these lines in its function, after its steps."""
         parameters = [*[f"{name}=missing" for name in self.arguments.parameters], "/"] * bool(
             self.arguments.parameters
         )
@@ -250,7 +242,8 @@ class Writer:
             f"        return otherwise(given or {everything}, named)",
             f"    return {self.name}",
         ]
-        return "\n".join([*before, "            " + "\n            ".join(lines), *after])
+        text = "\n".join([*before, "            " + "\n            ".join(lines), *after])
+        return "\n\n".join([*[step.text for step in steps], text])
 
     def _gradients(
         self, outputs: list[Operand], captured: Iterable[Value]
@@ -344,6 +337,8 @@ class Writer:
         return name
 
     def _guard(self, guard: Guard) -> Check:
+        if found := guard.comparison(self.trace.symbol):
+            return found
         operands, pieces = [], []
         for x in guard.operands:
             if isinstance(x, Value):
@@ -351,11 +346,7 @@ class Writer:
                 pieces.append("{}")
             else:
                 pieces.append(repr(x) if type(x) in (int, float) else self.arguments.constant(x))
-        compares = guard.function in _COMPARISONS and all(
-            type(x) is float or isinstance(x, Value) or (type(x) is int and abs(x) <= 2**53)
-            for x in guard.operands
-        )
-        if sign := _COMPARISONS.get(guard.function):
+        if sign := COMPARISONS.get(guard.function):
             text = f"{pieces[0]} {sign} {pieces[1]}"
             outcome = bool(guard.outcome)  # with a NumPy scalar it is a numpy.bool
         else:
@@ -368,4 +359,4 @@ class Writer:
             known = repr(outcome) if type(outcome) is int else self.arguments.constant(outcome)
             text, outcome = f"{text} == {known}", True
         gaps = tuple((i, 2) for i in range(len(operands)))
-        return Check(Template(tuple(text.split("{}")), gaps, 0), tuple(operands), outcome, compares)
+        return Check(Template(tuple(text.split("{}")), gaps, 0), tuple(operands), outcome, False)

@@ -9,7 +9,7 @@ own (``above``, ``sign``).
 
 from collections.abc import Callable, Sequence
 from types import FunctionType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from microgradlib.notes import NEEDS, called, lr_hint, sign_of, written
 from microgradlib.numeric.conversion import to_float
@@ -85,7 +85,7 @@ class Primitive(str):
         both: Callable[..., tuple[float, tuple[float, ...]]] | None = None,
         slopes: Callable[..., tuple[float | None, ...]] | None = None,
         listed: bool = True,
-    ) -> "Primitive":
+    ) -> Self:
         """Make a primitive, and add it to the table."""
         self = super().__new__(cls, sign_of(name) if listed else name)
         self.name = name

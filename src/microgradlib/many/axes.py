@@ -34,7 +34,7 @@ def of_parts(axes: Axes, kind: Kind, x: Tree, path: str) -> dict[Any, Axes]:
     given = axes if isinstance(axes, dict) else dict(enumerate(axes))
     if {*given} != {*keys}:
         raise ValueError(
-            f"vmap: {path} has the parts {short(keys)}, and its axes are {short(axes)}; give one "
+            f"{path} has the parts {short(keys)}, and its axes are {short(axes)}; give one "
             "for each part"
         )
     return dict(given)
@@ -59,7 +59,7 @@ def normalized(axis: int, depth: int, path: str) -> int:
     """Return the axis counted from the first, of so many."""
     if not -depth <= axis < depth:
         raise ValueError(
-            f"vmap: {path} has {depth} {'axis' if depth == 1 else 'axes'}, got the axis {axis}; "
+            f"{path} has {depth} {'axis' if depth == 1 else 'axes'}, got the axis {axis}; "
             f"the last one is {depth - 1}"
         )
     return axis % depth

@@ -10,9 +10,10 @@ from typing import Any
 
 from microgradlib.compiling.compiled import Compiled
 from microgradlib.compiling.csource import c_source, with_library
-from microgradlib.compiling.graph import row_of
+from microgradlib.compiling.loops import operations
 from microgradlib.compiling.native import load
 from microgradlib.compiling.source import RetraceError, Source
+from microgradlib.compiling.symbols import row_of
 from microgradlib.compiling.writer import Result, Writer
 from microgradlib.core.value import Value
 from microgradlib.many.blocks import Block, Rows
@@ -99,7 +100,7 @@ class _Trace:
         self.like = like
         inputs, self.width = len(source.program.inputs), len(source.program.outputs)
         self._scratch = inputs + code.work
-        self._rows_at_once = 1 + _AT_ONCE // (1 + len(source.program.rows))
+        self._rows_at_once = 1 + _AT_ONCE // (1 + operations(source.program))
         main, others = code.files()
         loop = _LOOP.format(inputs=inputs, outputs=self.width)
         self._many = load([with_library(main) + loop, *others], cache).many

@@ -56,20 +56,18 @@ def stacked(results: Sequence[Any], axes: Axes, arrays: bool, path: str) -> Any:
             raise ShapeError(_differing(path, first, x))
     if axes is None or first is None:
         if not all(_same(x, first) for x in results):
-            raise ValueError(
-                f"vmap: {path} is not the same for all rows; give it an axis in out_axes"
-            )
+            raise ValueError(f"{path} is not the same for all rows; give it an axis in out_axes")
         return first
     nested = isinstance(axes, tuple | list | dict)
     if kind and (nested or not isinstance(first, (list, array, *ARRAYS))):
         return _grouped(results, kind, axes, arrays, path)
     if nested:
         raise ValueError(
-            f"vmap: {path} is {short(first)}, without parts for the axes {short(axes)}; give one"
+            f"{path} is {short(first)}, without parts for the axes {short(axes)}; give one"
         )
     if not kind and not all(isinstance(x, Number | Value) for x in results):
         other = next(x for x in results if not isinstance(x, Number | Value))
-        raise TypeError(f"vmap: {path} is {short(other)} for a row; return numbers and Values")
+        raise TypeError(f"{path} is {short(other)} for a row; return numbers and Values")
     place = normalized(index(axes), 1 + (depth_of(first) if kind else 0), path)
     if isinstance(first, ARRAYS):
         return sys.modules["numpy"].stack(results, place)
@@ -94,7 +92,7 @@ def _grouped(results: Sequence[Any], kind: Kind, axes: Axes, arrays: bool, path:
 
 
 def _differing(path: str, x: Any, y: Any) -> str:
-    return f"vmap: {path} differs in structure from row to row: {short(x)} and {short(y)}"
+    return f"{path} differs in structure from row to row: {short(x)} and {short(y)}"
 
 
 def _listed(rows: Sequence[Any], axis: int) -> list[Any]:

@@ -1,34 +1,15 @@
 """vmap: a function of one row becomes one of many."""
 
 import functools
-import itertools
-import sys
-from array import array
-from collections.abc import Callable, Iterable, Sequence
-from operator import index
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from microgradlib.compiling.compiled import Compiled
 from microgradlib.errors import ShapeError, short
-from microgradlib.many.axes import Axes, check_axes, depth_of, joined, normalized, of_parts
-from microgradlib.many.blocks import Block
+from microgradlib.many.axes import Axes, check_axes
+from microgradlib.many.columns import Column, column_of, has_array, one_size
 from microgradlib.many.stacks import of_machine, stacked
 from microgradlib.transforms.recorded import Function, name_of
-from microgradlib.trees import ARRAYS, Kind, Tree, kind_of
-
-
-class _Column(NamedTuple):
-    """The rows of an argument.
-
-    Attributes:
-        size: how many there are; None if the argument is the same for all.
-        row: gives one of them.
-        block: gives their numbers, if they are floats, or lists or arrays of floats; None if not.
-    """
-
-    size: int | None
-    row: Callable[[int], Any]
-    block: Callable[[], Block | None]
 
 
 def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1) -> Function:
@@ -97,14 +78,14 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1
                 "give one entry for each, None for one that has no rows"
             )
         columns = [
-            _column(x, axis, f"argument {i}")
+            column_of(x, axis, f"vmap: argument {i}")
             for i, (x, axis) in enumerate(zip(args, axes, strict=True))
         ]
-        named = {key: _column(x, 0, key) for key, x in kwargs.items()}
+        named = {key: column_of(x, 0, f"vmap: {key}") for key, x in kwargs.items()}
         size = _common_size([*columns, *named.values()], name)
         with_axes = [x for x, axis in zip(args, axes, strict=True) if axis is not None]
-        arrays = any(map(_has_array, [*with_axes, *kwargs.values()]))
-        path = f"the result of {name}"
+        arrays = any(map(has_array, [*with_axes, *kwargs.values()]))
+        path = f"vmap: the result of {name}"
 
         def row(i: int) -> Any:
             return f(*[x.row(i) for x in columns], **{key: x.row(i) for key, x in named.items()})
@@ -122,9 +103,9 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1
     return mapped
 
 
-def _common_size(columns: Sequence[_Column], name: str) -> int:
+def _common_size(columns: Sequence[Column], name: str) -> int:
     """Return the number of rows."""
-    size = _one_size(columns, f"arguments of {name}")
+    size = one_size(columns, f"vmap: arguments of {name}")
     if size is None:
         raise ValueError(f"vmap: no argument of {name} has rows; give one of them an axis")
     if not size:
@@ -133,107 +114,3 @@ def _common_size(columns: Sequence[_Column], name: str) -> int:
             "call it then"
         )
     return size
-
-
-def _one_size(columns: Iterable[_Column], owners: str) -> int | None:
-    """Return how many rows all have that have any."""
-    sizes = {x.size for x in columns if x.size is not None}
-    if len(sizes) > 1:
-        raise ShapeError(
-            f"vmap: {owners} have {joined(sizes)} rows; pass equally many, or None in in_axes for "
-            "what is the same for all rows"
-        )
-    return sizes.pop() if sizes else None
-
-
-# The rows of arguments.
-
-
-def _column(x: Tree, axis: Axes, path: str) -> _Column:
-    """Return the rows of an argument along an axis."""
-    if axis is None or x is None:
-        return _Column(None, lambda i: x, _no_block)
-    kind = kind_of(x)
-    flat = isinstance(x, (array, *ARRAYS))
-    nested = isinstance(axis, tuple | list | dict)
-    if kind is None or (flat and nested):
-        raise ShapeError(
-            f"vmap: {path} is {short(x)} and has no axis {short(axis)}; give None in in_axes for "
-            "what is the same for all rows"
-        )
-    if nested or not (flat or isinstance(x, list)):
-        return _parts(x, kind, axis, path)
-    place = normalized(index(axis), depth_of(x), path)
-    if isinstance(x, ARRAYS):
-        numpy = sys.modules["numpy"]
-        x = numpy.asarray(x)
-        x = numpy.moveaxis(x, place, 0) if place else x
-        row = x.item if x.ndim == 1 else x.__getitem__
-        return _Column(len(x), row, functools.partial(_block_of_array, x))
-    block = functools.partial(_block_of_list, x) if place == 0 else _no_block
-    return _Column(_length(x, place), functools.partial(_entry, x, place), block)
-
-
-def _no_block() -> None:
-    """Return None: the rows go one by one."""
-
-
-def _block_of_array(x: Any) -> Block | None:
-    """Return the numbers of the rows of an array."""
-    if x.dtype.kind != "f" or x.dtype.itemsize > 8:
-        return None
-    x = sys.modules["numpy"].ascontiguousarray(x, float)
-    return Block(x, x.ctypes.data, x.size // len(x))
-
-
-def _block_of_list(x: Any) -> Block | None:
-    """Return the numbers of the rows of a list, which are floats or lists of floats."""
-    width, numbers = 1, x
-    if isinstance(x, list) and {*map(type, x)} == {list}:
-        width = len(x[0])
-        if {*map(len, x)} != {width}:
-            return None
-        numbers = [*itertools.chain(*x)]
-    if isinstance(x, list) and {*map(type, numbers)} != {float}:
-        return None
-    data = array("d", numbers)
-    return Block(data, data.buffer_info()[0], width)
-
-
-def _parts(x: Tree, kind: Kind, axes: Axes, path: str) -> _Column:
-    """Return the rows of a container, each of which holds the rows of its parts."""
-    parts = dict(kind.parts(x))
-    given = of_parts(axes, kind, x, path)
-    columns = {key: _column(part, given[key], path + kind.path(key)) for key, part in parts.items()}
-    return _Column(
-        _one_size(columns.values(), f"the parts of {path}"),
-        lambda i: kind.build(x, {key: column.row(i) for key, column in columns.items()}),
-        _no_block,
-    )
-
-
-def _length(x: Any, axis: int) -> int:
-    """Return the number of entries of nested lists along an axis."""
-    for _ in range(axis):
-        sizes = {*map(len, x)}
-        if len(sizes) > 1:
-            raise ShapeError(
-                f"vmap: lists of {joined(sizes)} entries have no axis {axis}; pass lists of equal "
-                "length"
-            )
-        x = x[0]
-    return len(x)
-
-
-def _entry(x: Any, axis: int, i: int) -> Any:
-    """Return one entry of nested lists along an axis."""
-    return x[i] if axis == 0 else [_entry(part, axis - 1, i) for part in x]
-
-
-def _has_array(x: Tree) -> bool:
-    if isinstance(x, ARRAYS):
-        return True
-    if isinstance(x, list):
-        return bool(x) and _has_array(x[0])
-    kind = kind_of(x)
-    return kind is not None and any(_has_array(part) for _, part in kind.parts(x))

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from microgradlib.compiling.arguments import Field
 from microgradlib.compiling.buffers import Update
-from microgradlib.compiling.graph import Graph, Program, Symbol, reference
+from microgradlib.compiling.graph import Graph
 from microgradlib.compiling.source import Source, deciding
+from microgradlib.compiling.symbols import Program, Symbol, reference
 from microgradlib.compiling.writer import Result, Writer
 from microgradlib.core import table
 from microgradlib.core.value import Value

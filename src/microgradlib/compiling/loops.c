@@ -1,0 +1,138 @@
+/* The loops of microgradlib/numeric/loops.py in C99, which says what the numbers are. */
+
+typedef int mg_step(const double *restrict in, double *restrict out, double *restrict work);
+
+/* The sizes of a loop; of the way back, those from linked on. */
+typedef struct {
+    long long length, carry, row, results, others, every, room;
+    int reverse;
+    long long linked, sums, adjoints, of_row, rest, echoes;
+    const long long (*echo)[2];
+} mg_loop;
+
+static inline double *mg_copy(double *to, const double *from, long long count)
+{
+    for (long long i = 0; i < count; ++i)
+        to[i] = from[i];
+    return to + count;
+}
+
+static long long mg_next_kept(long long start, long long end, long long room, long long every)
+{
+    long long before = 1, most = 1, repetitions = 0, rest;
+    if (every)
+        return start % every == 0 && start + every < end ? start + every : start + 1;
+    if (room == 1)
+        return end - 1;
+    while (most < end - start) {
+        ++repetitions;
+        before = most;
+        most = most * (room + repetitions) / repetitions;
+    }
+    rest = end - start - before * room / (room + repetitions - 1);
+    return start + (before < rest ? before : rest);
+}
+
+/* The numbers made are the last carry, the results, how many carries are kept, and these, each
+   after the number of its step. */
+static int mg_scan(mg_step *step, const mg_loop *s, const double *numbers, double *made,
+                   double *work)
+{
+    const double *const rows = numbers + s->carry;
+    double *const in = work, *const row = mg_copy(in, numbers, s->carry);
+    double *const out = mg_copy(row + s->row, rows + s->length * s->row, s->others);
+    double *const results = made + s->carry, *const kept = results + s->length * s->results;
+    long long due = s->room ? 0 : s->length, count = 0;
+    for (long long i = 0; i < s->length; ++i) {
+        const long long place = s->reverse ? s->length - 1 - i : i;
+        int status;
+        if (i == due) {
+            double *const entry = kept + 1 + count++ * (1 + s->carry);
+            entry[0] = (double)i;
+            mg_copy(entry + 1, in, s->carry);
+            due = i + 1 == s->length ? s->length
+                                     : mg_next_kept(i, s->length, s->room - count, s->every);
+        }
+        mg_copy(row, rows + place * s->row, s->row);
+        status = step(in, out, out + s->carry + s->results);
+        if (status)
+            return status;
+        mg_copy(in, out, s->carry);
+        mg_copy(results + place * s->results, out + s->carry, s->results);
+    }
+    mg_copy(made, in, s->carry);
+    if (s->room)
+        kept[0] = (double)count;
+    return 0;
+}
+
+/* Compute the carry before a step from one that is kept. */
+static int mg_advance(mg_step *step, const mg_loop *s, const double *rows, const double *from,
+                      double *to, double *work)
+{
+    double *const in = work, *const row = mg_copy(in, from + 1, s->carry);
+    double *const out = mg_copy(row + s->row, rows + s->length * s->row, s->others);
+    for (long long i = (long long)from[0]; i < (long long)to[0]; ++i) {
+        int status;
+        mg_copy(row, rows + (s->reverse ? s->length - 1 - i : i) * s->row, s->row);
+        status = step(in, out, out + s->carry + s->results);
+        if (status)
+            return status;
+        mg_copy(in, out, s->carry);
+    }
+    mg_copy(to + 1, in, s->carry);
+    return 0;
+}
+
+static int mg_scan_pull(mg_step *step, mg_step *pull, const mg_loop *s, const double *result,
+                        const double *numbers, double *made, double *work)
+{
+    const long long last = s->length - 1, size = 1 + s->carry;
+    const double *const first = numbers + s->length * s->row + s->others;
+    const double *const of_results = first + s->linked;
+    const double *const given = result + s->carry + s->length * s->results;
+    double *const stack = work + s->room * size;
+    double *const in = stack, *const row = in + s->carry, *const sums = row + s->row;
+    double *const seeds = sums + s->sums, *const adjoints = seeds + s->echoes;
+    double *const ys = mg_copy(adjoints, first, s->linked), *const rest = ys + s->adjoints;
+    double *const out = mg_copy(rest, of_results + s->length * s->adjoints, s->rest);
+    double *const free = out + s->linked + s->sums + s->of_row;
+    long long count = (long long)given[0], end = s->length;
+    for (long long i = 0; i < s->echoes; ++i)
+        adjoints[s->echo[i][0]] += of_results[(s->reverse ? 0 : last) * s->adjoints + s->echo[i][1]];
+    for (long long i = 0; i < s->sums; ++i)
+        sums[i] = -0.0;
+    mg_copy(work, given + 1, count * size);
+    while (end) {
+        double *const entry = work + (count - 1) * size;
+        const long long start = (long long)entry[0];
+        long long place;
+        int status;
+        if (start < end - 1) {
+            entry[size] = (double)mg_next_kept(start, end, s->room - count, s->every);
+            status = mg_advance(step, s, numbers, entry, entry + size, free);
+            ++count;
+            if (status)
+                return status;
+            continue;
+        }
+        --count;
+        end = start;
+        place = s->reverse ? last - start : start;
+        mg_copy(in, entry + 1, s->carry);
+        mg_copy(row, numbers + place * s->row, s->row);
+        for (long long i = 0; i < s->echoes; ++i)
+            seeds[i] = start ? of_results[(s->reverse ? place + 1 : place - 1) * s->adjoints
+                                          + s->echo[i][1]] : -0.0;
+        mg_copy(ys, of_results + place * s->adjoints, s->adjoints);
+        status = pull(in, out, free);
+        if (status)
+            return status;
+        mg_copy(adjoints, out, s->linked);
+        mg_copy(sums, out + s->linked, s->sums);
+        mg_copy(made + s->linked + s->sums + place * s->of_row, out + s->linked + s->sums,
+                s->of_row);
+    }
+    mg_copy(mg_copy(made, adjoints, s->linked), sums, s->sums);
+    return 0;
+}

@@ -1,0 +1,154 @@
+"""Loops among the instructions of a trace, and how source calls them."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
+
+from microgradlib.compiling.symbols import Program
+from microgradlib.compiling.templates import ATOM, Template
+
+
+class Step(NamedTuple):
+    """What a loop repeats: a function of numbers.
+
+    Attributes:
+        name: its name.
+        text: its source in Python.
+        program: the same for other writers.
+    """
+
+    name: str
+    text: str
+    program: Program
+
+
+class Scan(NamedTuple):
+    """A loop forward; ``numeric.loops.scan`` says what its sizes are."""
+
+    step: Step
+    length: int
+    carry: int
+    row: int
+    results: int
+    others: int
+    reverse: bool
+    every: int = 1
+    room: int = 0
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The functions that it calls."""
+        return (self.step,)
+
+    @property
+    def made(self) -> int:
+        """How many numbers it makes, with those of the carries that are kept."""
+        kept = 1 + self.room * (1 + self.carry) if self.room else 0
+        return self.carry + self.length * self.results + kept
+
+    @property
+    def scratch(self) -> int:
+        """How many numbers it works with, beside those of its step."""
+        return self.carry + self.row + self.others + self.carry + self.results
+
+    def ends(self) -> tuple[str, str, str]:
+        """Return its source before and after its numbers, and what precedes these."""
+        sizes = f"length={self.length}, carry={self.carry}, row={self.row}"
+        sizes += ", reverse=True" * self.reverse
+        if self.room:
+            sizes += f", every={self.every}, room={self.room}"
+        return f"scan({self.step.name}, ", "[", f"], {sizes})"
+
+
+class Pull(NamedTuple):
+    """A loop back through another one; ``numeric.loops.scan_pull`` says what its sizes are."""
+
+    scan: Scan
+    step: Step
+    linked: int
+    sums: int
+    results: int
+    of_row: int
+    rest: int
+    echoes: tuple[tuple[int, int], ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The functions that it calls."""
+        return self.scan.step, self.step
+
+    @property
+    def made(self) -> int:
+        """How many numbers it makes."""
+        return self.linked + self.sums + self.scan.length * self.of_row
+
+    @property
+    def scratch(self) -> int:
+        """How many numbers it works with, beside those of its steps."""
+        scan, linked = self.scan, self.linked
+        taken = scan.carry + scan.row + self.sums + len(self.echoes) + linked + self.results
+        given = linked + self.sums + self.of_row
+        return scan.room * (1 + scan.carry) + taken + self.rest + given + scan.scratch
+
+    def ends(self) -> tuple[str, str, str]:
+        """Return its source before and after its numbers, and what precedes these."""
+        scan = self.scan
+        _, _, sizes = scan.ends()
+        sizes = sizes.removesuffix(")") + (
+            f", others={scan.others}, linked={self.linked}, sums={self.sums}, "
+            f"results={self.results}"
+        )
+        sizes += f", echoes={self.echoes}" * bool(self.echoes)
+        return f"scan_pull({scan.step.name}, {self.step.name}, ", ", [", f"{sizes})"
+
+
+Loop: TypeAlias = Scan | Pull
+
+
+class LoopTemplate(Template):
+    """Source that runs a loop over numbers; that of a pull takes the result of its scan first."""
+
+    __slots__ = ("loop",)
+
+    def __init__(self, loop: Loop, count: int) -> None:
+        """Write the source for so many operands."""
+        start, opening, end = loop.ends()
+        first = 1 if isinstance(loop, Pull) else 0
+        listed = count - first
+        pieces = [start, opening] if first else [start + opening]
+        pieces += [", "] * (listed - 1)
+        pieces = [*pieces, end] if listed else [*pieces[:-1], pieces[-1] + end]
+        super().__init__(tuple(pieces), tuple((i, 0) for i in range(count)), ATOM)
+        self.loop = loop
+
+    def __reduce__(self) -> tuple[type, tuple[Loop, int]]:
+        return LoopTemplate, (self.loop, len(self.gaps))
+
+
+def loop_of(template: Template) -> Loop | None:
+    """Return the loop that an instruction runs; None for another one."""
+    return template.loop if isinstance(template, LoopTemplate) else None
+
+
+def steps_of(program: Program) -> dict[str, Step]:
+    """Return the steps of all loops in a program by name, each after those that it needs."""
+    found: dict[str, Step] = {}
+    for loop in loops_in(program):
+        for step in loop.steps:
+            found |= {**steps_of(step.program), step.name: step}
+    return found
+
+
+def loops_in(program: Program) -> Iterator[Loop]:
+    """Yield the loops among the instructions of a program."""
+    for _, template, _ in program.rows:
+        if loop := loop_of(template):
+            yield loop
+
+
+def operations(program: Program) -> int:
+    """Return about how many operations a program takes, with those of its loops."""
+    count = len(program.rows)
+    for loop in loops_in(program):
+        scan = loop.scan if isinstance(loop, Pull) else loop
+        count += scan.length * sum([operations(step.program) for step in loop.steps])
+    return count

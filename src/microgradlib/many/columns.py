@@ -1,0 +1,132 @@
+"""The rows of arguments."""
+
+import functools
+import itertools
+import sys
+from array import array
+from collections.abc import Callable, Iterable
+from operator import index
+from typing import Any, NamedTuple
+
+from microgradlib.errors import ShapeError, short
+from microgradlib.many.axes import Axes, depth_of, joined, normalized, of_parts
+from microgradlib.many.blocks import Block
+from microgradlib.trees import ARRAYS, Kind, Tree, kind_of
+
+
+class Column(NamedTuple):
+    """The rows of an argument.
+
+    Attributes:
+        size: how many there are; None if the argument is the same for all.
+        row: gives one of them.
+        block: gives their numbers, if they are floats, or lists or arrays of floats; None if not.
+    """
+
+    size: int | None
+    row: Callable[[int], Any]
+    block: Callable[[], Block | None]
+
+
+def one_size(columns: Iterable[Column], owners: str) -> int | None:
+    """Return how many rows all have that have any."""
+    sizes = {x.size for x in columns if x.size is not None}
+    if len(sizes) > 1:
+        raise ShapeError(
+            f"{owners} have {joined(sizes)} rows; pass equally many, or None in in_axes for "
+            "what is the same for all rows"
+        )
+    return sizes.pop() if sizes else None
+
+
+def column_of(x: Tree, axis: Axes, path: str) -> Column:
+    """Return the rows of an argument along an axis."""
+    if axis is None or x is None:
+        return Column(None, lambda i: x, _no_block)
+    kind = kind_of(x)
+    flat = isinstance(x, (array, *ARRAYS))
+    nested = isinstance(axis, tuple | list | dict)
+    if kind is None or (flat and nested):
+        raise ShapeError(
+            f"{path} is {short(x)} and has no axis {short(axis)}; give None in in_axes for "
+            "what is the same for all rows"
+        )
+    if nested or not (flat or isinstance(x, list)):
+        return _parts(x, kind, axis, path)
+    place = normalized(index(axis), depth_of(x), path)
+    if isinstance(x, ARRAYS):
+        numpy = sys.modules["numpy"]
+        x = numpy.asarray(x)
+        x = numpy.moveaxis(x, place, 0) if place else x
+        row = x.item if x.ndim == 1 else x.__getitem__
+        return Column(len(x), row, functools.partial(_block_of_array, x))
+    block = functools.partial(_block_of_list, x) if place == 0 else _no_block
+    return Column(_length(x, place, path), functools.partial(_entry, x, place), block)
+
+
+def _no_block() -> None:
+    """Return None: the rows go one by one."""
+
+
+def _block_of_array(x: Any) -> Block | None:
+    """Return the numbers of the rows of an array."""
+    if x.dtype.kind != "f" or x.dtype.itemsize > 8:
+        return None
+    x = sys.modules["numpy"].ascontiguousarray(x, float)
+    return Block(x, x.ctypes.data, x.size // len(x))
+
+
+def _block_of_list(x: Any) -> Block | None:
+    """Return the numbers of the rows of a list, which are floats or lists of floats."""
+    width, numbers = 1, x
+    if isinstance(x, list) and {*map(type, x)} == {list}:
+        width = len(x[0])
+        if {*map(len, x)} != {width}:
+            return None
+        numbers = [*itertools.chain(*x)]
+    if isinstance(x, list) and {*map(type, numbers)} != {float}:
+        return None
+    data = array("d", numbers)
+    return Block(data, data.buffer_info()[0], width)
+
+
+def _parts(x: Tree, kind: Kind, axes: Axes, path: str) -> Column:
+    """Return the rows of a container, each of which holds the rows of its parts."""
+    parts = dict(kind.parts(x))
+    given = of_parts(axes, kind, x, path)
+    columns = {
+        key: column_of(part, given[key], path + kind.path(key)) for key, part in parts.items()
+    }
+    return Column(
+        one_size(columns.values(), f"{path}: its parts"),
+        lambda i: kind.build(x, {key: column.row(i) for key, column in columns.items()}),
+        _no_block,
+    )
+
+
+def _length(x: Any, axis: int, path: str) -> int:
+    """Return the number of entries of nested lists along an axis."""
+    for _ in range(axis):
+        sizes = {*map(len, x)}
+        if len(sizes) > 1:
+            raise ShapeError(
+                f"{path} has lists of {joined(sizes)} entries, and no axis {axis}; pass lists of "
+                "equal length"
+            )
+        x = x[0]
+    return len(x)
+
+
+def _entry(x: Any, axis: int, i: int) -> Any:
+    """Return one entry of nested lists along an axis."""
+    return x[i] if axis == 0 else [_entry(part, axis - 1, i) for part in x]
+
+
+def has_array(x: Tree) -> bool:
+    """Whether there is an array among the parts of a container."""
+    if isinstance(x, ARRAYS):
+        return True
+    if isinstance(x, list):
+        return bool(x) and has_array(x[0])
+    kind = kind_of(x)
+    return kind is not None and any(has_array(part) for _, part in kind.parts(x))
