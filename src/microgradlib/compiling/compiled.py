@@ -11,6 +11,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from pickle import PicklingError
 from types import MethodType
@@ -18,6 +19,7 @@ from typing import Any, Literal, NamedTuple, overload
 
 from microgradlib.compiling.arguments import places, static_names
 from microgradlib.compiling.decisions import Decision
+from microgradlib.compiling.loops import steps_of
 from microgradlib.compiling.pickling import (
     Absent,
     by_name,
@@ -35,6 +37,7 @@ from microgradlib.compiling.source import (
     Source,
     Traced,
     UnfiniteError,
+    UnknownError,
     exact,
 )
 from microgradlib.compiling.writer import Writer
@@ -252,23 +255,41 @@ class Compiled:
                 self._unbuilt = self._unbuilt[1:]  # the last one is built before the list is empty
 
     def _write(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], decisions: list[Decision]
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], decisions: list[Decision], known: bool
     ) -> Source:
         """Trace the function; its decisions are noted if the warning about them is near."""
-        writer = Writer(self.__name__, self._options[1] == "c")
+        writer = Writer(self.__name__, self._options[1] == "c", known)
         if _MANY_DECISIONS - 2 <= self._decided < _MANY_DECISIONS:
             writer.trace.places = decisions
         return writer.traced(self._f, args, kwargs, self._static(args, kwargs), writer.write)
 
+    def _new(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Source, Traced, list[Decision]]:
+        """Return a new trace, its source, and its decisions if they are noted.
+
+        Loops are run while it is traced only if it has to be known what they come to: if something
+        is decided by that, or a step decides otherwise than the first one.
+        """
+        for known in (False, True):
+            decisions: list[Decision] = []
+            with suppress(UnknownError, DecisionError):
+                with collector_off():  # until all that belongs to the trace is freed
+                    source = self._write(args, kwargs, decisions, known)
+                trace = source.trace(self._machine_code())
+                if known or not steps_of(source.program):
+                    break
+                with suppress(UnfiniteError):
+                    trace(None)(*args, *kwargs.values())
+                break
+        return source, trace, decisions
+
     def _trace(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], decided: bool) -> Any:
         maxsize = self._options[0]
-        decisions: list[Decision] = []
         try:
-            with collector_off():  # until all that belongs to the trace is freed
-                source = self._write(args, kwargs, decisions)
+            source, trace, decisions = self._new(args, kwargs)
         except (ValueError, ArithmeticError, RetraceError):
             return self._f(*args, **kwargs)  # raises the error, or catches it
-        trace = source.trace(self._machine_code())
         with self._lock:
             traces = self._traces.setdefault(key, [])
             traces.append(trace)

@@ -54,12 +54,14 @@ class CSource(NamedTuple):
         return f"{self.about}\n{with_library(self._all())}"
 
     def _all(self) -> str:
-        return "\n".join([*self.steps.values(), self.own])
+        return "\n".join([*self.steps.values(), *self._static(), self.main])
 
-    @property
-    def own(self) -> str:
-        """The function itself, with its pieces."""
-        return "\n".join([*[f"static {piece}" for piece in self.pieces], self.main])
+    def _static(self) -> list[str]:
+        return [f"static {piece}" for piece in self.pieces]
+
+    def step(self) -> str:
+        """Return the function for a loop in the same file, without the steps of its own loops."""
+        return "\n".join([*self._static(), f"static {self.main}"])
 
     def files(self) -> tuple[str, list[str]]:
         """Return what the file with ``main`` defines, and files to be built at the same time."""
@@ -173,7 +175,7 @@ class _CWriter:
     def _steps(self) -> dict[str, str]:
         """Return the functions that loops call, by name."""
         steps = steps_of(self.program).items()
-        return {name: f"static {self.sources[name].own}" for name, _ in steps}
+        return {name: self.sources[name].step() for name, _ in steps}
 
     def _about(self) -> str:
         """Return the comment that says what goes in and comes out."""

@@ -49,6 +49,7 @@ class Graph:
         self.functions: dict[str, Any] = outer.functions if outer else {}
         self.names: dict[Any, str] = outer.names if outer else {}
         self.rows: list[Row] = []  # the instructions that were written
+        self.numbers: dict[str, int] = {}  # the last number in the names of steps
 
     @property
     def root(self) -> "Graph":

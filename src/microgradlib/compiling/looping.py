@@ -1,5 +1,6 @@
 """Loops in a trace: a step is traced once."""
 
+from math import nan
 from typing import Any, NamedTuple
 
 from microgradlib.compiling.bundles import Made, nodes_of
@@ -102,7 +103,8 @@ class Scanned:
             [Made(x, like.kind, like.needs) for x, like in zip(numbers, made, strict=False)],
         )
         width = len(self.results)
-        rows = [nodes[n + i * width : n + (i + 1) * width] for i in range(self.length)]
+        ends = range(n + width, len(nodes) + 1, width or 1)
+        rows = [nodes[end - width : end] for end in ends] if width else [[]] * self.length
         self.carried: Carried = nodes[:n], rows
         self._ways: dict[tuple[int, ...], WayBack] = {}
 
@@ -122,7 +124,7 @@ class Scanned:
 
         marks = marks_of(trace)
         while True:
-            traced = TracedStep(trace, "scan", [*self.carry, *self.row], body)
+            traced = TracedStep(trace, "step", [*self.carry, *self.row], body)
             pairs = zip(self.carry, traced.outputs[:n], strict=True)
             joined = [like.joined(y) for like, y in pairs]
             if _alike(joined, self.carry):
@@ -146,6 +148,8 @@ class Scanned:
         Raises:
             DecisionError: if a step decides otherwise than the first.
         """
+        if not self.trace.known:
+            return [nan] * scan.made
         try:
             return loops.scan(
                 self.function,
@@ -177,12 +181,11 @@ class Scanned:
         found = iter(self._ways[columns].adjoints(last, of_results, symbolic))
         of_carry = dict(zip(self.linked, found, strict=False))
         of_captured = [next(found) for _ in self.captured]
-        of_rows = [dict(zip(self.of_row, found, strict=False)) for _ in rows]
-        return [
-            *[of_carry.get(i) for i in range(n)],
-            *[of_row.get(i) for of_row in of_rows for i in range(len(self.row))],
-            *of_captured,
-        ]
+        of_read = [of_carry.get(i) for i in range(n)]
+        for _ in rows if self.row else ():
+            of_row = dict(zip(self.of_row, found, strict=False))
+            of_read += [of_row.get(i) for i in range(len(self.row))]
+        return [*of_read, *of_captured]
 
     def pushed(self, tangents: dict[int, Any]) -> list[Any]:
         """Return the tangents of all that the loop makes from those of what it reads."""

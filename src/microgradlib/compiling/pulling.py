@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import islice
+from math import nan
 from typing import Any
 
 from microgradlib.compiling.bundles import Made, nodes_of
@@ -42,7 +43,7 @@ class WayBack:
         self._sizes = [*map(len, groups)]
         likes = [like for group in groups for like in group]
         with recording_on():
-            self.traced = TracedStep(scanned.trace, "pull", likes, self._fused)
+            self.traced = TracedStep(scanned.trace, "back", likes, self._fused)
         self.scan = scan._replace(every=scanned.steps.every, room=scanned.steps.room or scan.length)
         self.pull = Pull(
             self.scan,
@@ -136,6 +137,8 @@ class WayBack:
     def _numbers(self, numbers: list[float]) -> list[float]:
         """Return the numbers of the adjoints."""
         scanned, scan, back = self.scanned, self.scan, self.pull
+        if not scanned.trace.known:
+            return [nan] * back.made
         return loops.scan_pull(
             scanned.function,
             self.traced.function(),

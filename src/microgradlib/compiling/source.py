@@ -39,6 +39,10 @@ class UnfiniteError(Exception):
     """Raised by generated code if eager evaluation may raise for an infinite or NaN result."""
 
 
+class UnknownError(Exception):
+    """Raised in a trace that does not know the numbers of loops, where one of them is needed."""
+
+
 Traced: TypeAlias = Callable[[Callable[..., Any] | None], Callable[..., Any]]
 """Takes the function to call where the trace does not fit, or None to raise an error there."""
 

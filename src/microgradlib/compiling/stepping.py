@@ -162,7 +162,7 @@ class TracedStep:
                 owned=[],
             )
             lines += [*finite_check(finite), f"return {row_of([text_of(x)[0] for x in results])}"]
-            name = graph.unique(name)
+            name = graph.root.unique(graph.root.numbered(name, graph.root.numbers))
             head = f"def {name}({', '.join(program.paths)}):"
             self.step = Step(name, "\n    ".join([head, *lines]), program)
             self._functions = graph.functions

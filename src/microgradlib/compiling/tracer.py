@@ -3,13 +3,13 @@
 import copy
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import isfinite, nan
+from math import isfinite, isnan, nan
 from typing import Any
 
 from microgradlib.compiling.decisions import Decision, Guard
 from microgradlib.compiling.graph import Graph
 from microgradlib.compiling.looping import traced_loop
-from microgradlib.compiling.source import RetraceError
+from microgradlib.compiling.source import RetraceError, UnknownError
 from microgradlib.compiling.stepping import Carried, Steps
 from microgradlib.compiling.symbols import Symbol
 from microgradlib.compiling.traced import LEAKED, Number, Tracer
@@ -30,6 +30,7 @@ class Trace(Interpreter):
 
     Attributes:
         graph: the instructions that the recorded nodes become.
+        known: whether loops are run to know their numbers; otherwise these are NaN.
         start: the serial number from which on Values belong to the trace.
         captured: the Values from outside that were used, and their symbols.
         guards: the decisions that were taken.
@@ -46,9 +47,10 @@ class Trace(Interpreter):
     traces = True
     over = False  # whether the function has returned
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, known: bool = True) -> None:
         """Start an empty trace."""
         self.graph = graph
+        self.known = known
         self.records = recording()
         self.start = next_serial()
         self.captured: dict[Value, Symbol] = {}
@@ -106,9 +108,12 @@ class Trace(Interpreter):
                 symbols.append(x)
                 edges.append(False)
             operands.append(x)
+        if primitive.owner is not None:
+            self._check_known(data)
         try:
             y = primitive.evaluate(*data)
         except Exception as error:
+            self._check_known(data)
             self.errors.append(error)
             raise
         symbol = self.graph.apply(primitive, symbols)
@@ -124,6 +129,7 @@ class Trace(Interpreter):
         if any(not isinstance(x, Value) and isinstance(x, ARRAYS) for x in operands):
             return NotImplemented  # the array then compares each entry
         numbers = [_number_of(x) if isinstance(x, Value) else x for x in operands]
+        self._check_known(numbers)
         try:
             outcome = function(*numbers)
         except Exception as error:
@@ -132,6 +138,13 @@ class Trace(Interpreter):
         self.guards.append(Guard(function, operands, outcome))
         self._note_place(outcome)
         return outcome
+
+    def _check_known(self, numbers: Iterable[Any]) -> None:
+        """Raise an UnknownError if a number may be that of a loop."""
+        if not self.known and any(type(x) is float and isnan(x) for x in numbers):
+            error = UnknownError()
+            self.errors.append(error)
+            raise error
 
     def _note_place(self, outcome: Any) -> None:
         if self.places is not None:
@@ -232,6 +245,8 @@ class Trace(Interpreter):
         numbers = [*roots, *derivatives]
         self.finite += numbers
         now = [_number_of(x) if isinstance(x, Value) else x for x in numbers]
+        if not self.known:  # those of loops are NaN
+            now = [x for x in now if not isnan(x)]
         if not (nonfinite_allowed() or all(map(isfinite, now))):
             error = NonFiniteError()  # the message comes from eager evaluation
             self.errors.append(error)
@@ -295,7 +310,7 @@ class Trace(Interpreter):
     def check_errors(self) -> None:
         """Raise an error if one was raised while tracing: the function may have caught it."""
         for error in self.errors:
-            if isinstance(error, CompileError):
+            if isinstance(error, CompileError | UnknownError):
                 raise error from None
         if self.errors:
             raise RetraceError

@@ -49,13 +49,19 @@ class Result(NamedTuple):
 class Writer:
     """Writes the source of one trace."""
 
-    def __init__(self, name: str, native: bool) -> None:
-        """Start with an empty trace; ``native``: its source calls machine code."""
+    def __init__(self, name: str, native: bool, known: bool = True) -> None:
+        """Start with an empty trace.
+
+        Args:
+            name: the name of the function.
+            native: whether its source calls machine code.
+            known: see ``Trace``.
+        """
         self.name = name
         self.native = native
         self.graph = Graph({*_TAKEN, *(NATIVE_NAMES if native else ())})
         self.unique = self.graph.unique
-        self.trace = Trace(self.graph)
+        self.trace = Trace(self.graph, known)
         self.arguments = Arguments(name, self.graph, self.trace, native)
         self.results = Results(name, self.arguments.constant)
         self.sources: dict[Value, str] = {}  # the Values among the arguments, as expressions

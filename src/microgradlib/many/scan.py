@@ -141,9 +141,9 @@ class _Flat:
     def steps(self, reverse: bool, every: int, room: int) -> Steps:
         """Return the loop over numbers."""
         init, self._carry = _flat("init", self._init)
-        flat = [_flat("xs", row) for row in self._rows]
-        self._row = flat[0][1]
-        return Steps(self._body, init, [row for row, _ in flat], reverse, every, room)
+        _, self._row = _flat("xs", self._rows[0])
+        rows = [_flat("xs", row)[0] for row in self._rows]
+        return Steps(self._body, init, rows, reverse, every, room)
 
     def _body(self, carry: list[Any], row: list[Any]) -> tuple[list[Any], list[Any]]:
         new, result = self._step(self._carry(carry), self._row(row))
@@ -155,9 +155,12 @@ class _Flat:
         return self._carry(last), [*map(self._result, results)]
 
 
+_NOTHING: list[Any] = []  # the numbers of each row, where there are no rows
+
+
 def _flat(what: str, tree: Tree) -> tuple[list[Any], Callable[[list[Any]], Tree]]:
     """Return the numbers of a tree, and what builds one around others."""
     if tree is None:
-        return [], lambda numbers: None
+        return _NOTHING, lambda numbers: None
     leaves, build = flatten("scan", what, tree)
     return [*leaves.values()], lambda numbers: rebuild(build, numbers)
