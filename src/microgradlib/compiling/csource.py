@@ -328,31 +328,41 @@ def sizes_of(loop: Loop) -> str:
     return ", ".join([*map(str, sizes), "0, 0, 0, 0, 0, 0, 0"])
 
 
-_COPY = re.compile(r"(out|work)\[(\d+)\] = (in|work)\[(\d+)\];")
+_ASSIGNED = re.compile(r"(out|work)\[(\d+)\] = (?:(in|work)\[(\d+)\]|(.+));")
 _LEAST = 4  # numbers that are copied by a loop
 
 
 def merged(lines: list[str]) -> list[str]:
-    """Return statements with one in place of many that copy numbers which follow each other.
+    """Return statements with one in place of many that fill entries which follow each other.
 
     >>> merged(["work[2] = in[5];", "t1;", *[f"out[{i}] = in[{i + 7}];" for i in range(4)]])
     ['work[2] = in[5];', 't1;', 'mg_copy(out + 0, in + 7, 4);']
+    >>> merged([f"work[{i}] = 2.0;" for i in range(3, 9)])
+    ['mg_fill(work + 3, 2.0, 6);']
     """
     found: list[str] = []
-    first, count = ("", 0, "", 0), 0  # of the copies at the end: arrays, places and how many
-    for line in [*lines, ""]:
-        copy = _COPY.fullmatch(line)
-        here = (copy[1], int(copy[2]), copy[3], int(copy[4])) if copy else ("", 0, "", 0)
-        to, i, source, k = first
-        if count and here == (to, i + count, source, k + count):
-            count += 1
-        else:
-            if count >= _LEAST:
-                del found[-count:]
-                found.append(f"mg_copy({to} + {i}, {source} + {k}, {count});")
-            first, count = here, 1 if copy else 0
-        found.append(line)
-    return found[:-1]
+    runs = groupby(enumerate(lines), lambda x: _filled(*x))
+    for filled, run in runs:
+        texts = [text for _, text in run]
+        if filled and len(texts) >= _LEAST:
+            array, start, source, first, text = _ASSIGNED.fullmatch(texts[0]).groups()  # type: ignore[union-attr]
+            call = (
+                f"mg_fill({array} + {start}, {text}"
+                if text
+                else f"mg_copy({array} + {start}, {source} + {first}"
+            )
+            texts = [f"{call}, {len(texts)});"]
+        found += texts
+    return found
+
+
+def _filled(line: int, text: str) -> tuple[object, ...]:
+    """Return what is the same for statements that fill entries, one after the other."""
+    found = _ASSIGNED.fullmatch(text)
+    if not found:
+        return ()
+    array, place, source, first, value = found.groups()
+    return array, int(place) - line, source, int(first) - line if source else value
 
 
 def _called(template: Template) -> Signature | None:

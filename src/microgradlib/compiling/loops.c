@@ -17,6 +17,12 @@ static inline double *mg_copy(double *to, const double *from, long long count)
     return to + count;
 }
 
+static inline void mg_fill(double *to, double x, long long count)
+{
+    for (long long i = 0; i < count; ++i)
+        to[i] = x;
+}
+
 static long long mg_next_kept(long long start, long long end, long long room, long long every)
 {
     long long before = 1, most = 1, repetitions = 0, rest;
