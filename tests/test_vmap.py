@@ -171,7 +171,11 @@ def f(x: Any) -> Any:
         (lambda: vmap(f, None)([1.0]), ValueError, "no argument of f has rows"),
         (lambda: vmap(f)({}), ValueError, "no argument of f has rows"),
         (lambda: vmap(f, [0, 0])([1.0]), ValueError, "in_axes has 2 entries, and f got 1 argum"),
-        (lambda: vmap(f)(1.0), mg.ShapeError, "argument 0 is 1.0 and has no axis 0; give None"),
+        (
+            lambda: vmap(f)(1.0),
+            mg.ShapeError,
+            "argument 0 is 1.0 and has no axis 0; pass rows, or None",
+        ),
         (lambda: vmap(f)("ab"), mg.ShapeError, "argument 0 is 'ab' and has no axis 0"),
         (lambda: vmap(f)({"a": 1.0}), mg.ShapeError, r"argument 0\['a'\] is 1.0 and has no axis"),
         (lambda: vmap(f, ((0,),))(np.ones(2)), mg.ShapeError, r"has no axis \(0,\)"),
@@ -182,7 +186,11 @@ def f(x: Any) -> Any:
             "has 2 axes, got the axis -3; the last one is 1",
         ),
         (lambda: vmap(f, 1)(np.ones(2)), ValueError, "has 1 axis, got the axis 1"),
-        (lambda: vmap(f, 1)([[1.0], [1.0, 2.0]]), mg.ShapeError, "1 and 2 entries have no axis 1"),
+        (
+            lambda: vmap(f, 1)([[1.0], [1.0, 2.0]]),
+            mg.ShapeError,
+            "lists of 1 and 2 entries, and no axis 1",
+        ),
         (
             lambda: vmap(f, ((0, 1),))(([1.0],)),
             ValueError,
@@ -191,7 +199,7 @@ def f(x: Any) -> Any:
         (
             lambda: vmap(f)(([1.0], [1.0, 2.0])),
             mg.ShapeError,
-            "the parts of argument 0 have 1 and 2",
+            "argument 0: its parts have 1 and 2",
         ),
         (
             lambda: vmap(lambda x, y: x)([1.0], y=[1.0, 2.0]),

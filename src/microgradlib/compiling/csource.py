@@ -336,9 +336,9 @@ def merged(lines: list[str]) -> list[str]:
     """Return statements with one in place of many that fill entries which follow each other.
 
     >>> merged(["work[2] = in[5];", "t1;", *[f"out[{i}] = in[{i + 7}];" for i in range(4)]])
-    ['work[2] = in[5];', 't1;', 'mg_copy(out + 0, in + 7, 4);']
+    ['work[2] = in[5];', 't1;', 'mg_put(out + 0, in + 7, 4);']
     >>> merged([f"work[{i}] = 2.0;" for i in range(3, 9)])
-    ['mg_fill(work + 3, 2.0, 6);']
+    ['mg_put_all(work + 3, 2.0, 6);']
     """
     found: list[str] = []
     runs = groupby(enumerate(lines), lambda x: _filled(*x))
@@ -347,9 +347,9 @@ def merged(lines: list[str]) -> list[str]:
         if filled and len(texts) >= _LEAST:
             array, start, source, first, text = _ASSIGNED.fullmatch(texts[0]).groups()  # type: ignore[union-attr]
             call = (
-                f"mg_fill({array} + {start}, {text}"
+                f"mg_put_all({array} + {start}, {text}"
                 if text
-                else f"mg_copy({array} + {start}, {source} + {first}"
+                else f"mg_put({array} + {start}, {source} + {first}"
             )
             texts = [f"{call}, {len(texts)});"]
         found += texts

@@ -1,5 +1,7 @@
 """Loops in a trace: a step is traced once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import nan
 from typing import Any, NamedTuple
 
@@ -13,6 +15,7 @@ from microgradlib.compiling.stepping import (
     Steps,
     TracedStep,
     UnlikeError,
+    entry_of,
     forget,
     like_of,
     linked,
@@ -74,6 +77,7 @@ class Scanned:
         self.new, self.results = outputs[:n], outputs[n:]
         self.linked = [i for i, like in enumerate(self.carry) if like.needs]
         self.of_row = [i for i, like in enumerate(self.row) if like.needs]
+        self.of_results = [i for i, y in enumerate(self.results) if needs_gradient(y)]
         self.captured = self._captured()
         self.read = [*steps.init, *[x for row in steps.rows for x in row]]
         symbols = [*map(trace.symbol, self.read), *self.traced.captured]
@@ -106,7 +110,6 @@ class Scanned:
         ends = range(n + width, len(nodes) + 1, width or 1)
         rows = [nodes[end - width : end] for end in ends] if width else [[]] * self.length
         self.carried: Carried = nodes[:n], rows
-        self._ways: dict[tuple[int, ...], WayBack] = {}
 
     def _trace(self) -> TracedStep:
         """Trace the step until what stands for the carry stands for its results, too."""
@@ -140,7 +143,8 @@ class Scanned:
             for x, partial in zip(node._inputs, node._partials, strict=True):
                 if partial is not None and x._serial < traced.start:
                     found[x] = None
-        return [*found, *[y for y in roots if y._serial < traced.start and y not in found]]
+        found |= dict.fromkeys([y for y in roots if y._serial < traced.start])
+        return [*found]
 
     def run(self, scan: Scan) -> list[Any]:
         """Return the numbers of the loop.
@@ -173,12 +177,13 @@ class Scanned:
         """Return the adjoints of all that the loop reads from those of what it makes."""
         n, width = len(self.carry), len(self.results)
         columns = tuple(sorted({(place - n) % width for place in adjoints if place >= n}))
-        if columns not in self._ways:
-            self._ways[columns] = WayBack(self, columns)
+        ways = self.trace.ways
+        if (self, columns) not in ways:
+            ways[self, columns] = WayBack(self, columns)
         rows = range(self.length)
         last = [adjoints.get(i, -0.0) for i in self.linked]
         of_results = [adjoints.get(n + i * width + k, -0.0) for i in rows for k in columns]
-        found = iter(self._ways[columns].adjoints(last, of_results, symbolic))
+        found = iter(ways[self, columns].adjoints(last, of_results, symbolic))
         of_carry = dict(zip(self.linked, found, strict=False))
         of_captured = [next(found) for _ in self.captured]
         of_read = [of_carry.get(i) for i in range(n)]
@@ -190,7 +195,7 @@ class Scanned:
     def pushed(self, tangents: dict[int, Any]) -> list[Any]:
         """Return the tangents of all that the loop makes from those of what it reads."""
         n, m, length = len(self.carry), len(self.row), self.length
-        columns = [k for k, y in enumerate(self.results) if needs_gradient(y)]
+        columns = self.of_results
         of_captured = {
             x: tangents[place]
             for place, x in enumerate(self.captured, n + length * m)
@@ -204,7 +209,7 @@ class Scanned:
             order = topological_order(linked(made), [*step.inputs, *self.captured])
             with recording_on():
                 push(order, found, current().partials)
-            of_made = [found.get(y, 0.0) if needs_gradient(y) else 0.0 for y in made]
+            of_made = [entry_of(found, y) for y in made]
             end = len(self.linked)
             return [*step.new, *of_made[:end]], [*step.results, *of_made[end:]]
 
@@ -224,6 +229,18 @@ class Scanned:
             found += [of_results.get(k, 0.0) for k in range(len(self.results))]
         return found
 
+    @contextmanager
+    def linking(self) -> Iterator[None]:
+        """Let gradients flow to the captured nodes, as when the step was traced."""
+        flags = [x._requires_grad for x in self.captured]
+        try:
+            for x in self.captured:
+                x._requires_grad = True
+            yield
+        finally:
+            for x, flag in zip(self.captured, flags, strict=True):
+                x._requires_grad = flag
+
     def opened(self, carry: list[Any], row: list[Any]) -> Opened:
         """Call the step on nodes of its own, for derivatives in them."""
         wanted = [*[carry[i] for i in self.linked], *[row[k] for k in self.of_row]]
@@ -232,15 +249,8 @@ class Scanned:
         for numbers, places in ((carry, self.linked), (row, self.of_row)):
             for i in places:
                 numbers[i] = next(nodes)
-        flags = [x._requires_grad for x in self.captured]
-        try:
-            for x in self.captured:  # as when the step was traced
-                x._requires_grad = True
-            with evaluation(inputs):
-                new, results = self.steps.body(carry, row)
-        finally:
-            for x, flag in zip(self.captured, flags, strict=True):
-                x._requires_grad = flag
+        with self.linking(), evaluation(inputs):
+            new, results = self.steps.body(carry, row)
         for x, y in zip(inputs, wanted, strict=True):  # derivatives depend on no plain number
             x._requires_grad = needs_gradient(y)
         return Opened(inputs, new, results)

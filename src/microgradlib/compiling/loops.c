@@ -10,14 +10,14 @@ typedef struct {
     const long long (*echo)[2];
 } mg_loop;
 
-static inline double *mg_copy(double *to, const double *from, long long count)
+static inline double *mg_put(double *to, const double *from, long long count)
 {
     for (long long i = 0; i < count; ++i)
         to[i] = from[i];
     return to + count;
 }
 
-static inline void mg_fill(double *to, double x, long long count)
+static inline void mg_put_all(double *to, double x, long long count)
 {
     for (long long i = 0; i < count; ++i)
         to[i] = x;
@@ -45,8 +45,8 @@ static int mg_scan(mg_step *step, const mg_loop *s, const double *numbers, doubl
                    double *work)
 {
     const double *const rows = numbers + s->carry;
-    double *const in = work, *const row = mg_copy(in, numbers, s->carry);
-    double *const out = mg_copy(row + s->row, rows + s->length * s->row, s->others);
+    double *const in = work, *const row = mg_put(in, numbers, s->carry);
+    double *const out = mg_put(row + s->row, rows + s->length * s->row, s->others);
     double *const results = made + s->carry, *const kept = results + s->length * s->results;
     long long due = s->room ? 0 : s->length, count = 0;
     for (long long i = 0; i < s->length; ++i) {
@@ -55,18 +55,18 @@ static int mg_scan(mg_step *step, const mg_loop *s, const double *numbers, doubl
         if (i == due) {
             double *const entry = kept + 1 + count++ * (1 + s->carry);
             entry[0] = (double)i;
-            mg_copy(entry + 1, in, s->carry);
+            mg_put(entry + 1, in, s->carry);
             due = i + 1 == s->length ? s->length
                                      : mg_next_kept(i, s->length, s->room - count, s->every);
         }
-        mg_copy(row, rows + place * s->row, s->row);
+        mg_put(row, rows + place * s->row, s->row);
         status = step(in, out, out + s->carry + s->results);
         if (status)
             return status;
-        mg_copy(in, out, s->carry);
-        mg_copy(results + place * s->results, out + s->carry, s->results);
+        mg_put(in, out, s->carry);
+        mg_put(results + place * s->results, out + s->carry, s->results);
     }
-    mg_copy(made, in, s->carry);
+    mg_put(made, in, s->carry);
     if (s->room)
         kept[0] = (double)count;
     return 0;
@@ -76,17 +76,17 @@ static int mg_scan(mg_step *step, const mg_loop *s, const double *numbers, doubl
 static int mg_advance(mg_step *step, const mg_loop *s, const double *rows, const double *from,
                       double *to, double *work)
 {
-    double *const in = work, *const row = mg_copy(in, from + 1, s->carry);
-    double *const out = mg_copy(row + s->row, rows + s->length * s->row, s->others);
+    double *const in = work, *const row = mg_put(in, from + 1, s->carry);
+    double *const out = mg_put(row + s->row, rows + s->length * s->row, s->others);
     for (long long i = (long long)from[0]; i < (long long)to[0]; ++i) {
         int status;
-        mg_copy(row, rows + (s->reverse ? s->length - 1 - i : i) * s->row, s->row);
+        mg_put(row, rows + (s->reverse ? s->length - 1 - i : i) * s->row, s->row);
         status = step(in, out, out + s->carry + s->results);
         if (status)
             return status;
-        mg_copy(in, out, s->carry);
+        mg_put(in, out, s->carry);
     }
-    mg_copy(to + 1, in, s->carry);
+    mg_put(to + 1, in, s->carry);
     return 0;
 }
 
@@ -100,15 +100,15 @@ static int mg_scan_pull(mg_step *step, mg_step *pull, const mg_loop *s, const do
     double *const stack = work + s->room * size;
     double *const in = stack, *const row = in + s->carry, *const sums = row + s->row;
     double *const seeds = sums + s->sums, *const adjoints = seeds + s->echoes;
-    double *const ys = mg_copy(adjoints, first, s->linked), *const rest = ys + s->adjoints;
-    double *const out = mg_copy(rest, of_results + s->length * s->adjoints, s->rest);
+    double *const ys = mg_put(adjoints, first, s->linked), *const rest = ys + s->adjoints;
+    double *const out = mg_put(rest, of_results + s->length * s->adjoints, s->rest);
     double *const free = out + s->linked + s->sums + s->of_row;
     long long count = (long long)given[0], end = s->length;
     for (long long i = 0; i < s->echoes; ++i)
         adjoints[s->echo[i][0]] += of_results[(s->reverse ? 0 : last) * s->adjoints + s->echo[i][1]];
     for (long long i = 0; i < s->sums; ++i)
         sums[i] = -0.0;
-    mg_copy(work, given + 1, count * size);
+    mg_put(work, given + 1, count * size);
     while (end) {
         double *const entry = work + (count - 1) * size;
         const long long start = (long long)entry[0];
@@ -125,20 +125,20 @@ static int mg_scan_pull(mg_step *step, mg_step *pull, const mg_loop *s, const do
         --count;
         end = start;
         place = s->reverse ? last - start : start;
-        mg_copy(in, entry + 1, s->carry);
-        mg_copy(row, numbers + place * s->row, s->row);
+        mg_put(in, entry + 1, s->carry);
+        mg_put(row, numbers + place * s->row, s->row);
         for (long long i = 0; i < s->echoes; ++i)
             seeds[i] = start ? of_results[(s->reverse ? place + 1 : place - 1) * s->adjoints
                                           + s->echo[i][1]] : -0.0;
-        mg_copy(ys, of_results + place * s->adjoints, s->adjoints);
+        mg_put(ys, of_results + place * s->adjoints, s->adjoints);
         status = pull(in, out, free);
         if (status)
             return status;
-        mg_copy(adjoints, out, s->linked);
-        mg_copy(sums, out + s->linked, s->sums);
-        mg_copy(made + s->linked + s->sums + place * s->of_row, out + s->linked + s->sums,
+        mg_put(adjoints, out, s->linked);
+        mg_put(sums, out + s->linked, s->sums);
+        mg_put(made + s->linked + s->sums + place * s->of_row, out + s->linked + s->sums,
                 s->of_row);
     }
-    mg_copy(mg_copy(made, adjoints, s->linked), sums, s->sums);
+    mg_put(mg_put(made, adjoints, s->linked), sums, s->sums);
     return 0;
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from microgradlib.compiling.bundles import Made, nodes_of
 from microgradlib.compiling.loops import LoopTemplate, Pull
-from microgradlib.compiling.stepping import Like, TracedStep, linked, number_of
+from microgradlib.compiling.stepping import Like, TracedStep, entry_of, is_node, linked, number_of
 from microgradlib.compiling.symbols import Symbol
 from microgradlib.compiling.templates import entry
 from microgradlib.compiling.traced import Tracer
@@ -91,8 +91,9 @@ class WayBack:
         made = [opened.new[i] for i in scanned.linked]
         made += [opened.results[self.columns[k]] for k in of_results]
         roots = []
+        known = {*found, *opened.inputs}
         for y, adjoint in zip(made, [*adjoints, *of_results.values()], strict=True):
-            if needs_gradient(y):
+            if needs_gradient(y) or (is_node(y) and y in known):
                 roots.append(y)
                 found[y] = found[y] + adjoint if y in found else adjoint
         order = topological_order(roots, [*opened.inputs, *scanned.captured])
@@ -171,10 +172,11 @@ class Pulled:
     def pulled(self, adjoints: dict[int, Any], symbolic: bool) -> list[Any]:
         """Return the adjoints of all that is read from those of what is made."""
         nodes, made = self._opened()
+        known = {*nodes}
         found: dict[Value, Any] = {}
         for place, adjoint in adjoints.items():
             y = made[place]
-            if needs_gradient(y):
+            if needs_gradient(y) or (is_node(y) and y in known):
                 found[y] = found[y] + adjoint if y in found else adjoint
         order = topological_order(found, nodes)
         trace = self.way.scanned.trace
@@ -188,7 +190,7 @@ class Pulled:
         found: dict[Value, Any] = {nodes[place]: tangent for place, tangent in tangents.items()}
         with recording_on():
             push(topological_order(linked(made), nodes), found, current().partials)
-        return [found.get(y, 0.0) if needs_gradient(y) else 0.0 for y in made]
+        return [entry_of(found, y) for y in made]
 
     def _opened(self) -> tuple[list[Any], list[Any]]:
         """Return nodes that stand for what is read, and what is made of them."""
@@ -196,7 +198,7 @@ class Pulled:
         start = len(scanned.read)
         end = start + len(scanned.captured)
         nodes = [x if start <= i < end else current().input(x) for i, x in enumerate(self.inputs)]
-        with recording_on():
+        with scanned.linking(), recording_on():
             made = self._in_two_loops([*nodes[:start], *nodes[end:]])
         return nodes, made
 

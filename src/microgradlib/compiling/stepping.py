@@ -1,7 +1,7 @@
 """What a loop repeats, traced as a function of numbers."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 from microgradlib.compiling.graph import Graph
 from microgradlib.compiling.loops import Step, steps_of
@@ -54,6 +54,16 @@ def like_of(x: Operand, hint: str) -> Like:
 def linked(xs: Iterable[Operand]) -> list[Value]:
     """Return those that need a gradient."""
     return [x for x in xs if isinstance(x, Value) and x._requires_grad]
+
+
+def is_node(x: Any) -> TypeGuard[Value]:
+    """Whether x is a Value, and does not stand for a plain number, whose hash is a decision."""
+    return isinstance(x, Value) and not x._plain
+
+
+def entry_of(derivatives: Mapping[Value, Any], x: Operand) -> Any:
+    """Return the derivative that was found for a number, or 0."""
+    return derivatives.get(x, 0.0) if is_node(x) else 0.0
 
 
 def marks_of(trace: Any) -> tuple[int, int, int]:

@@ -42,6 +42,7 @@ class Trace(Interpreter):
         places: each decision as its outcome, file and line; None where they are not asked for.
         derivatives: the names of the derivatives that were taken.
         nodes: all nodes.
+        ways: the ways back through loops, by loop and results.
     """
 
     traces = True
@@ -63,6 +64,7 @@ class Trace(Interpreter):
         self.places: list[Decision] | None = None
         self.derivatives: list[str] = []
         self.nodes: list[Tracer] = []
+        self.ways: dict[Any, Any] = {}
 
     def recording(self, on: bool) -> "Trace":
         """Return a trace into the same lists."""

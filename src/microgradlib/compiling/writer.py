@@ -94,6 +94,7 @@ class Writer:
             for node in self.trace.nodes:  # a chain of them would be freed by recursion in C
                 node._inputs = node._partials = ()
                 node._op = ""
+            self.trace.ways.clear()
 
     # The graph.
 

@@ -28,31 +28,25 @@ class Column(NamedTuple):
     block: Callable[[], Block | None]
 
 
-def one_size(columns: Iterable[Column], owners: str) -> int | None:
+def one_size(columns: Iterable[Column], owners: str, remedy: str) -> int | None:
     """Return how many rows all have that have any."""
     sizes = {x.size for x in columns if x.size is not None}
     if len(sizes) > 1:
-        raise ShapeError(
-            f"{owners} have {joined(sizes)} rows; pass equally many, or None in in_axes for "
-            "what is the same for all rows"
-        )
+        raise ShapeError(f"{owners} have {joined(sizes)} rows; pass equally many{remedy}")
     return sizes.pop() if sizes else None
 
 
-def column_of(x: Tree, axis: Axes, path: str) -> Column:
-    """Return the rows of an argument along an axis."""
+def column_of(x: Tree, axis: Axes, path: str, remedy: str = "") -> Column:
+    """Return the rows of an argument along an axis; ``remedy`` ends errors."""
     if axis is None or x is None:
         return Column(None, lambda i: x, _no_block)
     kind = kind_of(x)
     flat = isinstance(x, (array, *ARRAYS))
     nested = isinstance(axis, tuple | list | dict)
     if kind is None or (flat and nested):
-        raise ShapeError(
-            f"{path} is {short(x)} and has no axis {short(axis)}; give None in in_axes for "
-            "what is the same for all rows"
-        )
+        raise ShapeError(f"{path} is {short(x)} and has no axis {short(axis)}; pass rows{remedy}")
     if nested or not (flat or isinstance(x, list)):
-        return _parts(x, kind, axis, path)
+        return _parts(x, kind, axis, path, remedy)
     place = normalized(index(axis), depth_of(x), path)
     if isinstance(x, ARRAYS):
         numpy = sys.modules["numpy"]
@@ -90,15 +84,16 @@ def _block_of_list(x: Any) -> Block | None:
     return Block(data, data.buffer_info()[0], width)
 
 
-def _parts(x: Tree, kind: Kind, axes: Axes, path: str) -> Column:
+def _parts(x: Tree, kind: Kind, axes: Axes, path: str, remedy: str) -> Column:
     """Return the rows of a container, each of which holds the rows of its parts."""
     parts = dict(kind.parts(x))
     given = of_parts(axes, kind, x, path)
     columns = {
-        key: column_of(part, given[key], path + kind.path(key)) for key, part in parts.items()
+        key: column_of(part, given[key], path + kind.path(key), remedy)
+        for key, part in parts.items()
     }
     return Column(
-        one_size(columns.values(), f"{path}: its parts"),
+        one_size(columns.values(), f"{path}: its parts", remedy),
         lambda i: kind.build(x, {key: column.row(i) for key, column in columns.items()}),
         _no_block,
     )

@@ -78,10 +78,10 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1
                 "give one entry for each, None for one that has no rows"
             )
         columns = [
-            column_of(x, axis, f"vmap: argument {i}")
+            column_of(x, axis, f"vmap: argument {i}", _SAME)
             for i, (x, axis) in enumerate(zip(args, axes, strict=True))
         ]
-        named = {key: column_of(x, 0, f"vmap: {key}") for key, x in kwargs.items()}
+        named = {key: column_of(x, 0, f"vmap: {key}", _SAME) for key, x in kwargs.items()}
         size = _common_size([*columns, *named.values()], name)
         with_axes = [x for x, axis in zip(args, axes, strict=True) if axis is not None]
         arrays = any(map(has_array, [*with_axes, *kwargs.values()]))
@@ -103,9 +103,12 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1
     return mapped
 
 
+_SAME = ", or None in in_axes for what is the same for all rows"
+
+
 def _common_size(columns: Sequence[Column], name: str) -> int:
     """Return the number of rows."""
-    size = one_size(columns, f"vmap: arguments of {name}")
+    size = one_size(columns, f"vmap: arguments of {name}", _SAME)
     if size is None:
         raise ValueError(f"vmap: no argument of {name} has rows; give one of them an axis")
     if not size:
