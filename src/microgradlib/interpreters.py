@@ -53,6 +53,10 @@ class Interpreter:
         """Return a function of the data of its operands, which has no derivative."""
         return function(*[x._data if isinstance(x, Value) else x for x in operands])
 
+    def truth(self, condition: object) -> Operand:
+        """Return 1 if a condition holds, else 0."""
+        return 1.0 if condition else 0.0
+
     def detach(self, x: Value) -> Value:
         """Return a constant with the data of x."""
         return constant(x._data)

@@ -8,6 +8,7 @@ from typing import Any
 
 import microgradlib
 from microgradlib.compiling.clibrary import INCLUDES, Signature
+from microgradlib.compiling.decisions import COMPARISONS
 from microgradlib.compiling.forms import ENTRY, INLINE, OF_TWO, SOURCES
 from microgradlib.compiling.templates import Template, statements, template
 from microgradlib.core.table import PRIMITIVES
@@ -122,3 +123,5 @@ def instructions() -> Iterator[Template]:
         if source not in (INLINE, ENTRY):
             yield from statements(name, 2 if name in OF_TWO else len(PRIMITIVES[name].domain))
     yield template("x ** y", ("x", "y"))
+    for sign in COMPARISONS.values():
+        yield template(f"1.0 if x {sign} y else 0.0", ("x", "y"))

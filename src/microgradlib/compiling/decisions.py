@@ -19,7 +19,7 @@ class Guard(NamedTuple):
     def comparison(self, symbol: Callable[[Operand], Any]) -> Check | None:
         """Return the check of a comparison of numbers, as C has it, too; None for another one."""
         sign = COMPARISONS.get(self.function)
-        if sign is None or not all(map(_compares, self.operands)):
+        if sign is None or not all(map(is_compared, self.operands)):
             return None
         pieces = ["{}" if isinstance(x, Value) else repr(x) for x in self.operands]
         operands = tuple([symbol(x) for x in self.operands if isinstance(x, Value)])
@@ -38,7 +38,7 @@ COMPARISONS = {
 }
 
 
-def _compares(x: object) -> bool:
+def is_compared(x: object) -> bool:
     """Whether x is compared as a double."""
     return isinstance(x, Value) or type(x) is float or (type(x) is int and abs(x) <= 2**53)
 

@@ -40,6 +40,7 @@ class Graph:
         self.depth: int = 1 + outer.depth if outer else 0
         self.open: list[Graph] = outer.open if outer else []  # of the steps that are being traced
         self.closed = False
+        self.unknown = False  # of the root: whether a loop was not run
         self.instructions: list[Symbol] = []
         self.inputs = 0
         self.captured: dict[Symbol, int] = {}  # the outer symbols that it reads, and their numbers

@@ -153,6 +153,7 @@ class Scanned:
             DecisionError: if a step decides otherwise than the first.
         """
         if not self.trace.known:
+            self.trace.graph.unknown = True
             return [nan] * scan.made
         try:
             return loops.scan(

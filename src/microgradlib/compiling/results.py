@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from microgradlib.compiling.arguments import container
+from microgradlib.compiling.conditions import Condition
 from microgradlib.compiling.source import built, unchanging
 from microgradlib.compiling.symbols import row_of
 from microgradlib.compiling.traced import Tracer
@@ -45,6 +46,8 @@ class Results:
 
     def take(self, tree: Any, path: str = "result") -> Shape:
         """Collect the numbers of a result; return a function that writes it around texts."""
+        if type(tree) is Condition:
+            tree = bool(tree)
         if isinstance(tree, Value) or type(tree) is float:
             self.outputs.append(tree)
             self.paths.append(path)

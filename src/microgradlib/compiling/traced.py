@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from numbers import Complex, Integral
 from typing import Any
 
+from microgradlib.compiling.conditions import Condition
 from microgradlib.compiling.source import is_number
 from microgradlib.core.value import Operand, Value, observe
 from microgradlib.errors import CompileError
@@ -192,6 +193,8 @@ def _arithmetic(name: str, operation: Callable[[Any, Any], Any], reflected: bool
     def arithmetic(self: Number, other: Any) -> Any:
         if reflected and isinstance(other, Value):
             return NotImplemented  # Python asks a subclass first: leave it to the left operand
+        if type(other) is Condition:
+            other = bool(other)
         y = method(self, other)
         if type(y) is Number:
             kinds = self._kind, other._kind if type(other) is Number else type(other)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite, isnan, nan
 from typing import Any
 
-from microgradlib.compiling.decisions import Decision, Guard
+from microgradlib.compiling.conditions import Condition
+from microgradlib.compiling.decisions import COMPARISONS, Decision, Guard, is_compared
 from microgradlib.compiling.graph import Graph
 from microgradlib.compiling.looping import traced_loop
 from microgradlib.compiling.source import RetraceError, UnknownError
-from microgradlib.compiling.stepping import Carried, Steps
+from microgradlib.compiling.stepping import Carried, Steps, number_of
 from microgradlib.compiling.symbols import Symbol
 from microgradlib.compiling.traced import LEAKED, Number, Tracer
 from microgradlib.core import table
@@ -19,7 +20,7 @@ from microgradlib.core.operators import Operators
 from microgradlib.core.primitive import Primitive
 from microgradlib.core.value import Operand, Value, constant, next_serial
 from microgradlib.errors import CompileError, NonFiniteError
-from microgradlib.interpreters import Interpreter, user_place
+from microgradlib.interpreters import Interpreter, current, user_place
 from microgradlib.modes import interpreting, nonfinite_allowed, recording
 from microgradlib.numeric.conversion import to_float
 from microgradlib.trees import ARRAYS
@@ -100,7 +101,7 @@ class Trace(Interpreter):
         data, symbols, edges, plain = [], [], [], True
         for x in inputs:
             if isinstance(x, Value):
-                data.append(_number_of(x))
+                data.append(number_of(x))
                 symbols.append(self.symbol(x))
                 edges.append(x._requires_grad and self.records)
                 plain = plain and x._plain
@@ -118,6 +119,8 @@ class Trace(Interpreter):
             self._check_known(data)
             self.errors.append(error)
             raise
+        if self.graph.unknown and self._unknown(data):
+            y = nan
         symbol = self.graph.apply(primitive, symbols)
         if type(symbol) is Symbol:
             symbol.number = y
@@ -127,10 +130,37 @@ class Trace(Interpreter):
         return self.node(primitive, tuple(operands), partials, y, symbol, float if plain else Value)
 
     def observe(self, function: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
-        """Return a function of the data, and note the outcome as a decision."""
+        """Return a function of the data, and note the outcome as a decision.
+
+        A comparison of numbers is one once its truth is asked for.
+        """
         if any(not isinstance(x, Value) and isinstance(x, ARRAYS) for x in operands):
             return NotImplemented  # the array then compares each entry
-        numbers = [_number_of(x) if isinstance(x, Value) else x for x in operands]
+        if function in COMPARISONS and all(map(is_compared, operands)):
+            return Condition(Guard(function, operands, None), self._decide)
+        return self._outcome(function, operands)
+
+    def _decide(self, guard: Guard) -> bool:
+        if current().traces:
+            return bool(self._outcome(guard.function, guard.operands))
+        return bool(guard.function(*map(number_of, guard.operands)))
+
+    def truth(self, condition: object) -> Operand:
+        """Return whether a condition holds, as a number."""
+        if isinstance(condition, Value):
+            condition = condition != 0.0
+        if type(condition) is not Condition:
+            return super().truth(condition)
+        function, operands, _ = condition.guard
+        numbers = [*map(number_of, operands)]
+        outcome = nan if self._unknown(numbers) else float(function(*numbers))
+        symbol = condition.symbol(self.graph, self.symbol)
+        if type(symbol) is Symbol:
+            symbol.number = outcome
+        return self.node("", (), (), outcome, symbol, float)
+
+    def _outcome(self, function: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
+        numbers = [*map(number_of, operands)]
         self._check_known(numbers)
         try:
             outcome = function(*numbers)
@@ -141,9 +171,13 @@ class Trace(Interpreter):
         self._note_place(outcome)
         return outcome
 
+    def _unknown(self, numbers: Iterable[Any]) -> bool:
+        """Whether a number may be that of a loop which was not run."""
+        return self.graph.unknown and any(type(x) is float and isnan(x) for x in numbers)
+
     def _check_known(self, numbers: Iterable[Any]) -> None:
-        """Raise an UnknownError if a number may be that of a loop."""
-        if not self.known and any(type(x) is float and isnan(x) for x in numbers):
+        """Raise an UnknownError if a number is not known."""
+        if self._unknown(numbers):
             error = UnknownError()
             self.errors.append(error)
             raise error
@@ -246,8 +280,8 @@ class Trace(Interpreter):
         """
         numbers = [*roots, *derivatives]
         self.finite += numbers
-        now = [_number_of(x) if isinstance(x, Value) else x for x in numbers]
-        if not self.known:  # those of loops are NaN
+        now = [*map(number_of, numbers)]
+        if self.graph.unknown:  # those of loops are NaN
             now = [x for x in now if not isnan(x)]
         if not (nonfinite_allowed() or all(map(isfinite, now))):
             error = NonFiniteError()  # the message comes from eager evaluation
@@ -258,7 +292,7 @@ class Trace(Interpreter):
 
     def _identity(self, x: Value, kind: Any = Value, edge: bool = False) -> Tracer:
         partials = _unknown_partials(_rule(table.identity), (edge,))
-        return self.node(table.identity, (x,), partials, _number_of(x), self.symbol(x), kind)
+        return self.node(table.identity, (x,), partials, number_of(x), self.symbol(x), kind)
 
     def node(
         self,
@@ -322,10 +356,6 @@ class Trace(Interpreter):
         error = CompileError(f"compile: {reason}")
         self.errors.append(error)
         return error
-
-
-def _number_of(x: Value) -> float:
-    return x._number if isinstance(x, Tracer) else x._data
 
 
 def _rule(primitive: Primitive) -> Any:

@@ -202,7 +202,7 @@ class Value(Operators):
     __gt__, __ge__ = _compared(operator.gt), _compared(operator.ge)
 
     def __bool__(self) -> bool:
-        return self != 0.0
+        return bool(self != 0.0)
 
     # Conversions. The derivative of rounding is zero, so it may leave the graph; float() may not.
 

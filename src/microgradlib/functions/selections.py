@@ -102,6 +102,9 @@ def where(condition: object, x: Any, y: Any) -> Any:
     >>> where(2.0 > 1.0, 10.0, 20.0)
     10.0
 
+    Both x and y are computed before. In a compiled function a comparison of two numbers as the
+    condition takes no decision.
+
     Args:
         condition: anything with a truth value.
         x: any number.
@@ -155,5 +158,5 @@ def _extreme(of_all: Primitive, with_constant: Primitive, x: Any, others: Sequen
     return extreme(*at_least_one(of_all.name, x))
 
 
-def _where(condition: object, x: Operand, y: Operand) -> Operand:
-    return table.where(x, y, 1.0 if condition else 0.0)
+def _where(condition: object, x: Operand, y: Operand) -> Any:
+    return table.where(x, y, current().truth(condition))
