@@ -66,7 +66,8 @@ def _from_units(n: int) -> list[float]:
     """Return floats with a sum, which itself may be beyond the largest one."""
     found = []
     while n:
-        x = n / _UNITS if abs(n) < _in_units(_LARGEST) else math.copysign(_LARGEST, n)
+        most = _LARGEST if n > 0 else -_LARGEST
+        x = n / _UNITS if abs(n) < abs(_in_units(most)) else most
         found.append(x)
         n -= _in_units(x)
     return found

@@ -103,6 +103,8 @@ def value_and_grad(
                     "what; pass what it is computed from, or its detach()"
                 )
         refuse_table(f"{NAME}: items", items)
+        if not hasattr(items, "__iter__") and not hasattr(items, "__getitem__"):
+            raise TypeError(f"{NAME}: items must be an iterable, got {short(items)}; pass a list")
         items = [*items]
         if reduction == "mean" and not items:
             raise ShapeError(f"{NAME}: no items, which have no mean; do not call it then")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from microgradlib.errors import short
+from microgradlib.errors import shorten
 from microgradlib.transforms.recorded import Function
 from microgradlib.trees import Tree
 
@@ -43,8 +43,8 @@ class Sent:
             return self.dumps(self.x)
         except Exception as error:
             raise pickle.PicklingError(
-                f"{NAME}: {self.what} cannot be sent to the workers: {short(self.x)} "
-                f"({short(str(error))}); {_REMEDIES[self.what]}"
+                f"{NAME}: {self.what} cannot be sent to the workers: {shorten(error, 160)}; "
+                f"{_REMEDIES[self.what]}"
             ) from error
 
     def get(self) -> Any:
@@ -68,7 +68,7 @@ class Received:
             return pickle.loads(self.data) if self.what == "items" else _opened(self.data)
         except Exception as error:
             raise pickle.UnpicklingError(
-                f"{NAME}: a worker cannot unpickle {self.what}: {short(str(error))}; "
+                f"{NAME}: a worker cannot unpickle {self.what}: {shorten(error, 160)}; "
                 f"{_REMEDIES[self.what]}"
             ) from None
 

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from math import isfinite
 from typing import Any, TypeAlias
 
-from microgradlib.errors import NonFiniteError, ShapeError, short
+from microgradlib.errors import NonFiniteError, ShapeError, short, shorten
 from microgradlib.numeric.exact import partials
 from microgradlib.parallel.tasks import NAME, Received, Task
 from microgradlib.transforms.derivatives import value_and_grad
@@ -143,7 +143,7 @@ def _portable(error: Exception) -> bool:
 
 def _replaced(error: Exception) -> Exception:
     """Return an error with the text and the notes of another one."""
-    new = RuntimeError(f"{type(error).__name__}: {short(str(error))}")
+    new = RuntimeError(f"{type(error).__name__}: {shorten(error, 160)}")
     for note in error.__notes__:
         new.add_note(note)
     return new
