@@ -30,7 +30,7 @@ import microgradlib as mg
 from microgradlib.numeric.exact import exact_sum
 from microgradlib.parallel import tasks, work
 
-HIDDEN, PARTS = 16, 5
+HIDDEN, PARTS = 16, 4
 
 
 def loss(weights: Any, item: Any) -> Any:
@@ -88,15 +88,16 @@ def speedups(seconds: float) -> None:
         for (_, workers), executor in executors.items():
             mg.parallel.value_and_grad(loss, executor, chunk=5)(weights, items(10 * workers))
         trial = mg.parallel.value_and_grad(loss, executors["process pool", 1])
-        took, _ = timed(lambda: trial(weights, items(200)))
-        count = max(16, math.ceil(200 / took * seconds / PARTS))
-        print(f"\n{PARTS * count:,} items, {len(weights)} parameters, {PARTS} steps of 16 tasks")
+        sample = items(200)
+        took = min(timed(lambda: trial(weights, sample))[0] for _ in range(3))
+        count = max(16, math.ceil(len(sample) / took * seconds / PARTS))
+        print(f"\n{PARTS * count:,} items, {len(weights)} parameters, {PARTS} steps of 8 tasks")
         times = dict.fromkeys(executors, 0.0)
         for i in range(PARTS):
             part, found = items(count), set()
             turns = [*executors.items()]
             for key, executor in turns[i % 4 :] + turns[: i % 4]:
-                total = mg.parallel.value_and_grad(loss, executor, chunk=math.ceil(count / 16))
+                total = mg.parallel.value_and_grad(loss, executor, chunk=math.ceil(count / 8))
                 took, result = timed(lambda total=total, part=part: total(weights, part))  # type: ignore[misc]
                 times[key] += took
                 found.add(repr(result))
@@ -156,9 +157,8 @@ def overheads(rounds: int) -> None:
         with engine(2) as executor:
             on(name, executor)
     (task, *_) = tasks.make_tasks(nothing, 1.0, [1.0], 1, executor, True)
-    print(
-        f"  {'a task':14}{len(pickle.dumps(task)):10} bytes, {len(pickle.dumps(work.add_up(task)))} back"
-    )
+    sent, back = pickle.dumps(task), pickle.dumps(work.add_up(task))
+    print(f"  {'a task':14}{len(sent):10} bytes, {len(back)} back")
 
 
 def main() -> None:
