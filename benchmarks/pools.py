@@ -133,11 +133,16 @@ def numbers(rounds: int) -> None:
         "add an item, by the worker": (condensed, n * len(rows)),
         "add a row of a task": (lambda: [*map(exact_sum, zip(*rows, strict=True))], n * len(rows)),
     }
+    model = mg.nn.MLP(8, [100, 90, 1])
+    count, module = len(model.parameters()), pickle.dumps(model, pickle.HIGHEST_PROTOCOL)
+    runs["pickle a module"] = (lambda: pickle.dumps(model, pickle.HIGHEST_PROTOCOL), count)
+    runs["unpickle a module"] = (lambda: pickle.loads(module), count)
     times = take_turns({name: run for name, (run, _) in runs.items()}, rounds)
     print(f"\n{n:,} parameters, a sum of {len(rows)} items: {len(few)} rows; for a number")
-    for name, (_, count) in runs.items():
-        print(f"  {name:28}{times[name] / count * 1e9:8.1f} ns")
+    for name, (_, each) in runs.items():
+        print(f"  {name:28}{times[name] / each * 1e9:8.1f} ns")
     print(f"  {'parameters':28}{len(sent) / n:8.1f} bytes")
+    print(f"  {'a module':28}{len(module) / count:8.1f} bytes")
     print(f"  {'a sum':28}{len(back) / n:8.1f} bytes")
 
 

@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import microgradlib as mg
@@ -29,6 +28,7 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(f"parallel.py: needs {missing.name}; install it with: {REMEDY}")
 
+WORKERS = (1, 2, 3)
 HIDDEN = 8
 RATE, MOMENTUM = 0.5, 0.9
 Point: TypeAlias = tuple[float, float, float]
@@ -80,23 +80,25 @@ def train(executor: Executor, data: list[Point], epochs: int, bar: bool) -> tupl
     return error, weights
 
 
-@contextmanager
-def processes(workers: int) -> Iterator[Executor]:
-    """Start a pool of processes."""
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as executor:
-        yield executor
+def processes() -> Iterator[tuple[int, Executor]]:
+    """Yield pools of processes, each with the number of its workers."""
+    for workers in WORKERS:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as executor:
+            yield workers, executor
 
 
-@contextmanager
-def dask(workers: int) -> Iterator[Executor]:
-    """Start a Dask cluster on this machine, without its web pages."""
+def dask() -> Iterator[tuple[int, Executor]]:
+    """Start a Dask cluster on this machine, and let it grow."""
     with (
         LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+            n_workers=0, threads_per_worker=1, dashboard_address="127.0.0.1:0"
         ) as cluster,
         Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
-        yield client.get_executor(pure=False)
+        for workers in WORKERS:
+            cluster.scale(workers)
+            client.wait_for_workers(workers)
+            yield workers, client.get_executor(pure=False)
 
 
 def main() -> None:
@@ -110,12 +112,11 @@ def main() -> None:
     data = points(options.points, seed=2)
     seen = set()
     for engine in (processes, dask):
-        for workers in (1, 2, 3):
-            with engine(workers) as executor:
-                train(executor, data, 1, bar=sys.stderr.isatty())  # starts the workers
-                start = time.perf_counter()
-                error, weights = train(executor, data, options.epochs, bar=False)
-                seconds = time.perf_counter() - start
+        for workers, executor in engine():
+            train(executor, data, 1, bar=sys.stderr.isatty())  # starts the workers
+            start = time.perf_counter()
+            error, weights = train(executor, data, options.epochs, bar=False)
+            seconds = time.perf_counter() - start
             digest = hashlib.sha256(struct.pack(f"{len(weights)}d", *weights)).hexdigest()[:16]
             seen.add(digest)
             name = f"{engine.__name__}, {workers} worker{'s' * (workers > 1)}"

@@ -9,11 +9,12 @@ import threading
 import time
 from array import array
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,12 @@ class Now(Executor):
         except Exception as error:
             future.set_exception(pickle.loads(pickle.dumps(error)))
         return future
+
+
+@pytest.fixture(autouse=True)
+def _no_cloudpickle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget cloudpickle, which other tests have imported with Dask."""
+    monkeypatch.delitem(sys.modules, "cloudpickle", raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -276,6 +283,17 @@ def test_what_is_pickled_is_pickled_once(monkeypatch: pytest.MonkeyPatch) -> Non
     for _ in range(3):
         assert pickle.loads(pickle.dumps(sent)).get() == 1.0
     assert len(seen) == 1
+
+
+def test_cloudpickle_is_used_where_an_engine_has_brought_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    brought = SimpleNamespace(dumps=lambda x: pickle.dumps("brought"))
+    monkeypatch.setitem(sys.modules, "cloudpickle", brought)  # type: ignore[arg-type]
+    with ProcessPoolExecutor(1) as pool:  # it starts no process
+        for executor, right in ((Now(), "brought"), (pool, loss)):
+            (task,) = tasks.make_tasks(loss, 1.0, [1.0], 1, executor, False)
+            assert pickle.loads(pickle.dumps(task)).f.get() == right
 
 
 def test_bytes_of_a_number() -> None:
