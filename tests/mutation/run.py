@@ -76,7 +76,7 @@ TESTS = {
     "numeric.reductions": "primitives reductions policy nn",
     "numeric.special": "primitives special policy",
     "optim": "optim misuse",
-    "parallel": "parallel",
+    "parallel": "parallel structure::test_modules_name_what_is_public",
     "random": "random misuse",
     "serialization": "serialization misuse",
     "teardown": "structure",

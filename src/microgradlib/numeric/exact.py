@@ -7,8 +7,7 @@ import math
 import sys
 from collections.abc import Sequence
 
-_PLACES = 1074  # binary, behind the point
-_UNITS = 1 << _PLACES  # in 1.0
+_UNITS = 1 << 1074  # in 1.0
 _LARGEST = sys.float_info.max
 
 

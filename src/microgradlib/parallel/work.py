@@ -39,8 +39,7 @@ class Sums:
     def condense(self) -> None:
         """Make few rows of many, with the same sum to the last bit."""
         columns = map(partials, zip(*self.rows, strict=True))
-        condensed = [array("d", row) for row in zip_longest(*columns, fillvalue=0.0)]
-        self.rows = condensed if len(condensed) < len(self.rows) else self.rows
+        self.rows = [array("d", row) for row in zip_longest(*columns, fillvalue=0.0)]
 
 
 def component(i: int, names: Sequence[str]) -> str:
