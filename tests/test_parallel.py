@@ -10,6 +10,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,7 +25,7 @@ from hypothesis import strategies as st
 from workload import BITS, ITEMS, PARAMS, Awkward, bits, both, expected, fails, loss, of_number
 
 import microgradlib as mg
-from microgradlib import Value, nn
+from microgradlib import Value, nn, trees
 from microgradlib.parallel import summing, tasks, value_and_grad, work
 
 any_value_and_grad: Any = value_and_grad
@@ -361,8 +362,8 @@ def test_chunks() -> None:
         assert executor.counts == [3, 3, 3, 3, 3, 2]
         executor.counts = []
         patch.setattr(os, "cpu_count", lambda: None)
-        value_and_grad(of_number, executor)(1.0, range(3))
-        assert executor.counts == [1, 1, 1]
+        value_and_grad(of_number, executor)(1.0, range(8))
+        assert executor.counts == [2, 2, 2, 2]
 
 
 def test_calls_are_told_apart() -> None:
@@ -415,7 +416,7 @@ class Table:
         (
             lambda: value_and_grad(loss, Now())([outside * 2.0, 1.0, 2.0], ITEMS),
             TypeError,
-            r"\[0\] is computed, Value\(.*\), .* from what; pass what it .* from, or its detach\(\)$",
+            r"\[0\] is computed, Value\(.*\), .* from what; pass .* from, or its detach\(\)$",
         ),
         (
             lambda: value_and_grad(loss, Now(), reduction="mean")(PARAMS, []),
@@ -436,7 +437,7 @@ class Table:
         (
             lambda: mg.compile(lambda p: value_and_grad(loss, Now())(p, ITEMS)[0])(PARAMS),
             mg.CompileError,
-            r"value_and_grad\(\) in a function that is compiled would run only .*; call it outside$",
+            r"and_grad\(\) in a function that is compiled would run only .*; call it outside$",
         ),
     ],
 )
@@ -502,8 +503,9 @@ def test_numbers_that_are_not_finite_name_the_item() -> None:
         ([[1.0], [2.0]], (1.0, [2.0, 3.0]), mg.ShapeError, "must have the structure of params"),
         (np.ones(2), (1.0, np.ones(3)), mg.ShapeError, "must have the structure of params"),
         (np.ones((2, 1)), (1.0, np.ones((1, 2))), mg.ShapeError, "must have the structure of"),
+        (np.ones((2, 1)), (1.0, np.ones((2, 2))), mg.ShapeError, "must have the structure of"),
         (array("d", [1.0]), (1.0, array("d", [1.0, 1.0])), mg.ShapeError, "must have the struct"),
-        ([1.0], (1.0, ["a"]), TypeError, r"gradient\[0\]: expected a number"),
+        ([1.0], (1.0, ["a"]), TypeError, r"^parallel.*: gradient\[0\]: expected a"),
     ],
 )
 def test_functions_that_return_no_gradient(
@@ -522,6 +524,22 @@ def test_gradients_in_another_container(params: Any, gradient: Any) -> None:
         total = value_and_grad(lambda w, x: [2, gradient], executor, has_grad=True)
         value, found = total(params, [1.0, 1.0])
     assert (value, [*found], type(found)) == (4.0, [6.0, 8.0], type(params))
+
+
+@pytest.mark.parametrize("kind", [list, np.array, partial(array, "d")])
+def test_usual_gradients_are_not_taken_apart(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+
+    def flatten(function: str, where: str, tree: Any) -> Any:
+        names.append(where)
+        return trees.flatten(function, where, tree)
+
+    monkeypatch.setattr(work, "flatten", flatten)
+    gradient = kind([3.0, 4.0])
+    with ThreadPoolExecutor(1) as executor:
+        total = value_and_grad(lambda w, x: (1.0, gradient), executor, has_grad=True, chunk=9)
+        assert [*total(kind([1.0, 2.0]), range(5))[1]] == [15.0, 20.0]
+    assert names == ["params"]
 
 
 def test_a_function_that_is_not_found_by_its_name() -> None:
@@ -570,6 +588,8 @@ def test_the_cause_of_the_error_of_an_engine() -> None:
             self.error = error
 
         def map(self, fn: Any, *iterables: Any, timeout: Any = None, chunksize: int = 1) -> Any:
+            if isinstance(self.error, BrokenProcessPool):
+                raise self.error
             raise TypeError("could not serialize") from self.error
 
     try:
@@ -579,6 +599,10 @@ def test_the_cause_of_the_error_of_an_engine() -> None:
         inner.__cause__ = error
     with pytest.raises(pickle.PicklingError, match="f cannot be sent"):
         value_and_grad(loss, Wrapping(inner))(PARAMS, ITEMS)
+    with pytest.raises(BrokenProcessPool) as broken:
+        value_and_grad(loss, Wrapping(BrokenProcessPool("gone")))(PARAMS, ITEMS)
+    (note,) = broken.value.__notes__
+    assert note.endswith("and nothing was added up; make a new executor and call it again")
     with pytest.raises(TypeError, match="could not serialize") as caught:
         value_and_grad(loss, Wrapping(pickle.PicklingError("of another")), chunk=45)(PARAMS, ITEMS)
     (note,) = caught.value.__notes__
