@@ -414,9 +414,9 @@ class TestDerivatives:
     """The examples that check themselves: they say what they computed, and fail if it is off."""
 
     @staticmethod
-    def output(name: str) -> str:
+    def output(name: str, *options: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-W", "error", str(EXAMPLES / name)],
+            [sys.executable, "-W", "error", str(EXAMPLES / name), *options],
             capture_output=True,
             text=True,
             timeout=300,
@@ -462,6 +462,19 @@ class TestDerivatives:
         )
         assert done.returncode == 2
         assert "--paths must be 2 or more, got 1" in done.stderr
+
+    @pytest.mark.long
+    def test_parallel(self) -> None:
+        pytest.importorskip("distributed")
+        output = self.output("parallel.py", "--points", "30", "--epochs", "3")
+        found = re.findall(r"^(\w+), (\d) workers? +loss (\S+), weights (\w{16}), ", output, re.M)
+        assert [x[:2] for x in found] == [(e, w) for e in ("processes", "dask") for w in "123"]
+        assert len({x[2:] for x in found}) == 1
+        assert output.endswith("\nThe weights are the same, to the last bit.\n")
+        script = [sys.executable, EXAMPLES / "parallel.py", "--points", "5"]
+        done = subprocess.run(script, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert "--points must be 6 or more, --epochs 1 or more" in done.stderr
 
     def test_newton(self) -> None:
         output = self.output("newton.py")

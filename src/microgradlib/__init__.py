@@ -8,7 +8,14 @@
 (7.0, 7.0, 1.0)
 """
 
-from microgradlib import functions, nn, optim, teardown, ufuncs  # noqa: F401 (two change Value)
+from microgradlib import (
+    functions,
+    nn,
+    optim,
+    parallel,  # noqa: F401 (a module to be used by its name)
+    teardown,  # noqa: F401 (it changes Value)
+    ufuncs,  # noqa: F401 (so does this)
+)
 from microgradlib._hypothesis import register as _register
 from microgradlib.absent import say_what_to_use as _say_what_to_use
 from microgradlib.checking import gradcheck, gradcheck_module
