@@ -76,7 +76,7 @@ TESTS = {
     "numeric.special": "primitives special policy",
     "optim": "optim misuse",
     "random": "random misuse",
-    "serialization": "serialization misuse",
+    "serialization": "serialization misuse checkpoints",
     "teardown": "structure",
     "testing": "testing structure",
     "transforms": "transforms checking extending compiling",
