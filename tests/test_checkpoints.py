@@ -271,6 +271,18 @@ class TestDisk:
         mg.save([1.0], tmp_path / "model.json")
         assert mg.load(tmp_path / "model.json") == [1.0]
 
+    def test_the_system_says_what_is_read_only(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "model.json"
+        mg.save([1.0], path)
+        monkeypatch.setattr(os, "access", lambda file, mode: (file, mode) != (path, os.W_OK))
+        with pytest.raises(PermissionError, match=r"read-only; choose .*model.json'$") as caught:
+            mg.save([2.0], path)
+        assert caught.value.errno == errno.EACCES
+        assert mg.load(path) == [1.0]
+        assert os.listdir(tmp_path) == ["model.json"]
+
     @pytest.fixture
     def everyones(self) -> Iterator[Path]:
         """A directory that other users reach; pytest's own are for one user."""
@@ -467,6 +479,22 @@ class TestRestore:
         with pytest.raises(error) as caught:
             call()
         assert str(caught.value) == message
+
+    @pytest.mark.parametrize("name", ["save", "load", "restore"])
+    def test_a_compiled_function_refuses(self, name: str, tmp_path: Path) -> None:
+        calls: dict[str, Callable[[], object]] = {
+            "save": lambda: mg.save({}, tmp_path / "x"),
+            "load": lambda: mg.load(tmp_path / "x"),
+            "restore": lambda: mg.restore({}),
+        }
+
+        @mg.compile
+        def f(x: float) -> float:
+            calls[name]()
+            return x
+
+        with pytest.raises(mg.CompileError, match=rf"\b{name}\(\) .*; call it outside(, and|$)"):
+            f(1.0)
 
     def test_an_entry_may_be_named_state(self) -> None:
         epochs = Epochs()

@@ -76,7 +76,8 @@ TESTS = {
     "numeric.special": "primitives special policy",
     "optim": "optim misuse",
     "random": "random misuse",
-    "serialization": "serialization misuse checkpoints",
+    "serialization": "serialization misuse checkpoints::TestLeftFiles checkpoints::TestDisk "
+    "checkpoints::TestRestore",
     "teardown": "structure",
     "testing": "testing structure",
     "transforms": "transforms checking extending compiling",
