@@ -1,4 +1,4 @@
-"""Checkpoints: training that is killed at any moment goes on bit for bit; a restore is one step."""
+"""Checkpoints: what is left beside the file, what is on the disk, and a restore as one step."""
 
 import errno
 import os
@@ -17,48 +17,7 @@ from test_concurrency import every_instruction, interrupted
 import microgradlib as mg
 from microgradlib import nn, optim, serialization
 
-# How often a training is killed; more on demand.
-KILLS = int(os.environ.get("MICROGRADLIB_KILLS", "24"))
-
 LOCKS = pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")
-
-TRAINING = """
-import os, random, sys
-import microgradlib as mg
-from microgradlib import nn, optim
-
-path, epochs = sys.argv[1], int(sys.argv[2])
-inputs = [[0.1 * i, 1.0 - 0.3 * i] for i in range(7)]
-mg.manual_seed(1)
-random.seed(2)
-model = nn.MLP(2, [3, 1], "tanh")
-optimizer = optim.Adam(model.parameters(), lr=0.05)
-start, losses = 0, []
-if os.path.exists(path):
-    state = mg.load(path)
-    mg.restore(state, model=model, optimizer=optimizer, random=mg.random, python=random)
-    start, losses = state["epoch"], state["losses"]
-print("starts", flush=True)
-for epoch in range(start, epochs):
-    for i in mg.random.randperm(len(inputs)):
-        x = [inputs[i][0] + mg.random.normal(0.0, 0.1), inputs[i][1] + random.gauss(0.0, 0.1)]
-        optimizer.zero_grad()
-        loss = mg.mse_loss(model(x), [inputs[i][0]])
-        loss.backward()
-        optimizer.step()
-    losses.append(loss.data)
-    state = {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "random": mg.random.get_state(),
-        "python": random.getstate(),
-        "epoch": epoch + 1,
-        "losses": losses,
-    }
-    mg.save(state, path)
-    print(epoch, flush=True)
-"""
-FOREVER = 10**9
 
 
 def start(program: str, *arguments: object) -> "subprocess.Popen[str]":
@@ -69,64 +28,6 @@ def start(program: str, *arguments: object) -> "subprocess.Popen[str]":
 def left(directory: Path) -> list[str]:
     """Return the temporary files in a directory."""
     return [name for name in os.listdir(directory) if name.startswith(serialization._TEMPORARY)]
-
-
-@pytest.mark.usefixtures("unmeasured")
-def test_a_training_that_is_killed_again_and_again_goes_on_bit_for_bit(tmp_path: Path) -> None:
-    rng = random.Random(0)
-    path = tmp_path / "killed" / "checkpoint.json"
-    path.parent.mkdir()
-    reached = 0
-    for _ in range(KILLS):
-        with start(TRAINING, path, FOREVER) as process:
-            assert process.stdout is not None
-            for _ in range(1 + rng.randrange(3)):
-                assert process.stdout.readline(), "it ended by itself"
-            try:  # not a wait for something: the moment of the kill
-                process.wait(rng.uniform(0.0, 0.02))
-            except subprocess.TimeoutExpired:
-                process.kill()
-        assert process.returncode not in (0, 1)
-        if path.exists():
-            epoch = mg.load(path)["epoch"]
-            assert epoch >= reached
-            reached = epoch
-        assert len(left(path.parent)) <= 1
-    epochs = reached + 2
-    whole = tmp_path / "whole.json"
-    for file in (path, whole):
-        with start(TRAINING, file, epochs) as process:
-            process.communicate()
-        assert process.returncode == 0
-    assert mg.load(path)["epoch"] == len(mg.load(path)["losses"]) == epochs > KILLS // 2
-    assert path.read_bytes() == whole.read_bytes()
-    assert os.listdir(path.parent) == ["checkpoint.json"] or sys.platform == "win32"
-
-
-WRITING = """
-import sys
-import microgradlib as mg
-for i in range(int(sys.argv[3])):
-    mg.save({"who": sys.argv[2], "x": [sys.argv[2]] * 2000}, sys.argv[1])
-"""
-
-
-@pytest.mark.usefixtures("unmeasured")
-@LOCKS
-def test_processes_that_write_one_file_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.json"
-    mg.save({"who": "0", "x": ["0"] * 2000}, path)
-    processes = [start(WRITING, path, who, 150) for who in "123"]
-    seen = set()
-    while any(process.poll() is None for process in processes):
-        state = mg.load(path)
-        assert state["x"] == [state["who"]] * 2000
-        seen.add(state["who"])
-    for process in processes:
-        process.communicate()
-        assert process.returncode == 0
-    assert len(seen) > 1
-    assert os.listdir(tmp_path) == ["checkpoint.json"]
 
 
 class TestLeftFiles:
@@ -495,6 +396,15 @@ class TestRestore:
 
         with pytest.raises(mg.CompileError, match=rf"\b{name}\(\) .*; call it outside(, and|$)"):
             f(1.0)
+
+    def test_methods_that_are_a_pair_are_taken(self) -> None:
+        class Stream(Epochs):
+            get_state, set_state = Epochs.state_dict, Epochs.load_state_dict
+            load_state_dict = property()  # type: ignore[assignment]
+
+        stream = Stream()
+        mg.restore({"stream": 5}, stream=stream)
+        assert stream.state == 5
 
     def test_an_entry_may_be_named_state(self) -> None:
         epochs = Epochs()

@@ -76,8 +76,7 @@ TESTS = {
     "numeric.special": "primitives special policy",
     "optim": "optim misuse",
     "random": "random misuse",
-    "serialization": "serialization misuse checkpoints::TestLeftFiles checkpoints::TestDisk "
-    "checkpoints::TestRestore",
+    "serialization": "serialization misuse checkpoints",
     "teardown": "structure",
     "testing": "testing structure",
     "transforms": "transforms checking extending compiling",
