@@ -196,13 +196,14 @@ def _remove_left(directory: Path) -> None:
 
     The system releases the locks of a process when it ends, however it ends.
     """
+    if not _fcntl:
+        return
     with suppress(OSError):  # the directory need not be readable
         for name in os.listdir(directory):
             if name.startswith(_TEMPORARY):
                 with suppress(OSError), ExitStack() as stack:
                     # A named pipe would have it wait, if it did not say not to.
-                    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
-                    descriptor = os.open(directory / name, flags)
+                    descriptor = os.open(directory / name, os.O_RDONLY | os.O_NONBLOCK)
                     stack.callback(os.close, descriptor)
                     _lock(descriptor)
                     os.unlink(directory / name)
