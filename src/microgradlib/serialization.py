@@ -212,7 +212,7 @@ def _remove_left(directory: Path) -> None:
 def _lock(descriptor: int) -> None:
     """Lock a file, or raise an OSError: a BlockingIOError if another process has it locked."""
     if not _fcntl:
-        raise OSError(ENOTSUP, "No locks")
+        raise OSError
     _fcntl.flock(descriptor, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
 
 
@@ -245,7 +245,7 @@ def _to_json(where: str, x: Any) -> Any:
     A tuple or bytes are a dict with one key, which no other dict may have.
     """
     if type(x) is bytes:
-        return {_BYTES: b64encode(x).decode("ascii")}
+        return {_BYTES: b64encode(x).decode()}
     if type(x) is tuple:
         return {_TUPLE: _to_json(where, [*x])}
     kind = None if isinstance(x, tuple) else kind_of(x, NESTS)  # a named tuple would lose its names
