@@ -344,12 +344,12 @@ class TestState:
             ("<d", 5024, -9.0, f"{AHEAD} -9.0"),
             ("<d", 5024, math.nan, f"{AHEAD} nan"),
             ("<i", 5040, 0, f"{AHEAD} 0.5"),
-            ("<B", 5016, 7, "unused bytes must be 0, got 7"),
-            ("<B", 5023, 7, "unused bytes must be 0, got 7"),
-            ("<B", 5032, 7, "unused bytes must be 0, got 7"),
-            ("<B", 5039, 7, "unused bytes must be 0, got 7"),
-            ("<B", 5044, 7, "unused bytes must be 0, got 7"),
-            ("<B", 5055, 7, "unused bytes must be 0, got 7"),
+            ("<B", 5016, 7, "unused bytes must be 0, got [7]"),
+            ("<B", 5023, 7, "unused bytes must be 0, got [7]"),
+            ("<B", 5032, 7, "unused bytes must be 0, got [7]"),
+            ("<B", 5039, 7, "unused bytes must be 0, got [7]"),
+            ("<B", 5044, 7, "unused bytes must be 0, got [7]"),
+            ("<B", 5055, 7, "unused bytes must be 0, got [7]"),
         ],
     )
     def test_damaged(self, layout: str, place: int, number: float, message: str) -> None:

@@ -259,8 +259,8 @@ def set_state(state: Any) -> None:
     fits = abs(spare) < _FARTHEST if count else spare == 0.0
     _require(fits, f"the normal number ahead must be within +-{_FARTHEST}, 0 for none", spare)
     # There torch has room for what it does not draw.
-    unused = [i for i in (*range(5016, 5024), *range(5032, 5040), *range(5044, size)) if data[i]]
-    _require(not unused, "unused bytes must be 0", data[unused[0]] if unused else 0)
+    unused = [x for x in data[5016:5024] + data[5032:5040] + data[5044:] if x]
+    _require(not unused, "unused bytes must be 0", unused)
     _install(seed, words, position, [spare] * count)
 
 
