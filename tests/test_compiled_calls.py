@@ -494,6 +494,7 @@ def with_total(total: float) -> Pair:
         lambda: SGD.step(),
         lambda: mg.save({}, "x"),
         lambda: mg.load("x"),
+        lambda: mg.restore({}, model=MODEL),
         lambda: setattr(MODEL.bias[0], "data", 1.0),
         lambda: setattr(MODEL.bias[0], "requires_grad", False),
     ],

@@ -283,6 +283,7 @@ def test_what_to_use_exists_and_works(owner: str, tmp_path: Path) -> None:
         "std": 1.0,
         "n": 3,
         "seed": 1,
+        "state": random.get_state(),
         "nin": 2,
         "nout": 1,
         "nouts": [2, 1],

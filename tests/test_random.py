@@ -1,7 +1,6 @@
 """The random stream against PyTorch's: stored numbers first, then torch itself where installed."""
 
 import importlib.util
-import json
 import math
 import platform
 import random as stdlib_random
@@ -272,15 +271,41 @@ class TestProperties:
         assert not together - alone
 
 
+AHEAD = "the normal number ahead must be within +-8.6, 0 for none, got"
+
+
 class TestState:
-    def test_resumes_through_json(self) -> None:
+    @pytest.mark.parametrize("kind", [bytes, bytearray, list, memoryview])
+    def test_resumes(self, kind: Any) -> None:
         manual_seed(42)
         randperm(700), normal(0, 1)
-        saved = json.dumps(get_state())
+        saved = kind(get_state())
         expected = [normal(0, 1), uniform(0, 1), normal(0, 1), randperm(5)]
         manual_seed(0)
-        set_state(json.loads(saved))
+        set_state(saved)
         assert [normal(0, 1), uniform(0, 1), normal(0, 1), randperm(5)] == expected
+
+    @pytest.mark.parametrize("draws", [*range(6), 622, 623, 624, 625, 1248, 1249])
+    @pytest.mark.parametrize("seed", [0, -1, 2**32 + 5])
+    def test_comes_back_byte_for_byte(self, seed: int, draws: int) -> None:
+        manual_seed(seed)
+        for _ in range(draws):
+            uniform(0, 1)
+        for _ in range(2):
+            saved = get_state()
+            manual_seed(1)
+            set_state(saved)
+            assert get_state() == saved
+            normal(0, 1)
+
+    def test_one_number_ahead_is_kept_of_those_of_several_threads(self) -> None:
+        manual_seed(42)
+        mg_random._spares[:] = [0.5, 0.25]
+        saved = get_state()
+        drawn = [normal(0, 1) for _ in range(4)]
+        assert drawn[0] == 0.5
+        set_state(saved)
+        assert [normal(0, 1) for _ in range(4)] == drawn
 
     def test_forgets_the_present_spare(self) -> None:
         manual_seed(42)
@@ -289,87 +314,91 @@ class TestState:
         set_state(saved)
         assert normal(0, 1) == NORMALS[0]
 
-    def test_shape(self) -> None:
-        manual_seed(42)
-        uniform(0, 1)
+    def test_layout(self) -> None:
+        manual_seed(-1)
+        seeded = get_state()
+        assert len(seeded) == 5056
+        assert struct.unpack_from("<QiiQQ", seeded) == (2**64 - 1, 1, 1, 0, 2**32 - 1)
+        assert not any(seeded[5016:])
+        ahead = [normal(0, 1), normal(0, 1)][1]
+        manual_seed(-1)
+        normal(0, 1)
         state = get_state()
-        assert list(state) == ["algorithm", "words", "position", "spares"]
-        assert (state["algorithm"], state["position"], state["spares"]) == ("mt19937", 1, [])
-
-    def test_is_a_copy(self) -> None:
-        manual_seed(42)
-        words: Any = get_state()["words"]
-        words[:] = [1] * 624
-        assert uniform(0, 1) == FIRST_THREE[42][0]
+        assert struct.unpack_from("<QiiQ", state) == (2**64 - 1, 621, 1, 4)
+        spare, valid = struct.unpack_from("<8xd8xi", state, 5016)
+        assert nearest_float32(Fraction(spare)) == ahead
+        assert valid == 1
 
     @pytest.mark.parametrize(
-        ("change", "message"),
+        ("layout", "place", "number", "message"),
         [
-            (
-                {"algorithm": "philox"},
-                "algorithm must be 'mt19937', got 'philox'",
-            ),
-            ({"words": 3}, "words must be a list, got 3"),
-            ({"words": [1] * 623}, "words must have 624 entries, got 623"),
-            (
-                {"words": [1] * 623 + [2**32]},
-                "words must be integers in [0, 2**32), got 4294967296",
-            ),
-            ({"words": [1] * 623 + [-1]}, "words must be integers in [0, 2**32), got -1"),
-            ({"words": [1] * 623 + [True]}, "words must be integers in [0, 2**32), got True"),
-            ({"words": [1] * 623 + [1.0]}, "words must be integers in [0, 2**32), got 1.0"),
-            (
-                {"words": [2**31 - 1] + [0] * 623},
-                "words must not all be zero, got 2147483647",
-            ),
-            ({"position": 625}, "position must be an integer in [0, 624], got 625"),
-            ({"position": -1}, "position must be an integer in [0, 624], got -1"),
-            ({"position": "1"}, "position must be an integer in [0, 624], got '1'"),
-            ({"spares": None}, "spares must be a list, got None"),
-            ({"spares": 3}, "spares must be a list, got 3"),
-            ({"spares": [8.6]}, "spares must be floats within +-8.6, got 8.6"),
-            ({"spares": ["1"]}, "spares must be floats within +-8.6, got '1'"),
-            ({"spares": [0.0, math.nan]}, "spares must be floats within +-8.6, got nan"),
-            ({"spares": [-9.0]}, "spares must be floats within +-8.6, got -9.0"),
-            (
-                {"seed": 1},
-                (
-                    "state must have the entries ['algorithm', 'words', 'position', 'spares'], "
-                    "got ['algorithm', 'words', 'position', 'spares', ...]"
-                ),
-            ),
+            ("<i", 8, 0, "bytes 8 to 11, the words left, must be in [1, 624], got 0"),
+            ("<i", 8, 625, "bytes 8 to 11, the words left, must be in [1, 624], got 625"),
+            ("<i", 12, 0, "bytes 12 to 15, whether it is seeded, must be 1, got 0"),
+            ("<Q", 16, 4, "bytes 16 to 23, the next word, must be 3, got 4"),
+            ("<Q", 16, 0, "bytes 16 to 23, the next word, must be 3, got 0"),
+            ("<i", 8, 1, "bytes 16 to 23, the next word, must be 624, got 3"),
+            ("<Q", 5008, 2**32, "words must be below 2**32, got 4294967296"),
+            ("<i", 5040, 2, "bytes 5040 to 5043, normal numbers ahead, must be 0 or 1, got 2"),
+            ("<d", 5024, 8.6, f"{AHEAD} 8.6"),
+            ("<d", 5024, -9.0, f"{AHEAD} -9.0"),
+            ("<d", 5024, math.nan, f"{AHEAD} nan"),
+            ("<i", 5040, 0, f"{AHEAD} 0.5"),
+            ("<B", 5016, 7, "unused bytes must be 0, got [7]"),
+            ("<B", 5023, 7, "unused bytes must be 0, got [7]"),
+            ("<B", 5032, 7, "unused bytes must be 0, got [7]"),
+            ("<B", 5039, 7, "unused bytes must be 0, got [7]"),
+            ("<B", 5044, 7, "unused bytes must be 0, got [7]"),
+            ("<B", 5055, 7, "unused bytes must be 0, got [7]"),
         ],
     )
-    def test_damaged(self, change: dict[str, object], message: str) -> None:
+    def test_damaged(self, layout: str, place: int, number: float, message: str) -> None:
         before = get_state()
+        damaged = bytearray(state_of([1] * 624))
+        struct.pack_into(layout, damaged, place, number)
         full = f"set_state: {message}; pass what get_state() returned"
         with pytest.raises(ValueError, match=exactly(full)):
-            set_state({**before, "words": [1] * 624, "position": 3, "spares": [0.5], **change})
+            set_state(damaged)
+        assert get_state() == before
+
+    def test_all_words_zero(self) -> None:
+        before = get_state()
+        message = (
+            "set_state: words must not all be zero, got 2147483647; pass what get_state() returned"
+        )
+        with pytest.raises(ValueError, match=exactly(message)):
+            set_state(state_of([2**31 - 1] + [0] * 623))
         assert get_state() == before
 
     @pytest.mark.parametrize("first_words", [[2**31, 0], [0, 1], [0, 2**32 - 1]])
     def test_one_bit_that_counts_is_enough(self, first_words: list[int]) -> None:
-        before = get_state()
-        state = {**before, "words": first_words + [0] * 622}
+        state = state_of(first_words + [0] * 622)
         set_state(state)
         assert get_state() == state
-        set_state(before)
 
-    def test_missing_entry(self) -> None:
-        state = get_state()
-        del state["spares"]
+    @pytest.mark.parametrize("size", [0, 1, 5055, 5057])
+    def test_another_length(self, size: int) -> None:
         message = (
-            "set_state: state must have the entries ['algorithm', 'words', 'position', 'spares'], "
-            "got ['algorithm', 'words', 'position']; pass what get_state() returned"
+            f"set_state: state must have 5056 bytes, got {size}; pass what get_state() returned"
         )
-        with pytest.raises(ValueError, match=exactly(message)):
-            set_state(state)
+        for state in (bytes(size), [0] * size):
+            with pytest.raises(ValueError, match=exactly(message)):
+                set_state(state)
 
-    def test_not_a_mapping(self) -> None:
-        message = "set_state: state must be a dict, got [1]; pass what get_state() returned"
-        wrong: Any = [1]
+    @pytest.mark.parametrize("wrong", [5056, None, "x" * 5056, [256] * 5056, [1.0], {"lr": 0.1}])
+    def test_no_bytes(self, wrong: Any) -> None:
+        before = get_state()
+        message = (
+            f"set_state: state must be bytes, got {short(wrong)}; pass what get_state() returned"
+        )
         with pytest.raises(TypeError, match=exactly(message)):
             set_state(wrong)
+        assert get_state() == before
+
+
+def state_of(words: list[int]) -> bytes:
+    """Return a state of which 3 words are used, with a normal number ahead."""
+    return struct.pack("<QiiQ624Q8xd8xi12x", 0, 622, 1, 3, *words, 0.5, 1)
 
 
 class TestMisuse:
@@ -574,6 +603,30 @@ class TestAgainstTorch:
             manual_seed(seed)
             drawn = [normal(mean, std) for _ in range(size)]
             assert [*drawn, normal(0, 1)] == expected, seed
+
+    @pytest.mark.parametrize("draws", [0, 1, 5, 619, 620, 621, 624, 1244])
+    def test_the_state_has_the_bytes_of_torch(self, torch: Any, draws: int) -> None:
+        for seed in SEEDS[::5]:
+            torch.manual_seed(seed)
+            manual_seed(seed)
+            for step in range(4):  # with and without a normal number ahead
+                for _ in range(draws if step == 0 else step):
+                    torch.rand(1)
+                    uniform(0, 1)
+                if step:
+                    assert torch.randn(1).item() == normal(0, 1)
+                assert bytes(torch.get_rng_state().tolist()) == get_state(), (seed, step)
+
+    def test_torch_and_this_stream_go_on_with_each_others_state(self, torch: Any) -> None:
+        for seed in SEEDS[::5]:
+            torch.manual_seed(seed)
+            torch.randn(seed % 2 + 1), torch.randperm(seed % 700 + 1)
+            set_state(torch.get_rng_state())
+            expected = [torch.randn(1).item(), torch.rand(1).item(), torch.randperm(9).tolist()]
+            assert [normal(0, 1), uniform(0, 1), randperm(9)] == expected, seed
+            torch.set_rng_state(torch.tensor([*get_state()], dtype=torch.uint8))
+            assert [torch.rand(1).item(), torch.randn(1).item()] == [uniform(0, 1), normal(0, 1)]
+            assert bytes(torch.get_rng_state().tolist()) == get_state(), seed
 
     def test_larger_normal_tensors_are_another_stream(self, torch: Any) -> None:
         torch.manual_seed(0)

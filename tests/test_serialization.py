@@ -4,20 +4,29 @@ import builtins
 import errno
 import json
 import os
+import random
+import re
 import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from math import inf, nan
 from pathlib import Path
-from typing import Any
+from stat import S_ISDIR
+from typing import Any, NamedTuple
 
 import pytest
 
 import microgradlib as mg
 from microgradlib import Value, nn, optim
+from microgradlib.errors import short
 
 OLD = '{"old": 1}\n'
+
+
+class Pair(NamedTuple):
+    x: float
+    y: float
 
 
 @pytest.fixture
@@ -43,6 +52,20 @@ class TestRoundTrip:
         mg.save(state, path)
         assert mg.load(path) == state
         assert type(mg.load(path)["int"]) is int
+
+    @pytest.mark.parametrize(
+        "state",
+        [
+            (),
+            b"",
+            {"a": (1.0, ("x", [(None,)])), "b": [b"\x00\xff", {"c": b"abc"}]},
+            random.Random(3).getstate(),
+            bytes(range(256)),
+        ],
+    )
+    def test_tuples_and_bytes(self, path: Path, state: Any) -> None:
+        mg.save(state, path)
+        assert repr(mg.load(path)) == repr(state)
 
     @pytest.mark.parametrize("state", [[], {}, 1.5, "text", None])
     def test_any_root(self, path: Path, state: Any) -> None:
@@ -170,7 +193,12 @@ class TestCrash:
 
         def note_fsync(descriptor: int) -> None:
             fsync(descriptor)
-            calls.append(("fsync", os.fstat(descriptor).st_size))
+            status = os.fstat(descriptor)
+            if S_ISDIR(status.st_mode):
+                assert os.path.samestat(status, os.stat(path.parent))
+                calls.append(("fsync directory", 0))
+            else:
+                calls.append(("fsync", status.st_size))
 
         def note_replace(source: Path, target: Path) -> None:
             calls.append(("replace", os.path.getsize(source)))
@@ -181,7 +209,7 @@ class TestCrash:
         mg.save({"x": [0.5] * 1000}, path)
         size = path.stat().st_size
         assert size > 1000
-        assert calls == [("fsync", size), ("replace", size)]
+        assert calls == [("fsync", size), ("replace", size), ("fsync directory", 0)]
 
 
 class TestRefusals:
@@ -191,11 +219,17 @@ class TestRefusals:
             ({"w": {1: 2.0}}, r"^save: state\['w'\] has the key 1; use strings as keys$"),
             ({None: 2.0}, "^save: state has the key None; use strings as keys$"),
             ({"w": [0.5, Value(1.0)]}, r"^save: state\['w'\]\[1\] is Value\(data=1\.0"),
-            ({"w": (1.0, 2.0)}, r"^save: state\['w'\] is \(1\.0, 2\.0\); pass state_dict\(\)"),
+            ({"w": Pair(1.0, 2.0)}, r"^save: state\['w'\] is Pair\(x=1\.0, y=2\.0\); pass state_d"),
+            ({"w": ({3: 1.0},)}, r"^save: state\['w'\]\[0\] has the key 3; use strings as keys$"),
+            (
+                {"__tuple__": [1]},
+                "^save: state has the key '__tuple__', which save uses; use anoth",
+            ),
+            ({"a": 1, "__bytes__": 2}, "^save: state has the key '__bytes__', which save uses; us"),
             (nn.Layer(1, 1), "^save: state is Layer"),
             ({"w": 1j}, r"^save: state\['w'\] is 1j"),
             ([{1.0}], r"^save: state\[0\] is \{1\.0\}"),
-            (b"bytes", "^save: state is b'bytes'"),
+            (bytearray(b"bytes"), r"^save: state is bytearray\(b'bytes'\)"),
         ],
     )
     def test_nothing_is_written(self, path: Path, state: Any, message: str) -> None:
@@ -219,10 +253,35 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"load: '.*model\.json' is not a file that save"):
             mg.load(path)
 
-    def test_a_file_cut_off_anywhere_is_refused(self, path: Path) -> None:
-        mg.save({"w": [0.25, -1.5], "text": "abc"}, path)
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ('{"a": 1, "b": 2, "a": 3}', "two entries have the same key, of ['a', 'b', 'a']"),
+            ('{"__tuple__": {"a": 1}}', "__tuple__ stands for {'a': 1}, not a list"),
+            ('[{"__bytes__": 12}]', "__bytes__ stands for 12, not a text"),
+            ('{"__bytes__": "AAA"}', "Incorrect padding"),
+            ('{"__bytes__": "AA A"}', "Only base64 data is allowed"),
+            ("12", "the end of the line is missing"),
+            ("-1.5", "the end of the line is missing"),
+        ],
+    )
+    def test_loading_what_save_never_writes(self, path: Path, text: str, problem: str) -> None:
+        path.write_text(text)
+        message = f"load: {short(str(path))} is not a file that save wrote: {problem}"
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            mg.load(path)
+
+    def test_tags_beside_other_entries_are_entries(self, path: Path) -> None:
+        path.write_text('{"__tuple__": [1], "a": {"__bytes__": 2, "b": 3}}')
+        assert mg.load(path) == {"__tuple__": [1], "a": {"__bytes__": 2, "b": 3}}
+
+    @pytest.mark.parametrize(
+        "state", [{"w": [0.25, -1.5], "text": "abc", "t": (1.5, b"ab")}, 12.25, 1234, (1.5,), b"ab"]
+    )
+    def test_a_file_cut_off_anywhere_is_refused(self, path: Path, state: Any) -> None:
+        mg.save(state, path)
         whole = path.read_bytes()
-        complete = whole.rstrip()
+        complete = whole if isinstance(state, int | float) else whole.rstrip()
         for length in range(len(complete)):
             path.write_bytes(whole[:length])
             with pytest.raises(ValueError, match="is not a file that save wrote"):

@@ -44,7 +44,7 @@ from microgradlib.nn import (
     mse_loss,
 )
 from microgradlib.random import manual_seed
-from microgradlib.serialization import load, save
+from microgradlib.serialization import load, restore, save
 from microgradlib.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 _say_what_to_use(__name__)
@@ -83,6 +83,7 @@ __all__ = [
     "no_grad",
     "optim",
     "primitive",
+    "restore",
     "save",
     "scan",
     "value_and_grad",

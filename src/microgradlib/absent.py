@@ -15,6 +15,8 @@ _RANDOM = {
         ("choice", "default_rng", "permutation", "randint", "shuffle"),
         "call randperm(n), or use Python's random",
     ),
+    **dict.fromkeys(("get_rng_state", "getstate"), "call get_state()"),
+    **dict.fromkeys(("set_rng_state", "setstate"), "call set_state(state)"),
 }
 
 ABSENT: dict[str, dict[str, str]] = {
@@ -40,6 +42,7 @@ ABSENT: dict[str, dict[str, str]] = {
         **dict.fromkeys(("draw_dot", "trace"), "use draw(loss)"),
         "clamp": "use clip(x, low, high)",
         "engine": "use microgradlib.Value",
+        "get_rng_state": "call microgradlib.random.get_state()",
         "jit": "use compile",
         "logaddexp": "use logsumexp([x, y])",
         "norm": "use hypot(*xs)",
@@ -47,6 +50,7 @@ ABSENT: dict[str, dict[str, str]] = {
         "reciprocal": "write 1 / x",
         "rsqrt": "write 1 / sqrt(x)",
         "seed": "use manual_seed(seed)",
+        "set_rng_state": "call microgradlib.random.set_state(state)",
         "swish": "use silu",
     },
     "microgradlib.nn": {

@@ -9,7 +9,7 @@ restore the stream while no other thread draws.
 """
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from math import copysign, cos, fsum, inf, log1p, nextafter, pi, sin, sqrt
 from random import Random
 from typing import Any
@@ -31,7 +31,12 @@ _LONGEST = 2**26  # for randperm: getrandbits takes fewer than 2**31 bits at onc
 
 _REMEDY = "call it outside, and pass what it draws"  # in a function that is compiled
 
+# The state of torch's generator (PyTorch 2.13, ATen CPUGeneratorImpl.cpp): seed, words left until
+# the next block of 624, 1, next word, words, second normal number and whether there is one.
+_LAYOUT = struct.Struct("<QiiQ624Q8xd8xi12x")
+
 _generator = Random()
+_seed = 0  # of manual_seed, modulo 2**64
 _spares: list[float] = []  # normal() draws in pairs: the second half, until it is asked for
 
 
@@ -67,7 +72,7 @@ def manual_seed(seed: int) -> None:
     for i in range(1, _WORDS):
         word = (1812433253 * (word ^ (word >> 30)) + i) & _LOW_32_BITS
         words.append(word)
-    _install(words, _WORDS, ())
+    _install(seed % 2**64, words, _WORDS, ())
 
 
 def uniform(low: float, high: float) -> float:
@@ -184,32 +189,35 @@ def randperm(n: int) -> list[int]:
     return order
 
 
-def get_state() -> dict[str, object]:
-    """Return where the stream is, as a dict that ``json`` can store, for ``set_state``.
+def get_state() -> bytes:
+    """Return where the stream is, for ``set_state``, as the bytes of ``torch.get_rng_state()``.
 
-    >>> import json
-    >>> saved = json.dumps(get_state())
+    >>> saved = get_state()
     >>> first = uniform(0, 1)
-    >>> set_state(json.loads(saved))
+    >>> set_state(saved)
     >>> uniform(0, 1) == first
     True
 
+    In PyTorch, ``torch.set_rng_state(torch.tensor([*get_state()], dtype=torch.uint8))`` goes on
+    with the same numbers.
+
     Returns:
-        ``algorithm`` ("mt19937"), ``words`` (624 integers), ``position`` (how many of them have
-        been used) and ``spares`` (what ``normal`` has drawn ahead: one number or none, or up to one
-        for each thread that was drawing).
+        5056 bytes: the seed, how many words of the generator are used, the 624 words, and what
+        ``normal`` has drawn ahead, if anything. The seed is 0 if there was no ``manual_seed``. Of
+        what several threads have drawn ahead, one number is kept, here and in the bytes.
     """
     forbid("get_state()", _REMEDY)
     *words, position = _generator.getstate()[1]
-    return {
-        "algorithm": "mt19937",
-        "words": words,
-        "position": position,
-        "spares": _spares.copy(),
-    }
+    # Seeded and used up look alike to Python, but not to torch. The first word tells: a seed's is
+    # the seed itself.
+    fresh = position == _WORDS and words[0] == _seed & _LOW_32_BITS
+    del _spares[1:]  # several threads may have left as many, but the bytes have room for one
+    spares = _spares.copy()
+    left, following = _WORDS + 1 - position, 0 if fresh else position
+    return _LAYOUT.pack(_seed, left, 1, following, *words, *(spares or [0.0]), len(spares))
 
 
-def set_state(state: Mapping[str, Any]) -> None:
+def set_state(state: Any) -> None:
     """Continue the stream from where ``get_state`` saw it; a bad state changes nothing.
 
     >>> saved = get_state()
@@ -219,34 +227,41 @@ def set_state(state: Mapping[str, Any]) -> None:
     True
 
     Args:
-        state: what ``get_state`` returned, possibly stored as JSON in between.
+        state: what ``get_state`` or ``torch.get_rng_state()`` returned: 5056 bytes, as bytes, or as
+            a tensor, array or list of integers.
 
     Raises:
-        TypeError: if ``state`` is not a mapping.
-        ValueError: if an entry is missing, unknown or damaged.
+        TypeError: if ``state`` is nothing of that.
+        ValueError: if its length is another, or it is damaged.
     """
     forbid("set_state()", _REMEDY)
-    if not isinstance(state, Mapping):
+    numbers = state.tolist() if hasattr(state, "tolist") else state
+    try:
+        if not isinstance(numbers, bytes | bytearray | list):
+            raise TypeError
+        data = bytes(numbers)
+    except (TypeError, ValueError):  # of entries that are no bytes
         raise TypeError(
-            f"set_state: state must be a dict, got {short(state)}; pass what get_state() returned"
-        )
-    entries = ["algorithm", "words", "position", "spares"]
-    _require(set(state) == set(entries), f"state must have the entries {entries}", list(state))
-    algorithm, words, position, spares = map(state.__getitem__, entries)
-    _require(algorithm == "mt19937", "algorithm must be 'mt19937'", algorithm)
-    _require(isinstance(words, list | tuple), "words must be a list", words)
-    _require(len(words) == _WORDS, f"words must have {_WORDS} entries", len(words))
-    for word in words:
-        _require(_is_index(word, _LOW_32_BITS), "words must be integers in [0, 2**32)", word)
+            f"set_state: state must be bytes, got {short(state)}; pass what get_state() returned"
+        ) from None
+    size = _LAYOUT.size
+    _require(len(data) == size, f"state must have {size} bytes", len(data))
+    seed, left, seeded, following, *words, spare, count = _LAYOUT.unpack(data)
+    _require(seeded == 1, "bytes 12 to 15, whether it is seeded, must be 1", seeded)
+    _require(0 < left <= _WORDS, f"bytes 8 to 11, the words left, must be in [1, {_WORDS}]", left)
+    position = _WORDS + 1 - left
+    fits = following == position or (left == 1 and following == 0)
+    _require(fits, f"bytes 16 to 23, the next word, must be {position}", following)
+    _require(max(words) <= _LOW_32_BITS, "words must be below 2**32", max(words))
     # Of word 0 one bit counts.
     _require(words[0] >= 2**31 or any(words[1:]), "words must not all be zero", words[0])
-    rule = f"position must be an integer in [0, {_WORDS}]"
-    _require(_is_index(position, _WORDS), rule, position)
-    _require(isinstance(spares, list | tuple), "spares must be a list", spares)
-    for spare in spares:
-        fits = isinstance(spare, float) and abs(spare) < _FARTHEST
-        _require(fits, f"spares must be floats within +-{_FARTHEST}", spare)
-    _install(words, position, spares)
+    _require(count in (0, 1), "bytes 5040 to 5043, normal numbers ahead, must be 0 or 1", count)
+    fits = abs(spare) < _FARTHEST if count else spare == 0.0
+    _require(fits, f"the normal number ahead must be within +-{_FARTHEST}, 0 for none", spare)
+    # There torch has room for what it does not draw.
+    unused = [x for x in data[5016:5024] + data[5032:5040] + data[5044:] if x]
+    _require(not unused, "unused bytes must be 0", unused)
+    _install(seed, words, position, [spare] * count)
 
 
 def _require(kept: bool, rule: str, found: object) -> None:
@@ -254,12 +269,10 @@ def _require(kept: bool, rule: str, found: object) -> None:
         raise ValueError(f"set_state: {rule}, got {short(found)}; pass what get_state() returned")
 
 
-def _is_index(x: object, last: int) -> bool:
-    return isinstance(x, int) and not isinstance(x, bool) and 0 <= x <= last
-
-
-def _install(words: Iterable[int], position: object, spares: Iterable[float]) -> None:
+def _install(seed: int, words: Iterable[int], position: int, spares: Iterable[float]) -> None:
+    global _seed
     _generator.setstate((3, (*words, position), None))  # 3: the layout's version in CPython
+    _seed = seed
     _spares[:] = spares
 
 

@@ -78,7 +78,7 @@ TESTS = {
     "optim": "optim misuse",
     "parallel": "parallel structure::test_modules_name_what_is_public",
     "random": "random misuse",
-    "serialization": "serialization misuse",
+    "serialization": "serialization misuse checkpoints",
     "teardown": "structure",
     "testing": "testing structure",
     "transforms": "transforms checking extending compiling",
