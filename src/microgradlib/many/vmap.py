@@ -1,7 +1,6 @@
 """vmap: a function of one row becomes one of many."""
 
 import functools
-import itertools
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +10,13 @@ from typing import Any, NamedTuple
 from microgradlib.compiling.compiled import Compiled
 from microgradlib.errors import ShapeError, short
 from microgradlib.many.axes import Axes, check_axes, depth_of, joined, normalized, of_parts
-from microgradlib.many.blocks import Block
+from microgradlib.many.blocks import (
+    Blocks,
+    blocks_of_array,
+    blocks_of_list,
+    blocks_of_parts,
+    no_blocks,
+)
 from microgradlib.many.stacks import of_machine, stacked
 from microgradlib.transforms.recorded import Function, name_of
 from microgradlib.trees import ARRAYS, Kind, Tree, kind_of
@@ -23,12 +28,12 @@ class _Column(NamedTuple):
     Attributes:
         size: how many there are; None if the argument is the same for all.
         row: gives one of them.
-        block: gives their numbers, if they are floats, or lists or arrays of floats; None if not.
+        blocks: gives their numbers, where machine code can take them.
     """
 
     size: int | None
     row: Callable[[int], Any]
-    block: Callable[[], Block | None]
+    blocks: Callable[[], Blocks]
 
 
 def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1) -> Function:
@@ -110,11 +115,11 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1
             return f(*[x.row(i) for x in columns], **{key: x.row(i) for key, x in named.items()})
 
         if machine:
-            given = [*columns, *named.values()]
-            blocks = [x.block() if x.size is not None else None for x in given]
-            if all((x.size is None) is (b is None) for x, b in zip(given, blocks, strict=True)):
+            given = [x.blocks() for x in (*columns, *named.values())]
+            blocks = [x for x in given if x is not None]
+            if len(blocks) == len(given):
                 first = [x.row(0) for x in columns], {key: x.row(0) for key, x in named.items()}
-                rows = machine(*first, blocks, size, threads, row)
+                rows = machine(*first, blocks, size, threads, arrays, row)
                 if rows:
                     return of_machine(rows, size, out_axes, arrays, path)
         return stacked([row(i) for i in range(size)], out_axes, arrays, path)
@@ -152,7 +157,7 @@ def _one_size(columns: Iterable[_Column], owners: str) -> int | None:
 def _column(x: Tree, axis: Axes, path: str) -> _Column:
     """Return the rows of an argument along an axis."""
     if axis is None or x is None:
-        return _Column(None, lambda i: x, _no_block)
+        return _Column(None, lambda i: x, list)
     kind = kind_of(x)
     flat = isinstance(x, (array, *ARRAYS))
     nested = isinstance(axis, tuple | list | dict)
@@ -169,35 +174,9 @@ def _column(x: Tree, axis: Axes, path: str) -> _Column:
         x = numpy.asarray(x)
         x = numpy.moveaxis(x, place, 0) if place else x
         row = x.item if x.ndim == 1 else x.__getitem__
-        return _Column(len(x), row, functools.partial(_block_of_array, x))
-    block = functools.partial(_block_of_list, x) if place == 0 else _no_block
-    return _Column(_length(x, place), functools.partial(_entry, x, place), block)
-
-
-def _no_block() -> None:
-    """Return None: the rows go one by one."""
-
-
-def _block_of_array(x: Any) -> Block | None:
-    """Return the numbers of the rows of an array."""
-    if x.dtype.kind != "f" or x.dtype.itemsize > 8:
-        return None
-    x = sys.modules["numpy"].ascontiguousarray(x, float)
-    return Block(x, x.ctypes.data, x.size // len(x))
-
-
-def _block_of_list(x: Any) -> Block | None:
-    """Return the numbers of the rows of a list, which are floats or lists of floats."""
-    width, numbers = 1, x
-    if isinstance(x, list) and {*map(type, x)} == {list}:
-        width = len(x[0])
-        if {*map(len, x)} != {width}:
-            return None
-        numbers = [*itertools.chain(*x)]
-    if isinstance(x, list) and {*map(type, numbers)} != {float}:
-        return None
-    data = array("d", numbers)
-    return Block(data, data.buffer_info()[0], width)
+        return _Column(len(x), row, functools.partial(blocks_of_array, x))
+    blocks = functools.partial(blocks_of_list, x) if place == 0 else no_blocks
+    return _Column(_length(x, place), functools.partial(_entry, x, place), blocks)
 
 
 def _parts(x: Tree, kind: Kind, axes: Axes, path: str) -> _Column:
@@ -208,7 +187,9 @@ def _parts(x: Tree, kind: Kind, axes: Axes, path: str) -> _Column:
     return _Column(
         _one_size(columns.values(), f"the parts of {path}"),
         lambda i: kind.build(x, {key: column.row(i) for key, column in columns.items()}),
-        _no_block,
+        functools.partial(
+            blocks_of_parts, {kind.path(key): column.blocks for key, column in columns.items()}
+        ),
     )
 
 
