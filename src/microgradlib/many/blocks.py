@@ -2,7 +2,7 @@
 
 import sys
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -16,14 +16,12 @@ class Block(NamedTuple):
 
     Attributes:
         data: the object that holds them.
-        address: where it does.
         width: how many a row has.
         mixed: whether some are ints and others floats.
         path: which part of a row they are, as ``['a'][0]``.
     """
 
     data: Any
-    address: int
     width: int
     mixed: bool = False
     path: str = ""
@@ -45,17 +43,17 @@ def blocks_of_array(x: Any) -> Blocks:
     if x.dtype.kind != "f" and not _are_exact([int(x.min()), int(x.max())]):
         return None
     x = sys.modules["numpy"].ascontiguousarray(x, float)
-    return [Block(x, _address(x), x.size // len(x))]
+    return [Block(x, x.size // len(x))]
 
 
 def blocks_of_list(x: Any) -> Blocks:
     """Return the numbers of the rows of a list or an ``array.array``."""
     if type(x) is array:
         if x.typecode == "d":
-            return [Block(memoryview(x), x.buffer_info()[0], 1)]  # which keeps its length
+            return [Block(memoryview(x), 1)]  # while it is there, the array keeps its length
         if x.typecode != "f" and not _are_exact(x):
             return None
-        return [_block(x, 1)]
+        return [Block(array("d", x), 1)]
     width, numbers = 1, x
     while (kinds := {*map(type, numbers)}) in ({list}, {tuple}):
         count = len(numbers[0])
@@ -66,7 +64,7 @@ def blocks_of_list(x: Any) -> Blocks:
         return None
     if int in kinds and not _are_exact([y for y in numbers if type(y) is int]):
         return None
-    return [_block(numbers, width, len(kinds) > 1)]
+    return [Block(array("d", numbers), width, len(kinds) > 1)]
 
 
 def blocks_of_parts(parts: Mapping[str, Callable[[], Blocks]]) -> Blocks:
@@ -80,20 +78,9 @@ def blocks_of_parts(parts: Mapping[str, Callable[[], Blocks]]) -> Blocks:
     return found
 
 
-def _block(numbers: Iterable[float], width: int, mixed: bool = False) -> Block:
-    data = array("d", numbers)
-    return Block(data, data.buffer_info()[0], width, mixed)
-
-
 def _are_exact(ints: Sequence[Any]) -> bool:
     """Whether doubles hold these ints; an array may hold texts in their place."""
     return type(ints[0]) is int and max(map(abs, ints)) <= _EXACT
-
-
-def _address(x: Any) -> int:
-    """Return where the numbers of a NumPy array are."""
-    address: int = x.__array_interface__["data"][0]
-    return address
 
 
 class Part(NamedTuple):
@@ -107,18 +94,16 @@ class Part(NamedTuple):
     like: Tree
     width: int
 
-    def new(self, size: int, arrays: bool) -> tuple[Any, int]:
-        """Return what will hold the numbers of all rows, and its address.
+    def new(self, size: int, arrays: bool) -> Any:
+        """Return what will hold the numbers of all rows.
 
         Args:
             size: how many rows there are.
             arrays: whether numbers become an array of NumPy.
         """
         if isinstance(self.like, ARRAYS) or (arrays and type(self.like) is float):
-            data = sys.modules["numpy"].empty((size, *getattr(self.like, "shape", ())))
-            return data, _address(data)
-        data = array("d", (0.0,)) * (size * self.width)
-        return data, data.buffer_info()[0]
+            return sys.modules["numpy"].empty((size, *getattr(self.like, "shape", ())))
+        return array("d", (0.0,)) * (size * self.width)
 
 
 class Rows(NamedTuple):

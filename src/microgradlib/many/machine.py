@@ -71,9 +71,6 @@ _POINTER, _INT = ctypes.c_void_p, ctypes.c_longlong
 Blocks: TypeAlias = Sequence[Sequence[Block]]
 """The numbers of all rows, for each argument and keyword; none if it has no rows."""
 
-Made: TypeAlias = Sequence[tuple[Any, int]]
-"""What holds the results of all rows, for each part, and its address."""
-
 
 class _RowsWriter(Writer):
     """Writes a function that checks the first row and returns its numbers."""
@@ -179,7 +176,13 @@ class _Trace:
         return found
 
     def run(
-        self, first: bytes, places: list[int], blocks: Blocks, made: Made, size: int, threads: int
+        self,
+        first: bytes,
+        places: list[int],
+        blocks: Blocks,
+        data: list[Any],
+        size: int,
+        threads: int,
     ) -> list[int]:
         """Compute all rows; return which of them do not count.
 
@@ -187,23 +190,25 @@ class _Trace:
             first: the numbers of the first row.
             places: where those of each block are.
             blocks: the numbers of all rows.
-            made: for each part of the results what will hold its numbers, and its address.
+            data: what will hold the results, for each part of them.
             size: how many rows there are.
             threads: how many threads share them.
         """
         statuses = array("B", bytes(size))
         given = [x for xs in blocks for x in xs]
-        from_ = [y for x, place in zip(given, places, strict=True) for y in (*x[1:3], place)]
-        to = [y for (_, at), x in zip(made, self.parts, strict=True) for y in (at, x.width)]
-        tables = array("q", [*from_, *to])
-        at = tables.buffer_info()[0]
-        shared = statuses.buffer_info()[0], at, len(given), at + 8 * len(from_)
+        table = array("q")
+        for x, place in zip(given, places, strict=True):
+            table.extend((_address(x.data), x.width, place))
+        for made, part in zip(data, self.parts, strict=True):
+            table.extend((_address(made), part.width))
+        at = _address(table)
+        shared = _address(statuses), at, len(given), at + 24 * len(given)
         step = self._step(size, threads)
         starts = deque(range(0, size, step))
         found: list[int] = []
 
         def work(scratch: "array[float]") -> None:
-            address = scratch.buffer_info()[0]
+            address = _address(scratch)
             with suppress(IndexError):  # until there are no more
                 while True:
                     start = starts.popleft()
@@ -263,17 +268,17 @@ class MachineRows:
             self._failures += 1
             return None
         trace, first, places = found
-        made = [part.new(size, arrays) for part in trace.parts]
-        for i in trace.run(first, places, blocks, made, size, threads):
+        data = [part.new(size, arrays) for part in trace.parts]
+        for i in trace.run(first, places, blocks, data, size, threads):
             result = row(i)  # a decision comes out differently, or it may raise an error
             if not _alike(result, trace.like):
                 return None
             numbers, start = array("d", _numbers_of(result)[0]).tobytes(), 0
-            for (_, address), part in zip(made, trace.parts, strict=True):
+            for made, part in zip(data, trace.parts, strict=True):
                 count = 8 * part.width
-                ctypes.memmove(address + i * count, numbers[start : start + count], count)
+                ctypes.memmove(_address(made) + i * count, numbers[start : start + count], count)
                 start += count
-        return Rows([data for data, _ in made], trace.like)
+        return Rows(data, trace.like)
 
     def _fitting(
         self, args: Sequence[Any], kwargs: dict[str, Any], blocks: Blocks
@@ -299,6 +304,15 @@ class MachineRows:
 def _packing(program: Program, formats: tuple[str, str]) -> dict[str, Any]:
     """Return what source that calls machine code refers to: its call packs the numbers only."""
     return {"run": Struct(formats[0]).pack, "to_bytes": to_bytes}
+
+
+def _address(x: Any) -> int:
+    """Return where an array has its numbers."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(x))
+    except (TypeError, ValueError):  # it is for reading only, or has none
+        address: int = x.ctypes.data if hasattr(x, "ctypes") else 0
+        return address
 
 
 def _numbers_of(x: Tree) -> tuple[list[Any], Build]:
