@@ -67,7 +67,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_helpers.forget)
 
 
-def run_together(jobs: Sequence[_Job], stop: Callable[[], None]) -> None:
+def run_together(jobs: Sequence[_Job], stop: Callable[[], object]) -> None:
     """Run jobs that share their work: the first in this thread, others in threads that help.
 
     Once the first is done, there is nothing left to begin. Then the others are waited for.

@@ -5,7 +5,6 @@ import threading
 from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from struct import Struct
 from typing import Any, TypeAlias
@@ -35,14 +34,16 @@ static int trace(const double *restrict in, double *restrict out, double *restri
 """Declares ``trace`` for this file alone, so that compilers may put it into the loop."""
 
 _LOOP = """
-int many(const double *first, double *scratch, unsigned char *statuses, const long long *blocks,
-         long long count, const long long *parts, long long start, long long stop)
+int many(const double *first, double *scratch, const long long *table, long long start,
+         long long stop)
 {{
+    unsigned char *const statuses = (unsigned char *)(intptr_t)table[0];
+    const long long *const blocks = table + 2, *const parts = blocks + 3 * table[1];
     double *const in = scratch, *const out = in + {inputs}, *const work = out + {outputs};
     int all = 0;
     for (int k = 0; k < {inputs}; ++k) in[k] = first[k];
     for (long long i = start; i < stop; ++i) {{
-        for (const long long *b = blocks; b < blocks + 3 * count; b += 3) {{
+        for (const long long *b = blocks; b < parts; b += 3) {{
             const long long width = b[1];
             const double *const from = (const double *)(intptr_t)b[0] + i * width;
             double *const to = in + b[2];
@@ -63,10 +64,10 @@ int many(const double *first, double *scratch, unsigned char *statuses, const lo
 """
 """Each row has the numbers of ``first``, but those of the blocks in their places.
 
-Blocks are given by address, width and place, parts of the results by address and width.
+The table has the address of the statuses, how many blocks there are, the address, width and place
+of each, and the address and width of each part of the results.
 """
 
-_POINTER, _INT = ctypes.c_void_p, ctypes.c_longlong
 
 Blocks: TypeAlias = Sequence[Sequence[Block]]
 """The numbers of all rows, for each argument and keyword; none if it has no rows."""
@@ -144,8 +145,8 @@ class _Trace:
         main, others = code.files()
         loop = _LOOP.format(inputs=inputs, outputs=outputs, parts=len(self.parts))
         self._many = load([with_library(_BEFORE + main) + loop, *others], cache).many
-        pointers = ctypes.c_char_p, _POINTER, _POINTER, _POINTER
-        self._many.argtypes = [*pointers, _INT, _POINTER, _INT, _INT]
+        pointers = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p
+        self._many.argtypes = [*pointers, ctypes.c_longlong, ctypes.c_longlong]
 
     def fits(
         self, args: Sequence[Any], kwargs: dict[str, Any], blocks: Blocks
@@ -196,27 +197,25 @@ class _Trace:
         """
         statuses = array("B", bytes(size))
         given = [x for xs in blocks for x in xs]
-        table = array("q")
+        table = [statuses.buffer_info()[0], len(given)]
         for x, place in zip(given, places, strict=True):
-            table.extend((_address(x.data), x.width, place))
+            table += _address(x.data), x.width, place
         for made, part in zip(data, self.parts, strict=True):
-            table.extend((_address(made), part.width))
-        at = _address(table)
-        shared = _address(statuses), at, len(given), at + 24 * len(given)
+            table += _address(made), part.width
+        kept = array("q", table)
+        at = kept.buffer_info()[0]
         step = self._step(size, threads)
-        starts = deque(range(0, size, step))
+        spans = range(0, size, step)
+        starts = iter(spans)
         found: list[int] = []
 
         def work(scratch: "array[float]") -> None:
-            address = _address(scratch)
-            with suppress(IndexError):  # until there are no more
-                while True:
-                    start = starts.popleft()
-                    end = min(start + step, size)
-                    found.append(self._many(first, address, *shared, start, end))
+            address = scratch.buffer_info()[0]
+            for start in starts:  # of which each goes to one thread
+                found.append(self._many(first, address, at, start, min(start + step, size)))
 
-        jobs = [partial(work, array("d", self._scratch)) for _ in range(min(threads, len(starts)))]
-        run_together(jobs, starts.clear)
+        jobs = [partial(work, array("d", self._scratch)) for _ in spans[:threads]]
+        run_together(jobs, lambda: deque(starts, 0))
         return [i for i, status in enumerate(statuses) if status] if any(found) else []
 
     def _step(self, size: int, threads: int) -> int:

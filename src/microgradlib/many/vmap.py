@@ -160,7 +160,7 @@ def _column(x: Tree, axis: Axes, path: str) -> _Column:
         return _Column(None, lambda i: x, list)
     kind = kind_of(x)
     flat = isinstance(x, (array, *ARRAYS))
-    nested = isinstance(axis, tuple | list | dict)
+    nested = isinstance(axis, (tuple, list, dict))
     if kind is None or (flat and nested):
         raise ShapeError(
             f"vmap: {path} is {short(x)} and has no axis {short(axis)}; give None in in_axes for "
