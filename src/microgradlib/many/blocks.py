@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from microgradlib.trees import ARRAYS, Tree, flatten, kind_of
+from microgradlib.trees import ARRAYS, Kind, Tree, flatten, kind_of
 
 _EXACT = 2**53  # up to here every int is a double
 
@@ -101,8 +101,10 @@ class Part(NamedTuple):
             size: how many rows there are.
             arrays: whether numbers become an array of NumPy.
         """
-        if isinstance(self.like, ARRAYS) or (arrays and type(self.like) is float):
-            return sys.modules["numpy"].empty((size, *getattr(self.like, "shape", ())))
+        number = type(self.like) is float
+        if arrays if number else isinstance(self.like, ARRAYS):
+            shape = (size,) if number else (size, *self.like.shape)
+            return sys.modules["numpy"].empty(shape)
         return array("d", (0.0,)) * (size * self.width)
 
 
@@ -118,14 +120,14 @@ class Rows(NamedTuple):
     like: Tree
 
 
-def groups(x: Tree) -> bool:
-    """Whether a result only groups what has axes."""
-    return not isinstance(x, (float, list, array, *ARRAYS))
+def group_of(x: Tree) -> Kind | None:
+    """Return the kind of a result that only groups what has axes; None if it is no such result."""
+    return None if isinstance(x, (float, list, array, *ARRAYS)) else kind_of(x)
 
 
 def parts_of(like: Tree) -> list[Part]:
     """Return the parts of a result, of which all numbers are floats."""
-    kind = kind_of(like)
-    if kind is None or not groups(like):
+    kind = group_of(like)
+    if kind is None:
         return [Part(like, len(flatten("vmap", "row", like)[0]))]
     return [part for _, x in kind.parts(like) for part in parts_of(x)]

@@ -11,7 +11,7 @@ from typing import Any
 from microgradlib.core.value import Value
 from microgradlib.errors import ShapeError, short
 from microgradlib.many.axes import Axes, depth_of, joined, normalized, of_parts
-from microgradlib.many.blocks import Rows, groups, parts_of
+from microgradlib.many.blocks import Rows, group_of, parts_of
 from microgradlib.trees import ARRAYS, Kind, Tree, flatten, kind_of
 
 
@@ -24,14 +24,14 @@ def _of_data(
     data: Iterator[Any], like: Tree, size: int, axes: Axes, arrays: bool, path: str
 ) -> Any:
     """Return results along an axis, whose numbers the next of ``data`` hold, one for each part."""
-    kind = kind_of(like)
-    if kind and groups(like) and axes is not None:
+    kind = group_of(like)
+    if kind and axes is not None:
         given, new = of_parts(axes, kind, like, path), {}
         for key, part in kind.parts(like):
             path_ = path + kind.path(key)
             new[key] = _of_data(data, part, size, given[key], arrays, path_)
         return kind.build(like, new)
-    if axes is None or isinstance(axes, tuple | list | dict) or isinstance(like, (list, array)):
+    if axes is None or isinstance(axes, (tuple, list, dict)) or isinstance(like, (list, array)):
         parts = parts_of(like)
         numbers = [_rows_of(next(data), part.width, size) for part in parts]
         if len(parts) == 1 and axes == 0 and {*map(type, like)} == {float} and type(like) is list:
@@ -40,8 +40,9 @@ def _of_data(
         results = [build(chain(*row)) for row in zip(*numbers, strict=True)]
         return stacked(results or [like] * size, axes, arrays, path)
     block = next(data)
-    place = normalized(index(axes), 1 + (depth_of(like) if kind else 0), path)
-    if not isinstance(block, ARRAYS):
+    listed = type(block) is array  # of numbers
+    place = normalized(index(axes), 1 if listed else block.ndim, path)
+    if listed:
         return block.tolist()
     return sys.modules["numpy"].moveaxis(block, 0, place).copy() if place else block
 

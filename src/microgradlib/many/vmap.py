@@ -158,18 +158,19 @@ def _column(x: Tree, axis: Axes, path: str) -> _Column:
     """Return the rows of an argument along an axis."""
     if axis is None or x is None:
         return _Column(None, lambda i: x, list)
-    kind = kind_of(x)
-    flat = isinstance(x, (array, *ARRAYS))
+    arrays = isinstance(x, ARRAYS)
+    flat = arrays or isinstance(x, array)
+    kind = None if flat else kind_of(x)
     nested = isinstance(axis, (tuple, list, dict))
-    if kind is None or (flat and nested):
+    if nested if flat else kind is None:
         raise ShapeError(
             f"vmap: {path} is {short(x)} and has no axis {short(axis)}; give None in in_axes for "
             "what is the same for all rows"
         )
-    if nested or not (flat or isinstance(x, list)):
+    if kind and (nested or not isinstance(x, list)):
         return _parts(x, kind, axis, path)
-    place = normalized(index(axis), depth_of(x), path)
-    if isinstance(x, ARRAYS):
+    place = normalized(index(axis), x.ndim if arrays else depth_of(x), path)
+    if arrays:
         numpy = sys.modules["numpy"]
         x = numpy.asarray(x)
         x = numpy.moveaxis(x, place, 0) if place else x
