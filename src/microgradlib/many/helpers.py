@@ -77,10 +77,11 @@ def run_together(jobs: Sequence[_Job], stop: Callable[[], object]) -> None:
         stop: takes from all jobs what is left to begin, after an interrupt of the first.
     """
     first, *others = jobs
-    locks = _helpers.begin(others) if others else []
+    if not others:
+        return first()
+    locks = _helpers.begin(others)
     try:
         first()
     finally:
         stop()
-        if others:
-            _helpers.end(others, locks)
+        _helpers.end(others, locks)

@@ -24,7 +24,7 @@ from microgradlib.trees import Build, Tree, flatten, kind_of, rebuild, to_bytes
 
 _AT_ONCE = 20_000_000  # operations between which Ctrl-C is noticed
 _WORTH_HELP = 20_000  # operations; for fewer, another thread takes longer to wake up
-_SPANS = 8  # of rows that each thread takes, one after the other: the first to be done takes more
+_SPANS = 4  # of rows that each thread takes, one after the other: the first to be done takes more
 _MOST = 16  # traces that are kept
 
 _BEFORE = """
