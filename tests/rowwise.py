@@ -14,7 +14,8 @@ from microgradlib import vmap
 def same(x: Any, y: Any) -> bool:
     """Whether results are of the same classes and have the same numbers."""
     if isinstance(x, np.ndarray):
-        return (x.dtype, x.shape) == (y.dtype, y.shape) and same(x.tolist(), y.tolist())
+        kinds = [(z.dtype, z.shape, z.flags.c_contiguous) for z in (x, y)]
+        return kinds[0] == kinds[1] and same(x.tolist(), y.tolist())
     if dataclasses.is_dataclass(x):
         return type(x) is type(y) and same(vars(x), vars(y))
     if isinstance(x, list | tuple | deque):

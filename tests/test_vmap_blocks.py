@@ -61,8 +61,13 @@ def test_groups_that_go_row_by_row(at_once: list[bool]) -> None:
     assert at_once == [False]
 
 
+def test_names_that_begin_alike(at_once: list[bool]) -> None:
+    check(lambda x, x1, x10: (x - x1) * x10, [1.0, 2.0], [3.0, 4.0], [5.0, 6.0])
+    assert at_once == [True]
+
+
 def test_other_numbers_of_a_group(at_once: list[bool]) -> None:
-    f = vmap(mg.compile(lambda p, t: p.x * t + p.y[1], backend="c"), (Point(0, None).x, 0))
+    f = vmap(mg.compile(lambda p, t: p.x * t + p.y[1], backend="c"), (0, 0))
     p = Point([1.0, 2.0], [[3.0, 4.0], [5.0, 6.0]], "a")
     assert f(p, [10.0, 20.0]) == [14.0, 46.0]
     assert f(p, [1.0, 2.0]) == [5.0, 10.0]

@@ -167,10 +167,10 @@ class _Trace:
         found = []
         for i, path, width, mixed in blocks:
             whole = f"{self._parameters[i]}{path}"
-            inner = f"{whole}[", f"{whole}."
+            inner = f"{whole}["
             own = [k for k, x in enumerate(self._paths) if x == whole or x.startswith(inner)]
             first = own[0] if own else 0
-            # There are fewer if an object is passed twice. In others rows ints may be floats.
+            # There are fewer if an object is passed twice. In other rows ints may be floats.
             if own != [*range(first, first + width)] or (mixed and self._typed):
                 return None
             found.append(first)
