@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from itertools import compress
+from typing import Any
 
 import pytest
 from compilers import compiler
@@ -32,6 +33,23 @@ def stream() -> Iterator[None]:
     random.manual_seed(7)
     yield
     random.set_state(state)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Return the list of whether calls of ``vmap`` went through all rows at once."""
+    from microgradlib.many import machine
+
+    seen: list[bool] = []
+    call = machine.MachineRows.__call__
+
+    def watched(self: Any, *args: Any) -> Any:
+        found = call(self, *args)
+        seen.append(found is not None)
+        return found
+
+    monkeypatch.setattr(machine.MachineRows, "__call__", watched)
+    return seen
 
 
 @pytest.fixture

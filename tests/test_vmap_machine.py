@@ -3,52 +3,18 @@
 import math
 import random
 from array import array
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from compilers import compiler
+from rowwise import check
 
 import microgradlib as mg
 from microgradlib import Value, vmap
-from microgradlib.many import machine
 from microgradlib.testing import TEMPLATES, Expression
 
 pytestmark = pytest.mark.skipif(not compiler(), reason="no C compiler")
-
-
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Return the list of whether calls went through all rows at once."""
-    seen: list[bool] = []
-    call = machine.MachineRows.__call__
-
-    def watched(self: Any, *args: Any) -> Any:
-        found = call(self, *args)
-        seen.append(found is not None)
-        return found
-
-    monkeypatch.setattr(machine.MachineRows, "__call__", watched)
-    return seen
-
-
-def same(x: Any, y: Any) -> bool:
-    """Whether results are of the same classes and have the same numbers."""
-    if isinstance(x, np.ndarray):
-        return (x.dtype, x.shape) == (y.dtype, y.shape) and same(x.tolist(), y.tolist())
-    if isinstance(x, list | tuple):
-        return type(x) is type(y) and len(x) == len(y) and all(map(same, x, y))
-    if isinstance(x, dict):
-        return [*x] == [*y] and all(same(x[key], y[key]) for key in x)
-    return type(x) is type(y) and (x == y or (x != x and y != y))
-
-
-def check(f: Callable[..., Any], *args: Any, in_axes: Any = 0, out_axes: Any = 0) -> Any:
-    """Compare the results for machine code with those of rows one by one."""
-    found = vmap(mg.compile(f, backend="c"), in_axes, out_axes)(*args)
-    assert same(found, vmap(mg.compile(f), in_axes, out_axes)(*args))
-    return found
 
 
 def curve(p: Any, t: Any) -> Any:
@@ -137,6 +103,48 @@ def test_decisions_that_come_out_differently(at_once: list[bool]) -> None:
     assert at_once == [True] * 2
 
 
+def test_single_rows_go_to_their_places_in_the_results(at_once: list[bool]) -> None:
+    def f(x: Any) -> Any:
+        y = mg.sin(x) if x > 1.0 else -x
+        return {"number": y, "list": [x, [y]], "array": np.array([[x], [y]]), "none": [], "b": (y,)}
+
+    xs = [0.5 * math.sin(i) + 1.0 for i in range(50)]
+    check(f, xs)
+    check(f, np.array(xs))
+    check(f, np.array(xs), out_axes={"number": 0, "list": 0, "array": 1, "none": 0, "b": (0,)})
+    assert at_once == [True] * 3
+
+
+@pytest.mark.parametrize("as_rows", [list, np.array])
+def test_results_without_numbers_and_results_that_are_the_same(
+    as_rows: Any, at_once: list[bool]
+) -> None:
+    xs = as_rows([1.0, 2.0])
+    check(lambda x: (), xs)
+    check(lambda x: (), xs, out_axes=None)
+    check(lambda x: np.empty((0, 2)), xs)
+    check(lambda x: (3.0, [4.0, (5.0,)]), xs, out_axes=None)
+    check(lambda x: (x, {"a": (4.0, [5.0])}), xs, out_axes=(0, None))
+    check(lambda x, y: (x, y), xs, array("d", [3.0, 4.0]), in_axes=(0, None))
+    check(lambda x: [x, 5.0], xs, out_axes=[0, None])
+    check(lambda x: [x, 5.0], xs, out_axes=1)
+    assert at_once == [True] * 8
+    for f in (mg.compile(lambda x: (x,), backend="c"), lambda x: (x,)):
+        with pytest.raises(ValueError, match="the result of <lambda> is not the same for"):
+            vmap(f, 0, None)(xs)
+
+
+def test_results_do_not_share_memory() -> None:
+    f = vmap(mg.compile(lambda x: (x, np.array([x, x])), backend="c"))
+    xs = np.array(POINTS)
+    first, second = f(xs), f(xs)
+    for x in first:
+        assert x.flags.owndata
+        x += 1.0
+    assert second[0].tolist() == xs.tolist() == POINTS
+    assert second[1].tolist() == [[x, x] for x in POINTS]
+
+
 def test_rows_whose_results_have_another_structure(at_once: list[bool]) -> None:
     f = mg.compile(lambda x: (x, x) if x > 0.0 else [x, x], backend="c")
     with pytest.raises(mg.ShapeError, match=r"from row to row: \(1.0, 1.0\) and \[-1.0, -1.0\]"):
@@ -184,12 +192,12 @@ def test_rows_that_are_more_than_numbers(at_once: list[bool]) -> None:
     assert g([1, 2], [3.0, 4.0]) == [3.0, 8.0]
     assert g(np.array([1, 2]), np.array([3.0, 4.0])).tolist() == [3.0, 8.0]
     assert vmap(g.__wrapped__, (None, 0))(w, [3.0])[0].data == 6.0
-    assert at_once == [False, False]
+    assert at_once == [False, True, True, False]
     with mg.detect_anomaly():
         assert g([1.0], [3.0]) == [3.0]
     h = vmap(mg.compile(lambda x: (x, None), backend="c"))
     assert h([1.0, 2.0]) == ([1.0, 2.0], None)
-    assert at_once == [False] * 4
+    assert at_once == [False, True, True, False, False, False]
 
 
 def test_an_attribute_of_an_argument_that_is_a_value() -> None:
@@ -220,16 +228,6 @@ def test_keywords_and_static_arguments(at_once: list[bool]) -> None:
     assert at_once == [True, True]
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3, 8])
-def test_threads_share_the_rows(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_AT_ONCE", 1_000)
-    f = mg.compile(mg.value_and_grad(curve), backend="c")
-    ts = [0.01 * i for i in range(1_001)]
-    assert vmap(f, (None, 0), threads=threads)(P, ts) == vmap(mg.value_and_grad(curve), (None, 0))(
-        P, ts
-    )
-
-
 def test_a_function_without_machine_code_is_not_tried_for_ever(at_once: list[bool]) -> None:
     w = Value(2.0)
     traced = []
@@ -253,9 +251,3 @@ def test_files_of_a_large_function() -> None:
         return y
 
     check(f, [0.1, 0.2])
-
-
-@pytest.mark.parametrize("threads", [0, -1, 1.0, True, "2"])
-def test_threads_are_counted(threads: Any) -> None:
-    with pytest.raises(ValueError, match="vmap: threads must be an int, 1 or more, got"):
-        vmap(curve, threads=threads)

@@ -64,7 +64,7 @@ TESTS = {
     "extending": "extending",
     "functions": "functions misuse policy nn",
     "interpreters": "modes anomaly value transforms compiling",
-    "many": "vmap vmap_machine",
+    "many": "vmap vmap_machine vmap_blocks vmap_threads",
     "math": "math misuse",
     "modes": "modes value extending transforms compiling",
     "nn": "nn misuse transforms compiling",

@@ -6,7 +6,6 @@ is written from it. ``Compiled`` keeps the traces and finds the one that fits.
 
 import copy
 import functools
-import itertools
 import os
 import threading
 import warnings
@@ -18,7 +17,7 @@ from types import MethodType
 from typing import Any, Literal, NamedTuple, overload
 
 from microgradlib.compiling.arguments import places, static_names
-from microgradlib.compiling.decisions import Decision
+from microgradlib.compiling.decisions import Decision, difference
 from microgradlib.compiling.loops import steps_of
 from microgradlib.compiling.pickling import (
     Absent,
@@ -43,7 +42,7 @@ from microgradlib.compiling.source import (
 from microgradlib.compiling.writer import Writer
 from microgradlib.core.value import Value
 from microgradlib.errors import CompileError, short
-from microgradlib.interpreters import current, shown_place
+from microgradlib.interpreters import current
 from microgradlib.modes import collector_off
 
 _MANY_DECISIONS = 8  # more traces than this, one after the other, deserve a warning
@@ -300,7 +299,7 @@ class Compiled:
                 warnings.warn(
                     f"compile: {self.__name__} has been traced {self._made} times, as decisions on "
                     "its numbers (if, max, sorted, a text, a key) keep coming out differently"
-                    f"{_difference(self._decisions, decisions)}; each trace costs time. Compute "
+                    f"{difference(self._decisions, decisions)}; each trace costs time. Compute "
                     "without them: mg.where, mg.maximum, mg.select",
                     RuntimeWarning,
                     stacklevel=4,
@@ -334,14 +333,6 @@ def restore(compiled: Any, state: tuple[Any, ...]) -> None:
     if isinstance(compiled, Compiled) and not compiled._made and code == fingerprint(compiled._f):
         compiled._latest, compiled._made, compiled._decided = latest, made, decided
         compiled._unbuilt = traces
-
-
-def _difference(before: list[Decision], now: list[Decision]) -> str:
-    """Return where two traces part, as the warning says it; nothing if they do not."""
-    for old, new in itertools.zip_longest(before, now):
-        if old != new:
-            return f", lately in {shown_place((new or old).place)}"
-    return ""
 
 
 @overload

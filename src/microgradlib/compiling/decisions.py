@@ -1,5 +1,6 @@
 """The decisions that a function takes while it is traced."""
 
+import itertools
 import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 from microgradlib.compiling.symbols import Check
 from microgradlib.compiling.templates import Template
 from microgradlib.core.value import Operand, Value
+from microgradlib.interpreters import shown_place
 
 
 class Guard(NamedTuple):
@@ -48,3 +50,11 @@ class Decision(NamedTuple):
 
     outcome: str
     place: tuple[str, int]
+
+
+def difference(before: list[Decision], now: list[Decision]) -> str:
+    """Return where two traces part, as the warning says it; nothing if they do not."""
+    for old, new in itertools.zip_longest(before, now):
+        if old != new:
+            return f", lately in {shown_place((new or old).place)}"
+    return ""

@@ -1,7 +1,6 @@
 """The rows of arguments."""
 
 import functools
-import itertools
 import sys
 from array import array
 from collections.abc import Callable, Iterable
@@ -10,7 +9,13 @@ from typing import Any, NamedTuple
 
 from microgradlib.errors import ShapeError, short
 from microgradlib.many.axes import Axes, depth_of, joined, normalized, of_parts
-from microgradlib.many.blocks import Block
+from microgradlib.many.blocks import (
+    Blocks,
+    blocks_of_array,
+    blocks_of_list,
+    blocks_of_parts,
+    no_blocks,
+)
 from microgradlib.trees import ARRAYS, Kind, Tree, kind_of
 
 
@@ -20,12 +25,12 @@ class Column(NamedTuple):
     Attributes:
         size: how many there are; None if the argument is the same for all.
         row: gives one of them.
-        block: gives their numbers, if they are floats, or lists or arrays of floats; None if not.
+        blocks: gives their numbers, where machine code can take them.
     """
 
     size: int | None
     row: Callable[[int], Any]
-    block: Callable[[], Block | None]
+    blocks: Callable[[], Blocks]
 
 
 def one_size(columns: Iterable[Column], owners: str, remedy: str) -> int | None:
@@ -39,49 +44,24 @@ def one_size(columns: Iterable[Column], owners: str, remedy: str) -> int | None:
 def column_of(x: Tree, axis: Axes, path: str, remedy: str = "") -> Column:
     """Return the rows of an argument along an axis; ``remedy`` ends errors."""
     if axis is None or x is None:
-        return Column(None, lambda i: x, _no_block)
-    kind = kind_of(x)
-    flat = isinstance(x, (array, *ARRAYS))
-    nested = isinstance(axis, tuple | list | dict)
-    if kind is None or (flat and nested):
+        return Column(None, lambda i: x, list)
+    arrays = isinstance(x, ARRAYS)
+    flat = arrays or isinstance(x, array)
+    kind = None if flat else kind_of(x)
+    nested = isinstance(axis, (tuple, list, dict))
+    if nested if flat else kind is None:
         raise ShapeError(f"{path} is {short(x)} and has no axis {short(axis)}; pass rows{remedy}")
-    if nested or not (flat or isinstance(x, list)):
+    if kind and (nested or not isinstance(x, list)):
         return _parts(x, kind, axis, path, remedy)
-    place = normalized(index(axis), depth_of(x), path)
-    if isinstance(x, ARRAYS):
+    place = normalized(index(axis), x.ndim if arrays else depth_of(x), path)
+    if arrays:
         numpy = sys.modules["numpy"]
         x = numpy.asarray(x)
         x = numpy.moveaxis(x, place, 0) if place else x
         row = x.item if x.ndim == 1 else x.__getitem__
-        return Column(len(x), row, functools.partial(_block_of_array, x))
-    block = functools.partial(_block_of_list, x) if place == 0 else _no_block
-    return Column(_length(x, place, path), functools.partial(_entry, x, place), block)
-
-
-def _no_block() -> None:
-    """Return None: the rows go one by one."""
-
-
-def _block_of_array(x: Any) -> Block | None:
-    """Return the numbers of the rows of an array."""
-    if x.dtype.kind != "f" or x.dtype.itemsize > 8:
-        return None
-    x = sys.modules["numpy"].ascontiguousarray(x, float)
-    return Block(x, x.ctypes.data, x.size // len(x))
-
-
-def _block_of_list(x: Any) -> Block | None:
-    """Return the numbers of the rows of a list, which are floats or lists of floats."""
-    width, numbers = 1, x
-    if isinstance(x, list) and {*map(type, x)} == {list}:
-        width = len(x[0])
-        if {*map(len, x)} != {width}:
-            return None
-        numbers = [*itertools.chain(*x)]
-    if isinstance(x, list) and {*map(type, numbers)} != {float}:
-        return None
-    data = array("d", numbers)
-    return Block(data, data.buffer_info()[0], width)
+        return Column(len(x), row, functools.partial(blocks_of_array, x))
+    blocks = functools.partial(blocks_of_list, x) if place == 0 else no_blocks
+    return Column(_length(x, place, path), functools.partial(_entry, x, place), blocks)
 
 
 def _parts(x: Tree, kind: Kind, axes: Axes, path: str, remedy: str) -> Column:
@@ -95,7 +75,9 @@ def _parts(x: Tree, kind: Kind, axes: Axes, path: str, remedy: str) -> Column:
     return Column(
         one_size(columns.values(), f"{path}: its parts", remedy),
         lambda i: kind.build(x, {key: column.row(i) for key, column in columns.items()}),
-        _no_block,
+        functools.partial(
+            blocks_of_parts, {kind.path(key): column.blocks for key, column in columns.items()}
+        ),
     )
 
 

@@ -1,43 +1,81 @@
 """A compiled function over many rows: one call of machine code for all of them."""
 
 import ctypes
-import re
 import threading
 from array import array
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from struct import Struct
+from typing import Any, TypeAlias
 
+from microgradlib.compiling.arguments import Field
 from microgradlib.compiling.compiled import Compiled
 from microgradlib.compiling.csource import c_source, with_library
 from microgradlib.compiling.loops import operations
 from microgradlib.compiling.native import load
 from microgradlib.compiling.source import RetraceError, Source
-from microgradlib.compiling.symbols import row_of
+from microgradlib.compiling.symbols import Program
 from microgradlib.compiling.writer import Result, Writer
 from microgradlib.core.value import Value
-from microgradlib.many.blocks import Block, Rows
+from microgradlib.many.blocks import Block, Rows, parts_of
+from microgradlib.many.helpers import run_together
 from microgradlib.modes import collector_off, interpreter
-from microgradlib.trees import Build, Tree, flatten, kind_of, rebuild
+from microgradlib.trees import Build, Tree, flatten, kind_of, rebuild, to_bytes
 
 _AT_ONCE = 20_000_000  # operations between which Ctrl-C is noticed
+_WORTH_HELP = 20_000  # operations; for fewer, another thread takes longer to wake up
+_SPANS = 4  # of rows that each thread takes, one after the other: the first to be done takes more
 _MOST = 16  # traces that are kept
 
+_addressof, _from_buffer = ctypes.addressof, ctypes.c_char.from_buffer  # found faster as globals
+
+_BEFORE = """
+#include <stdint.h>
+static int trace(const double *restrict in, double *restrict out, double *restrict work);
+"""
+"""Declares ``trace`` for this file alone, so that compilers may put it into the loop."""
+
 _LOOP = """
-void many(const double *first, double *out, unsigned char *statuses, double *scratch,
-          const long long *rows, int blocks, const double *const *from, const long long *at,
-          const long long *size)
+int many(const double *first, double *scratch, const long long *table, long long start,
+         long long stop)
 {{
-    double *const in = scratch, *const work = scratch + {inputs};
+    unsigned char *const statuses = (unsigned char *)(intptr_t)table[0];
+    const long long *const blocks = table + 2, *const parts = blocks + 3 * table[1];
+    double *const in = scratch, *const out = in + {inputs}, *const work = out + {outputs};
+    int all = 0;
     for (int k = 0; k < {inputs}; ++k) in[k] = first[k];
-    for (long long i = rows[0]; i < rows[1]; ++i) {{
-        for (int b = 0; b < blocks; ++b)
-            for (long long k = 0; k < size[b]; ++k) in[at[b] + k] = from[b][i * size[b] + k];
-        statuses[i] = (unsigned char)trace(in, out + i * {outputs}, work);
+    for (long long i = start; i < stop; ++i) {{
+        for (const long long *b = blocks; b < parts; b += 3) {{
+            const long long width = b[1];
+            const double *const from = (const double *)(intptr_t)b[0] + i * width;
+            double *const to = in + b[2];
+            for (long long k = 0; k < width; ++k) to[k] = from[k];
+        }}
+        /* A single part is written where it stays. */
+        double *const row = {parts} == 1 ? (double *)(intptr_t)parts[0] + i * parts[1] : out;
+        const int status = trace(in, row, work);
+        statuses[i] = (unsigned char)status;
+        all |= status;
+        const double *from = out;
+        for (const long long *p = parts; {parts} != 1 && p < parts + 2 * {parts}; p += 2) {{
+            const long long width = p[1];
+            double *const to = (double *)(intptr_t)p[0] + i * width;
+            for (long long k = 0; k < width; ++k) to[k] = *from++;
+        }}
     }}
+    return all;
 }}
 """
-"""Each row has the numbers of ``first``, but those of the blocks in their places."""
+"""Each row has the numbers of ``first``, but those of the blocks in their places.
+
+The table has the address of the statuses, how many blocks there are, the address, width and place
+of each, and the address and width of each part of the results.
+"""
+
+
+Blocks: TypeAlias = Sequence[Sequence[Block]]
+"""The numbers of all rows, for each argument and keyword; none if it has no rows."""
 
 
 class _RowsWriter(Writer):
@@ -75,88 +113,122 @@ class _RowsWriter(Writer):
             {x: x.text for x in inputs}, [Result(x, {}) for x in numbers], checks, finite
         )
         self._read(captured)
-        lines = [*self.arguments.head, f"return {row_of(x.text for x in inputs)}"]
-        return self._caller(lines, program, ("", "")), rebuild(build, [0.0] * len(numbers))
+        fields = [*self.arguments.fields, *[Field("d", x.text) for x in captured.values()]]
+        lines = [*self.arguments.head, f"return run({', '.join([x.source for x in fields])})"]
+        formats = "".join([x.format for x in fields]), ""
+        return self._caller(lines, program, formats), rebuild(build, [0.0] * len(numbers))
 
 
 class _Trace:
     """Machine code for rows like one of them."""
 
-    def __init__(self, f: Compiled, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, f: Compiled, args: Sequence[Any], kwargs: dict[str, Any], blocks: Blocks
+    ) -> None:
         """Trace a function.
 
         Raises:
             RetraceError: if the rows have to be computed one by one.
         """
         _, _, cache, _ = f._options
-        writer = _RowsWriter(f.__name__, native=False)
+        writer = _RowsWriter(f.__name__, native=True)
         with collector_off():
             static = f._static(tuple(args), kwargs)
-            source, like = writer.traced(f._f, tuple(args), kwargs, static, writer.write_row)
+            source, self.like = writer.traced(f._f, tuple(args), kwargs, static, writer.write_row)
             code = c_source(source.program, "trace")
-        self._first = source.trace(None)(None)
-        self._owners = [re.split(r"\W", path)[0] for path in writer.arguments.paths]
+        self._first = source.trace(_packing)(None)
+        self._paths = writer.arguments.paths
         self._parameters = writer.arguments.parameters
-        self.like = like
-        inputs, self.width = len(source.program.inputs), len(source.program.outputs)
-        self._scratch = inputs + code.work
-        self._rows_at_once = 1 + _AT_ONCE // (1 + operations(source.program))
+        self._typed = bool(writer.trace.typed)
+        self._places: dict[Any, list[int] | None] = {}
+        if self.fits(args, kwargs, blocks) is None:
+            raise RetraceError
+        self.parts = parts_of(self.like)
+        inputs, outputs = len(source.program.inputs), len(source.program.outputs)
+        self._scratch = bytes(8 * (inputs + outputs + code.work + 1))
+        self._operations = 1 + operations(source.program)
         main, others = code.files()
-        loop = _LOOP.format(inputs=inputs, outputs=self.width)
-        self._many = load([with_library(main) + loop, *others], cache).many
+        loop = _LOOP.format(inputs=inputs, outputs=outputs, parts=len(self.parts))
+        self._many = load([with_library(_BEFORE + main) + loop, *others], cache).many
+        pointers = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p
+        self._many.argtypes = [*pointers, ctypes.c_longlong, ctypes.c_longlong]
 
     def fits(
-        self, args: Sequence[Any], kwargs: dict[str, Any], blocks: Sequence[Block | None]
-    ) -> "tuple[array[float], list[int]] | None":
+        self, args: Sequence[Any], kwargs: dict[str, Any], blocks: Blocks
+    ) -> tuple[bytes, list[int]] | None:
         """Return the numbers of the first row, and where those of each block are; None if not."""
         try:
-            first = array("d", self._first(*args, *kwargs.values()))
+            first = self._first(*args, *kwargs.values())
         except Exception:
             return None
-        places = []
-        for name, block in zip(self._parameters, blocks, strict=True):
-            if block:
-                if self._owners.count(name) != block.width:  # an object is passed twice
-                    return None
-                places.append(self._owners.index(name))
-        return first, places
+        key = tuple([(i, x.path, x.width, x.mixed) for i, xs in enumerate(blocks) for x in xs])
+        if key not in self._places:
+            self._places[key] = self._find(key)
+        places = self._places[key]
+        return None if places is None else (first, places)
+
+    def _find(self, blocks: Sequence[tuple[int, str, int, bool]]) -> list[int] | None:
+        """Return where the numbers of each block begin; None if they are not all together."""
+        found = []
+        for i, path, width, mixed in blocks:
+            whole = f"{self._parameters[i]}{path}"
+            inner = f"{whole}["
+            own = [k for k, x in enumerate(self._paths) if x == whole or x.startswith(inner)]
+            first = own[0] if own else 0
+            # There are fewer if an object is passed twice. In other rows ints may be floats.
+            if own != [*range(first, first + width)] or (mixed and self._typed):
+                return None
+            found.append(first)
+        return found
 
     def run(
-        self, first: "array[float]", places: list[int], blocks: list[Block], size: int, threads: int
-    ) -> "tuple[array[float], bytearray]":
-        """Compute all rows; return their results, and a status for each."""
-        out, statuses = array("d", [0.0]) * (size * self.width), bytearray(size)
-        count = len(blocks)
-        integers = ctypes.c_longlong * count
-        from_ = (ctypes.c_void_p * count)(*[x.address for x in blocks])
-        at, widths = integers(*places), integers(*[x.width for x in blocks])
-        flags = (ctypes.c_ubyte * size).from_buffer(statuses)
+        self,
+        first: bytes,
+        places: list[int],
+        blocks: Blocks,
+        data: list[Any],
+        size: int,
+        threads: int,
+    ) -> list[int]:
+        """Compute all rows; return which of them do not count.
 
-        def work(start: int) -> None:
-            scratch = (ctypes.c_double * (self._scratch + 1))()
-            span = (ctypes.c_longlong * 2)(start, min(start + step, size))
-            self._many(
-                ctypes.c_void_p(first.buffer_info()[0]),
-                ctypes.c_void_p(out.buffer_info()[0]),
-                flags,
-                scratch,
-                span,
-                count,
-                from_,
-                at,
-                widths,
-            )
+        Args:
+            first: the numbers of the first row.
+            places: where those of each block are.
+            blocks: the numbers of all rows.
+            data: what will hold the results, for each part of them.
+            size: how many rows there are.
+            threads: how many threads share them.
+        """
+        statuses = array("B", bytes(size))
+        given = [x for xs in blocks for x in xs]
+        table = [statuses.buffer_info()[0], len(given)]
+        for x, place in zip(given, places, strict=True):
+            table += _address(x.data), x.width, place
+        for made, part in zip(data, self.parts, strict=True):
+            table += _address(made), part.width
+        kept = array("q", table)
+        at = kept.buffer_info()[0]
+        step = self._step(size, threads)
+        spans = range(0, size, step)
+        starts = iter(spans)
+        found: list[int] = []
 
-        step = min(self._rows_at_once, -(-size // threads))
-        starts = range(0, size, step)
+        def work(scratch: "array[float]") -> None:
+            address = scratch.buffer_info()[0]
+            for start in starts:  # of which each goes to one thread
+                found.append(self._many(first, address, at, start, min(start + step, size)))
+
+        jobs = [partial(work, array("d", self._scratch)) for _ in spans[:threads]]
+        run_together(jobs, lambda: deque(starts, 0))
+        return [i for i, status in enumerate(statuses) if status] if any(found) else []
+
+    def _step(self, size: int, threads: int) -> int:
+        """Return how many rows a thread takes at once."""
+        most = 1 + _AT_ONCE // self._operations
         if threads == 1:
-            for start in starts:
-                work(start)
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                for _ in pool.map(work, starts):
-                    pass
-        return out, statuses
+            return most
+        return min(most, max(1 + _WORTH_HELP // self._operations, size // (_SPANS * threads)))
 
 
 class MachineRows:
@@ -173,9 +245,10 @@ class MachineRows:
         self,
         args: Sequence[Any],
         kwargs: dict[str, Any],
-        blocks: Sequence[Block | None],
+        blocks: Blocks,
         size: int,
         threads: int,
+        arrays: bool,
         row: Callable[[int], Any],
     ) -> Rows | None:
         """Return the results of all rows; None if they have to be computed one by one.
@@ -183,44 +256,67 @@ class MachineRows:
         Args:
             args: the arguments of the first row.
             kwargs: its keywords.
-            blocks: the numbers of all rows, for each argument and keyword that has rows.
+            blocks: the numbers of all rows, for each argument and keyword.
             size: how many rows there are.
             threads: how many threads share them.
+            arrays: whether numbers become arrays of NumPy.
             row: computes one row in the general way.
         """
         if interpreter() is not None or self._failures > _MOST:
             return None
         found = self._fitting(args, kwargs, blocks)
         if found is None:
+            with self._lock:
+                found = self._fitting(args, kwargs, blocks) or self._new(args, kwargs, blocks)
+        if found is None:
             self._failures += 1
             return None
         trace, first, places = found
-        out, statuses = trace.run(first, places, [x for x in blocks if x], size, threads)
-        for i in range(size) if statuses.count(0) < size else ():
-            if statuses[i]:  # a decision comes out differently, or it may raise an error
-                result = row(i)
-                if not _alike(result, trace.like):
-                    return None
-                out[i * trace.width : (i + 1) * trace.width] = array("d", _numbers_of(result)[0])
-        return Rows(out, trace.like)
+        data = [part.new(size, arrays) for part in trace.parts]
+        for i in trace.run(first, places, blocks, data, size, threads):
+            result = row(i)  # a decision comes out differently, or it may raise an error
+            if not _alike(result, trace.like):
+                return None
+            numbers, start = array("d", _numbers_of(result)[0]).tobytes(), 0
+            for made, part in zip(data, trace.parts, strict=True):
+                count = 8 * part.width
+                ctypes.memmove(_address(made) + i * count, numbers[start : start + count], count)
+                start += count
+        return Rows(data, trace.like)
 
     def _fitting(
-        self, args: Sequence[Any], kwargs: dict[str, Any], blocks: Sequence[Block | None]
-    ) -> "tuple[_Trace, array[float], list[int]] | None":
+        self, args: Sequence[Any], kwargs: dict[str, Any], blocks: Blocks
+    ) -> tuple[_Trace, bytes, list[int]] | None:
         """Return a trace for the first row, its numbers, and the places of the blocks in them."""
-        with self._lock:
-            for trace in self._traces[::-1]:
-                if found := trace.fits(args, kwargs, blocks):
-                    return trace, *found
-            try:
-                trace = _Trace(self._f, args, kwargs)
-            except (ValueError, ArithmeticError, RetraceError):
-                return None
-            found = trace.fits(args, kwargs, blocks)
-            if found is None:
-                return None
-            self._traces = [*self._traces[1 - _MOST :], trace]
-            return trace, *found
+        for trace in self._traces[::-1]:
+            if found := trace.fits(args, kwargs, blocks):
+                return trace, *found
+        return None
+
+    def _new(
+        self, args: Sequence[Any], kwargs: dict[str, Any], blocks: Blocks
+    ) -> tuple[_Trace, bytes, list[int]] | None:
+        """Return the same for a new trace."""
+        try:
+            trace = _Trace(self._f, args, kwargs, blocks)
+        except (ValueError, ArithmeticError, RetraceError):
+            return None
+        self._traces = [*self._traces[1 - _MOST :], trace]
+        return self._fitting(args, kwargs, blocks)
+
+
+def _packing(program: Program, formats: tuple[str, str]) -> dict[str, Any]:
+    """Return what source that calls machine code refers to: its call packs the numbers only."""
+    return {"run": Struct(formats[0]).pack, "to_bytes": to_bytes}
+
+
+def _address(x: Any) -> int:
+    """Return where an array has its numbers."""
+    try:
+        return _addressof(_from_buffer(x))
+    except (TypeError, ValueError):  # it is for reading only, or has none
+        address: int = x.ctypes.data if hasattr(x, "ctypes") else 0
+        return address
 
 
 def _numbers_of(x: Tree) -> tuple[list[Any], Build]:

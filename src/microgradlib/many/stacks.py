@@ -2,7 +2,8 @@
 
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from numbers import Number
 from operator import index
 from typing import Any
@@ -10,41 +11,46 @@ from typing import Any
 from microgradlib.core.value import Value
 from microgradlib.errors import ShapeError, short
 from microgradlib.many.axes import Axes, depth_of, joined, normalized, of_parts
-from microgradlib.many.blocks import Rows
+from microgradlib.many.blocks import Rows, group_of, parts_of
 from microgradlib.trees import ARRAYS, Kind, Tree, flatten, kind_of
 
 
 def of_machine(rows: Rows, size: int, axes: Axes, arrays: bool, path: str) -> Any:
     """Return the results of machine code along an axis."""
-    if arrays:
-        block = sys.modules["numpy"].frombuffer(rows.numbers).reshape(size, -1)
-        return _of_block(block, rows.like, axes, path)
-    _, build = flatten("vmap", "row", rows.like)
-    numbers = iter(rows.numbers)
-    return stacked([build(numbers) for _ in range(size)], axes, arrays, path)
+    return _of_data(iter(rows.data), rows.like, size, axes, arrays, path)
 
 
-def _of_block(block: Any, like: Tree, axes: Axes, path: str) -> Any:
-    """Return results along an axis, of which the array ``block`` has the numbers as its rows."""
-    kind = kind_of(like)
-    nested = isinstance(axes, tuple | list | dict)
-    listed = isinstance(like, (list, array))
-    if type(like) is list and axes == 0 and {*map(type, like)} == {float}:  # as below, but faster
-        return block.tolist()
-    if axes is None or listed or (nested and (kind is None or isinstance(like, ARRAYS))):
+def _of_data(
+    data: Iterator[Any], like: Tree, size: int, axes: Axes, arrays: bool, path: str
+) -> Any:
+    """Return results along an axis, whose numbers the next of ``data`` hold, one for each part."""
+    kind = group_of(like)
+    if kind and axes is not None:
+        given, new = of_parts(axes, kind, like, path), {}
+        for key, part in kind.parts(like):
+            path_ = path + kind.path(key)
+            new[key] = _of_data(data, part, size, given[key], arrays, path_)
+        return kind.build(like, new)
+    if axes is None or isinstance(axes, (tuple, list, dict)) or isinstance(like, (list, array)):
+        parts = parts_of(like)
+        numbers = [_rows_of(next(data), part.width, size) for part in parts]
+        if len(parts) == 1 and axes == 0 and {*map(type, like)} == {float} and type(like) is list:
+            return numbers[0]
         _, build = flatten("vmap", "row", like)
-        return stacked([build(iter(row)) for row in block.tolist()], axes, True, path)
-    if kind is None or isinstance(like, ARRAYS):
-        shape = like.shape if kind else ()
-        place = normalized(index(axes), 1 + len(shape), path)
-        stack = block.reshape(-1, *shape)
-        return (sys.modules["numpy"].moveaxis(stack, 0, place) if place else stack).copy()
-    given, parts, start = of_parts(axes, kind, like, path), {}, 0
-    for key, part in kind.parts(like):
-        end = start + len(flatten("vmap", "row", part)[0])
-        parts[key] = _of_block(block[:, start:end], part, given[key], path + kind.path(key))
-        start = end
-    return kind.build(like, parts)
+        results = [build(chain(*row)) for row in zip(*numbers, strict=True)]
+        return stacked(results or [like] * size, axes, arrays, path)
+    block = next(data)
+    listed = type(block) is array  # of numbers
+    place = normalized(index(axes), 1 if listed else block.ndim, path)
+    if listed:
+        return block.tolist()
+    return sys.modules["numpy"].moveaxis(block, 0, place).copy() if place else block
+
+
+def _rows_of(data: Any, width: int, size: int) -> list[list[float]]:
+    """Return the numbers of each row."""
+    numbers = data.reshape(-1).tolist() if isinstance(data, ARRAYS) else data.tolist()
+    return [numbers[i * width : (i + 1) * width] for i in range(size)]
 
 
 def stacked(results: Sequence[Any], axes: Axes, arrays: bool, path: str) -> Any:

@@ -27,8 +27,10 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1
     returns a pair the result is a pair of lists. That is as in JAX, where lists only group, too.
 
     A function that is compiled with ``backend="c"`` goes through all rows in one call of machine
-    code, if these are floats, or lists or arrays of floats. Rows for which it was not traced, since
-    an ``if`` comes out differently there, are then computed one by one.
+    code, if these are floats and ints up to 2**53, or lists, tuples or arrays of them, also in
+    groups. Rows for which it was not traced, since an ``if`` comes out differently there, are then
+    computed one by one; so are all, with the same results, where a list has its rows along another
+    axis than the first, or where rows are Values, flags or of different lengths.
 
     Args:
         f: a function.
@@ -38,7 +40,8 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1
             Keywords have their rows along axis 0.
         out_axes: where the results have the axis of the rows: an int; None for what is the same for
             all rows, which is then returned once; or these nested like the result.
-        threads: how many threads share the rows of a function in machine code.
+        threads: how many threads share the rows of a function in machine code, the calling one
+            included; the others are kept for the next call. Few rows go without them.
 
     Returns:
         The function. Results are stacked as lists, or, if an argument with rows is an array or
@@ -82,7 +85,8 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1
             for i, (x, axis) in enumerate(zip(args, axes, strict=True))
         ]
         named = {key: column_of(x, 0, f"vmap: {key}", _SAME) for key, x in kwargs.items()}
-        size = _common_size([*columns, *named.values()], name)
+        all_columns = [*columns, *named.values()]
+        size = _common_size(all_columns, name)
         with_axes = [x for x, axis in zip(args, axes, strict=True) if axis is not None]
         arrays = any(map(has_array, [*with_axes, *kwargs.values()]))
         path = f"vmap: the result of {name}"
@@ -91,11 +95,10 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0, *, threads: int = 1
             return f(*[x.row(i) for x in columns], **{key: x.row(i) for key, x in named.items()})
 
         if machine:
-            given = [*columns, *named.values()]
-            blocks = [x.block() if x.size is not None else None for x in given]
-            if all((x.size is None) is (b is None) for x, b in zip(given, blocks, strict=True)):
+            blocks = [found for x in all_columns if (found := x.blocks()) is not None]
+            if len(blocks) == len(all_columns):
                 first = [x.row(0) for x in columns], {key: x.row(0) for key, x in named.items()}
-                rows = machine(*first, blocks, size, threads, row)
+                rows = machine(*first, blocks, size, threads, arrays, row)
                 if rows:
                     return of_machine(rows, size, out_axes, arrays, path)
         return stacked([row(i) for i in range(size)], out_axes, arrays, path)
