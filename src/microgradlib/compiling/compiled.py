@@ -122,10 +122,9 @@ class Compiled:
         export(self._latest_source(), file, name)
 
     def _latest_source(self) -> Source:
-        latest = self._latest
-        if latest is None:
+        if self._latest is None:
             raise CompileError(f"compile: {self.__name__} has no source before its first call")
-        return latest
+        return self._latest
 
     def cache_info(self) -> CacheInfo:
         """Return the number of traces."""
@@ -267,11 +266,11 @@ class Compiled:
     ) -> tuple[Source, Traced, list[Decision]]:
         """Return a new trace, its source, and its decisions if they are noted.
 
-        Loops are run while it is traced only if it has to be known what they come to: if something
-        is decided by that, or a step decides otherwise than the first one.
+        Loops are run while it is traced only if what they come to decides something, or if a step
+        decides otherwise than the first one.
         """
         for known in (False, True):
-            decisions: list[Decision] = []
+            decisions = list[Decision]()
             with suppress(UnknownError, DecisionError):
                 with collector_off():  # until all that belongs to the trace is freed
                     source = self._write(args, kwargs, decisions, known)
@@ -284,7 +283,6 @@ class Compiled:
         return source, trace, decisions
 
     def _trace(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], decided: bool) -> Any:
-        maxsize = self._options[0]
         try:
             source, trace, decisions = self._new(args, kwargs)
         except (ValueError, ArithmeticError, RetraceError):
@@ -306,7 +304,7 @@ class Compiled:
                 )
             if decided:
                 self._decisions = decisions
-            while len(self._sources) > maxsize:
+            while len(self._sources) > self._options[0]:
                 oldest = next(iter(self._sources))
                 del self._sources[oldest]
                 kept = {k: [x for x in xs if x is not oldest] for k, xs in self._traces.items()}
