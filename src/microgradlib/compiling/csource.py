@@ -22,7 +22,9 @@ from microgradlib.compiling.templates import Template
 from microgradlib.errors import CompileError
 
 _PIECE = 500  # instructions in one C function: the time of compilers is quadratic in their number
-_PIECES_OF_A_FILE = 10  # so that several compilers share the work
+# From so many pieces on, several compilers share the work: so many files, or more with at most so
+# many pieces.
+_LEAST_APART, _FILES, _PIECES_OF_A_FILE = 8, 4, 10
 
 DECIDED, FAILED, UNFINITE = 1, 2, 4
 """The statuses of the C function: a decision differs from the trace, Python raises an error there,
@@ -34,7 +36,7 @@ class CSource(NamedTuple):
 
     Attributes:
         about: the comment at its top.
-        steps: the functions that loops call, by name, each after those that it calls itself.
+        steps: the functions that loops call, each after those that it calls itself.
         pieces: the functions that ``main`` calls, if there are several.
         main: the function itself.
         header: the text of the header.
@@ -42,7 +44,7 @@ class CSource(NamedTuple):
     """
 
     about: str
-    steps: dict[str, str]
+    steps: list["CSource"]
     pieces: list[str]
     main: str
     header: str
@@ -54,32 +56,32 @@ class CSource(NamedTuple):
         return f"{self.about}\n{with_library(self._all())}"
 
     def _all(self) -> str:
-        return "\n".join([*self.steps.values(), *self._static(), self.main])
+        return "\n".join(
+            [*[step.own for step in self.steps], *map(_static, self.pieces), self.main]
+        )
 
-    def _static(self) -> list[str]:
-        return [f"static {piece}" for piece in self.pieces]
-
-    def step(self) -> str:
-        """Return the function for a loop in the same file, without the steps of its own loops."""
-        return "\n".join([*self._static(), f"static {self.main}"])
+    @property
+    def own(self) -> str:
+        """The function and its pieces, for a loop in the same file."""
+        return "\n".join(map(_static, [*self.pieces, self.main]))
 
     def files(self) -> tuple[str, list[str]]:
         """Return what the file with ``main`` defines, and files to be built at the same time."""
-        count = _PIECES_OF_A_FILE
-        if len(self.pieces) < 2 * count:
+        sources = [*self.steps, self]
+        apart = [x for source in sources for x in source.pieces if "mg_scan" not in x]
+        if len(apart) < _LEAST_APART:
             return self._all(), []
-        declared = [piece.partition("\n")[0] + ";" for piece in self.pieces]
-        groups = [self.pieces[i : i + count] for i in range(0, len(self.pieces), count)]
-        texts = [self._with_steps("\n".join(x)) for x in groups]
-        main = self._with_steps("\n".join([*declared, self.main]))
-        return main, [with_library(text) for text in texts]
+        count = min(_PIECES_OF_A_FILE, -(-len(apart) // _FILES))
+        groups = [apart[i : i + count] for i in range(0, len(apart), count)]
+        kept = [piece.partition("\n")[0] + ";" for piece in apart]
+        for source in sources:
+            kept += [_static(x) for x in source.pieces if "mg_scan" in x]
+            kept.append(self.main if source is self else _static(source.main))
+        return "\n".join(kept), [with_library("\n".join(x)) for x in groups]
 
-    def _with_steps(self, text: str) -> str:
-        """Return functions after the steps of the loops in them."""
-        for name, step in reversed(self.steps.items()):
-            if re.search(rf"\b{name}\b", text):
-                text = f"{step}\n{text}"
-        return text
+
+def _static(function: str) -> str:
+    return f"static {function}"
 
 
 def with_library(text: str) -> str:
@@ -170,12 +172,7 @@ class _CWriter:
             '#ifdef __cplusplus\nextern "C"\n#endif\n'
             f"int {self.name}(const double *in, double *out, double *work);\n\n#endif\n"
         )
-        return CSource(about, self._steps(), pieces, main, header, self.work)
-
-    def _steps(self) -> dict[str, str]:
-        """Return the functions that loops call, by name."""
-        steps = steps_of(self.program).items()
-        return {name: self.sources[name].step() for name, _ in steps}
+        return CSource(about, [*self.sources.values()], pieces, main, header, self.work)
 
     def _about(self) -> str:
         """Return the comment that says what goes in and comes out."""
