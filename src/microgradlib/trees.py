@@ -275,6 +275,8 @@ def structure(tree: Tree) -> Any:
     >>> structure([1.0, {"a": 2.0}]) == structure([3.0, {"a": 4}])
     True
     """
+    if isinstance(tree, Value):  # first, as the class of a traced number is a decision
+        return float
     if isinstance(tree, ARRAYS):
         return _Array, tree.shape
     if isinstance(tree, array | _Entries):

@@ -262,29 +262,29 @@ class Compiled:
         return writer.traced(self._f, args, kwargs, self._static(args, kwargs), writer.write)
 
     def _new(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], known: bool
     ) -> tuple[Source, Traced, list[Decision]]:
-        """Return a new trace, its source, and its decisions if they are noted.
+        """Return the source of a new trace, the trace, and its decisions if they are noted.
 
-        Loops are run while it is traced only if what they come to decides something, or if a step
-        decides otherwise than the first one.
+        Raises:
+            UnknownError: if something is decided by what a loop comes to, which is not known.
+            DecisionError: if a step of such a loop decides otherwise than the first one.
         """
-        for known in (False, True):
-            decisions = list[Decision]()
-            with suppress(UnknownError, DecisionError):
-                with collector_off():  # until all that belongs to the trace is freed
-                    source = self._write(args, kwargs, decisions, known)
-                trace = source.trace(self._machine_code())
-                if known or not steps_of(source.program):
-                    break
-                with suppress(UnfiniteError):
-                    trace(None)(*args, *kwargs.values())
-                break
+        decisions: list[Decision] = []
+        with collector_off():  # until all that belongs to the trace is freed
+            source = self._write(args, kwargs, decisions, known)
+        trace = source.trace(self._machine_code())
+        if not known and steps_of(source.program):
+            with suppress(UnfiniteError):
+                trace(None)(*args, *kwargs.values())
         return source, trace, decisions
 
     def _trace(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], decided: bool) -> Any:
         try:
-            source, trace, decisions = self._new(args, kwargs)
+            try:
+                source, trace, decisions = self._new(args, kwargs, known=False)
+            except (UnknownError, DecisionError):  # run the loops while they are traced
+                source, trace, decisions = self._new(args, kwargs, known=True)
         except (ValueError, ArithmeticError, RetraceError):
             return self._f(*args, **kwargs)  # raises the error, or catches it
         with self._lock:

@@ -155,8 +155,7 @@ class Trace(Interpreter):
         numbers = [*map(number_of, operands)]
         outcome = nan if self._unknown(numbers) else float(function(*numbers))
         symbol = condition.symbol(self.graph, self.symbol)
-        if type(symbol) is Symbol:
-            symbol.number = outcome
+        symbol.number = outcome
         return self.node("", (), (), outcome, symbol, float)
 
     def _outcome(self, function: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
