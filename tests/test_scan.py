@@ -222,6 +222,16 @@ def test_derivatives(f: Any, transform: str, backend: str) -> None:
 
 
 @backends
+def test_a_derivative_that_is_constant(backend: str) -> None:
+    def f(c: Any) -> Any:
+        return scan(lambda c, x: (c + 2.0 * x, None), c, [1.0, 2.0])[0]
+
+    g = compiled(mg.grad(lambda c: mg.grad(f)(c) * c), backend)
+    assert g(0.5) == 1.0
+    assert has_loop(g)
+
+
+@backends
 @pytest.mark.parametrize("f", LOSSES)
 @pytest.mark.parametrize(
     "options",

@@ -205,6 +205,8 @@ def register(kind: Kind) -> None:
 
 def kind_of(x: Tree, kinds: Iterable[Kind] = _kinds) -> Kind | None:
     """Return the first kind that fits an object, or None."""
+    if isinstance(x, Value):  # whose class is a decision if it is traced
+        return None
     for kind in kinds:
         if isinstance(x, kind.type):
             return kind

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from operator import index
 from typing import Any, NamedTuple
 
+from microgradlib.core.value import Value
 from microgradlib.errors import ShapeError, short
 from microgradlib.many.axes import Axes, depth_of, joined, normalized, of_parts
 from microgradlib.many.blocks import (
@@ -101,6 +102,8 @@ def _entry(x: Any, axis: int, i: int) -> Any:
 
 def has_array(x: Tree) -> bool:
     """Whether there is an array among the parts of a container."""
+    if isinstance(x, Value):  # whose class is a decision if it is traced
+        return False
     if isinstance(x, ARRAYS):
         return True
     if isinstance(x, list):

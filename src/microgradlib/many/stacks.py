@@ -71,15 +71,15 @@ def stacked(results: Sequence[Any], axes: Axes, arrays: bool, path: str) -> Any:
         raise ValueError(
             f"{path} is {short(first)}, without parts for the axes {short(axes)}; give one"
         )
-    if not kind and not all(isinstance(x, Number | Value) for x in results):
-        other = next(x for x in results if not isinstance(x, Number | Value))
+    if not kind and not all(isinstance(x, Value | Number) for x in results):
+        other = next(x for x in results if not isinstance(x, Value | Number))
         raise TypeError(f"{path} is {short(other)} for a row; return numbers and Values")
     place = normalized(index(axes), 1 + (depth_of(first) if kind else 0), path)
+    if not kind:
+        return _as_array(results) if arrays else [*results]
     if isinstance(first, ARRAYS):
         return sys.modules["numpy"].stack(results, place)
-    if kind:
-        return _listed(results, place)
-    return _as_array(results) if arrays else [*results]
+    return _listed(results, place)
 
 
 def _grouped(results: Sequence[Any], kind: Kind, axes: Axes, arrays: bool, path: str) -> Any:
