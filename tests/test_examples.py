@@ -499,3 +499,46 @@ class TestDerivatives:
         assert period / small == pytest.approx(1.3289045, abs=1e-6)
         assert by_length == pytest.approx(period / 3.0, rel=1e-7)
         assert by_angle > 0.0
+
+    BACKENDS = (
+        pytest.param("c", marks=pytest.mark.skipif(not compiler(), reason="no C compiler")),
+        "python",
+    )
+
+    @pytest.mark.parametrize("backend", BACKENDS)
+    def test_trajectory(self, backend: str) -> None:
+        pytest.importorskip("numpy")
+        output = self.output("trajectory.py", "--backend", backend)
+        steps = {"c": "100,000", "python": "5,000"}[backend]
+        assert output.startswith(f"The gradient through {steps} steps, backend {backend}:\n")
+        kept = re.findall(r"^  (.*) kept: \d\.\d{3} s, (\d\.\d\d) MB$", output, re.MULTILINE)
+        (_, all_carries), (_, checkpoints) = kept
+        assert 0.0 < float(checkpoints) < 0.7 * float(all_carries)
+        found = re.findall(r"^  (\w+) +(\S+)  true +(\S+)$", output, re.MULTILINE)
+        assert [name for name, *_ in found] == ["damping", "stiffness", "force", "noise"]
+        off = 0.005 if backend == "c" else 0.02
+        assert all(abs(float(x) - float(true)) < off for _, x, true in found)
+
+    @needs_posix
+    def test_trajectory_shows_its_progress(self) -> None:
+        pytest.importorskip("numpy")
+        command = [sys.executable, str(EXAMPLES / "trajectory.py"), "--backend", "python"]
+        shown = on_a_terminal(command, 80)
+        losses = [float(x) for x in re.findall(r"\rfit: \d+ iterations .*loss (0\.\d{8})\]", shown)]
+        assert losses[-1] == pytest.approx(0.05**2, rel=0.1)  # the variance of the noise
+
+    @pytest.mark.parametrize("backend", BACKENDS)
+    def test_fit_many(self, backend: str) -> None:
+        pytest.importorskip("numpy")
+        output = self.output("fit_many.py", "--backend", backend)
+        curve, decays = {"c": ("100,000", "10,000"), "python": ("10,000", "1,000")}[backend]
+        assert output.startswith(f"A curve through {curve} points, backend {backend}\n")
+        assert f"\n{decays} decays of 10 points\n" in output
+        assert len(re.findall(r" \d+\.\d\d ms$", output, re.MULTILINE)) == 6
+        found = re.findall(r"^  (\w+) +(\S+) \+- (\S+)  true +(\S+)$", output, re.MULTILINE)
+        assert [name for name, *_ in found] == [
+            *("amplitude", "decay", "frequency", "phase", "offset")
+        ]
+        for _, x, error, true in found:
+            assert 0.0 < float(error) < 0.01
+            assert abs(float(x) - float(true)) < 5.0 * float(error)
