@@ -221,6 +221,22 @@ def test_derivatives(f: Any, transform: str, backend: str) -> None:
     assert numbers(g(*other)) == pytest.approx(numbers(derived(*other)), rel=1e-12, abs=1e-14)
 
 
+def test_forward_mode_is_one_loop() -> None:
+    def f(p: Any, n: int) -> Any:
+        def step(carry: Any, _: Any) -> Any:
+            s, t = carry  # of which t is a plain number
+            return (s * p + mg.sin(s) * mg.cos(t), t + 0.1), None
+
+        return scan(step, (0.5, 0.0), length=n)[0][0]
+
+    lengths = []
+    for n in (10, 999):
+        g = mg.compile(lambda p, n=n: mg.jvp(lambda p: f(p, n), (p,), (1.0,)))
+        assert g(0.5) == mg.jvp(lambda p, n=n: f(p, n), (0.5,), (1.0,))
+        lengths.append(len(g.source))
+    assert lengths[1] <= lengths[0] + 9
+
+
 @backends
 def test_rows_that_nothing_depends_on(backend: str) -> None:
     def f(xs: Any) -> Any:

@@ -15,6 +15,7 @@ from microgradlib.compiling.clibrary import (
     names_in,
     signature,
 )
+from microgradlib.compiling.copies import merged
 from microgradlib.compiling.loops import Loop, Pull, loop_of, steps_of
 from microgradlib.compiling.ranges import named_ranges
 from microgradlib.compiling.symbols import Program
@@ -323,43 +324,6 @@ def sizes_of(loop: Loop) -> str:
         pairs = ", ".join([f"{{{i}, {k}}}" for i, k in pull.echoes])
         return ", ".join([*map(str, sizes), f"(const long long[][2]){{{pairs or '{0, 0}'}}}"])
     return ", ".join([*map(str, sizes), "0, 0, 0, 0, 0, 0, 0"])
-
-
-_ASSIGNED = re.compile(r"(out|work)\[(\d+)\] = (?:(in|work)\[(\d+)\]|(.+));")
-_LEAST = 4  # numbers that are copied by a loop
-
-
-def merged(lines: list[str]) -> list[str]:
-    """Return statements with one in place of many that fill entries which follow each other.
-
-    >>> merged(["work[2] = in[5];", "t1;", *[f"out[{i}] = in[{i + 7}];" for i in range(4)]])
-    ['work[2] = in[5];', 't1;', 'mg_put(out + 0, in + 7, 4);']
-    >>> merged([f"work[{i}] = 2.0;" for i in range(3, 9)])
-    ['mg_put_all(work + 3, 2.0, 6);']
-    """
-    found: list[str] = []
-    runs = groupby(enumerate(lines), lambda x: _filled(*x))
-    for filled, run in runs:
-        texts = [text for _, text in run]
-        if filled and len(texts) >= _LEAST:
-            array, start, source, first, text = _ASSIGNED.fullmatch(texts[0]).groups()  # type: ignore[union-attr]
-            call = (
-                f"mg_put_all({array} + {start}, {text}"
-                if text
-                else f"mg_put({array} + {start}, {source} + {first}"
-            )
-            texts = [f"{call}, {len(texts)});"]
-        found += texts
-    return found
-
-
-def _filled(line: int, text: str) -> tuple[object, ...]:
-    """Return what is the same for statements that fill entries, one after the other."""
-    found = _ASSIGNED.fullmatch(text)
-    if not found:
-        return ()
-    array, place, source, first, value = found.groups()
-    return array, int(place) - line, source, int(first) - line if source else value
 
 
 def _called(template: Template) -> Signature | None:

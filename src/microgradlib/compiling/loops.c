@@ -17,10 +17,17 @@ static inline double *mg_put(double *to, const double *from, long long count)
     return to + count;
 }
 
-static inline void mg_put_all(double *to, double x, long long count)
+static inline void mg_put_every(double *to, long long step, const double *from, long long by,
+                                long long count)
 {
     for (long long i = 0; i < count; ++i)
-        to[i] = x;
+        to[i * step] = from[i * by];
+}
+
+static inline void mg_put_all(double *to, long long step, double x, long long count)
+{
+    for (long long i = 0; i < count; ++i)
+        to[i * step] = x;
 }
 
 static long long mg_next_kept(long long start, long long end, long long room, long long every)

@@ -80,7 +80,8 @@ def push(
 ) -> None:
     """Complete the tangents of some nodes to those of all that depend on them: the mirror image."""
     for node in order:
-        reached = [type(x) is not float and x in tangents for x in node._inputs]
+        edges = zip(node._inputs, node._partials, strict=True)
+        reached = [partial is not None and x in tangents for x, partial in edges]
         if True in reached:
             for x, partial, known in zip(node._inputs, partials(node), reached, strict=True):
                 if partial is not None and known:
