@@ -16,10 +16,11 @@ from microgradlib.compiling.clibrary import (
     signature,
 )
 from microgradlib.compiling.copies import merged
-from microgradlib.compiling.loops import Loop, Pull, loop_of, steps_of
+from microgradlib.compiling.loops import Loop, Pull, Scan, loop_of, loops_in
 from microgradlib.compiling.ranges import named_ranges
+from microgradlib.compiling.sharing import saved_by
 from microgradlib.compiling.symbols import Program
-from microgradlib.compiling.templates import Template
+from microgradlib.compiling.templates import Template, is_entry
 from microgradlib.errors import CompileError
 
 _PIECE = 500  # instructions in one C function: the time of compilers is quadratic in their number
@@ -36,6 +37,7 @@ class CSource(NamedTuple):
     """A C file and its header.
 
     Attributes:
+        name: the name of the function.
         about: the comment at its top.
         steps: the functions that loops call, each after those that it calls itself.
         pieces: the functions that ``main`` calls, if there are several.
@@ -44,6 +46,7 @@ class CSource(NamedTuple):
         work: how many working numbers the function needs.
     """
 
+    name: str
     about: str
     steps: list["CSource"]
     pieces: list[str]
@@ -115,7 +118,7 @@ class _CWriter:
         self.program = program
         self.name = name
         rows = program.rows
-        counts = accumulate([not _is_entry(template) for _, template, _ in rows])
+        counts = accumulate([not is_entry(template) for _, template, _ in rows])
         places = [*zip(counts, rows, strict=True)]
         grouped = groupby(places, lambda x: (x[0] - 1) // _PIECE)
         self.pieces = [[row for _, row in piece] for _, piece in grouped] or [[]]
@@ -125,7 +128,7 @@ class _CWriter:
         for check in program.checks:
             self._read(check.operands, max([own.get(x, 0) for x in check.operands]))
         for number, template, operands in reversed(rows):
-            reader = self.last.get(number, 0) if _is_entry(template) else own[number]
+            reader = self.last.get(number, 0) if is_entry(template) else own[number]
             self._read(operands, reader)
         self.outputs: defaultdict[int, list[int]] = defaultdict(list)  # by number; -1: the start
         for i, x in enumerate(program.outputs):
@@ -136,12 +139,30 @@ class _CWriter:
         self.finite: defaultdict[int, list[Any]] = defaultdict(list)
         for x in program.finite:
             self.finite[_known(x)].append(x)
-        self.sources = {
-            name: c_source(step.program, name) for name, step in steps_of(program).items()
-        }
+        self.saved = saved_by(program)
+        self.sources = self._steps()  # by name, each after those that it needs
         self.work = max([self._scratch(template, len(xs)) for _, template, xs in rows], default=0)
         self.free: defaultdict[int, list[int]] = defaultdict(list)  # places in work, by size
         self.ending: defaultdict[int, list[Any]] = defaultdict(list)  # places and sizes, by piece
+
+    def _steps(self) -> dict[str, CSource]:
+        """Return the functions that loops call."""
+        programs = {name: saved.step for name, saved in self.saved.items()}
+        for saved in self.saved.values():
+            programs |= saved.backs
+        found: dict[str, CSource] = {}
+        for loop in loops_in(self.program):
+            for step in loop.steps:
+                if step.name not in found:
+                    source = c_source(programs.get(step.name, step.program), step.name)
+                    found |= {x.name: x for x in [*source.steps, source]}
+        return found
+
+    def _saved(self, loop: Loop) -> int:
+        """Return how many numbers of each step a loop saves, beside its carries."""
+        scan = loop.scan if isinstance(loop, Pull) else loop
+        saved = self.saved.get(scan.step.name)
+        return saved.size if saved else 0
 
     def _read(self, operands: tuple[Any, ...], piece: int) -> None:
         """Note that a piece reads these numbers."""
@@ -173,7 +194,7 @@ class _CWriter:
             '#ifdef __cplusplus\nextern "C"\n#endif\n'
             f"int {self.name}(const double *in, double *out, double *work);\n\n#endif\n"
         )
-        return CSource(about, [*self.sources.values()], pieces, main, header, self.work)
+        return CSource(self.name, about, [*self.sources.values()], pieces, main, header, self.work)
 
     def _about(self) -> str:
         """Return the comment that says what goes in and comes out."""
@@ -231,7 +252,7 @@ class _CWriter:
 
     def _instruction(self, number: int, template: Template, operands: tuple[Any, ...]) -> list[str]:
         """Return the statements that compute a number."""
-        if _is_entry(template):
+        if is_entry(template):
             entries, index = self.texts[operands[0]], template.pieces[1]
             self.texts[number] = f"work[{int(entries) + int(index[1:-1])}]"
             return []
@@ -261,10 +282,12 @@ class _CWriter:
         """Return the statements that run a loop."""
         first = [f"work + {self.texts[operands[0]]}"] if isinstance(loop, Pull) else []
         texts = [self._text(x) for x in operands[len(first) :]]
-        place = self._place(number, loop.made)
+        saved = self._saved(loop)
+        kept = loop.room if isinstance(loop, Scan) else 0
+        place = self._place(number, loop.made + saved * kept)
         self.texts[number] = str(place)
         steps = [step.name for step in loop.steps]
-        sizes = f"&(const mg_loop){{{sizes_of(loop)}}}"
+        sizes = f"&(const mg_loop){{{sizes_of(loop, saved)}}}"
         arrays = ["work", f"work + {place}", f"work + {len(texts)}"]
         name = "mg_scan_pull" if first else "mg_scan"
         call = f"{name}({', '.join([*steps, sizes, *first, *arrays])})"
@@ -273,7 +296,12 @@ class _CWriter:
     def _scratch(self, template: Template, count: int) -> int:
         """Return how many working numbers an instruction needs, its operands included."""
         if loop := loop_of(template):
-            return count + loop.scratch + max([self.sources[x.name].work for x in loop.steps])
+            return (
+                count
+                + loop.scratch
+                + self._saved(loop)
+                + max([self.sources[x.name].work for x in loop.steps])
+            )
         called = _called(template)
         if called is None or LIST not in called.parameters:
             return 0
@@ -309,15 +337,10 @@ def _known(x: Any) -> int:
     return max(x, -1) if type(x) is int else -1
 
 
-def _is_entry(template: Template) -> bool:
-    """Whether an instruction only takes one of several numbers."""
-    return template.pieces[0] == "" and template.pieces[-1].startswith("[")
-
-
-def sizes_of(loop: Loop) -> str:
+def sizes_of(loop: Loop, saved: int) -> str:
     """Return the sizes of a loop as C initializes them."""
     scan = loop.scan if isinstance(loop, Pull) else loop
-    sizes = [*scan[1:6], scan.every, scan.room, int(scan.reverse)]
+    sizes = [*scan[1:6], scan.every, scan.room, saved, int(scan.reverse)]
     if isinstance(loop, Pull):
         pull = loop
         sizes += [pull.linked, pull.sums, pull.results, pull.of_row, pull.rest, len(pull.echoes)]

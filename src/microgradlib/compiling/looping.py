@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from math import nan
 from typing import Any, NamedTuple
 
@@ -69,7 +70,7 @@ class Scanned:
     """
 
     def __init__(self, trace: Any, steps: Steps) -> None:
-        """Trace the step, and run the loop once to know its numbers."""
+        """Trace the step, and run the loop if its numbers have to be known."""
         self.trace, self.steps = trace, steps
         self.traced = self._trace()
         n, self.length = len(steps.init), len(steps.rows)
@@ -81,7 +82,6 @@ class Scanned:
         self.captured = self._captured()
         self.read = [*steps.init, *[x for row in steps.rows for x in row]]
         symbols = [*map(trace.symbol, self.read), *self.traced.captured]
-        self.inputs = [*map(number_of, self.read), *map(number_of, self.traced.captured)]
         self.scan = Scan(
             self.traced.step,
             self.length,
@@ -91,7 +91,6 @@ class Scanned:
             len(self.traced.captured),
             steps.reverse,
         )
-        self.function = self.traced.function()
         numbers = self.run(self.scan)
         self.symbols = symbols
         self.symbol = trace.graph.instruction(LoopTemplate(self.scan, len(symbols)), symbols)
@@ -145,6 +144,16 @@ class Scanned:
                     found[x] = None
         found |= dict.fromkeys([y for y in roots if y._serial < traced.start])
         return [*found]
+
+    @cached_property
+    def function(self) -> Any:
+        """The step in Python."""
+        return self.traced.function()
+
+    @cached_property
+    def inputs(self) -> list[float]:
+        """The numbers of the first carry, of the rows, and of what all steps read."""
+        return [*map(number_of, self.read), *map(number_of, self.traced.captured)]
 
     def run(self, scan: Scan) -> list[Any]:
         """Return the numbers of the loop.

@@ -4,7 +4,7 @@ typedef int mg_step(const double *restrict in, double *restrict out, double *res
 
 /* The sizes of a loop; of the way back, those from linked on. */
 typedef struct {
-    long long length, carry, row, results, others, every, room;
+    long long length, carry, row, results, others, every, room, saved;
     int reverse;
     long long linked, sums, adjoints, of_row, rest, echoes;
     const long long (*echo)[2];
@@ -47,7 +47,7 @@ static long long mg_next_kept(long long start, long long end, long long room, lo
 }
 
 /* The numbers made are the last carry, the results, how many carries are kept, and these, each
-   after the number of its step. */
+   after the number of its step, and before what is saved of that. */
 static int mg_scan(mg_step *step, const mg_loop *s, const double *numbers, double *made,
                    double *work)
 {
@@ -58,18 +58,21 @@ static int mg_scan(mg_step *step, const mg_loop *s, const double *numbers, doubl
     long long due = s->room ? 0 : s->length, count = 0;
     for (long long i = 0; i < s->length; ++i) {
         const long long place = s->reverse ? s->length - 1 - i : i;
+        double *saved = 0;
         int status;
         if (i == due) {
-            double *const entry = kept + 1 + count++ * (1 + s->carry);
+            double *const entry = kept + 1 + count++ * (1 + s->carry + s->saved);
             entry[0] = (double)i;
-            mg_put(entry + 1, in, s->carry);
+            saved = mg_put(entry + 1, in, s->carry);
             due = i + 1 == s->length ? s->length
                                      : mg_next_kept(i, s->length, s->room - count, s->every);
         }
         mg_put(row, rows + place * s->row, s->row);
-        status = step(in, out, out + s->carry + s->results);
+        status = step(in, out, out + s->carry + s->results + s->saved);
         if (status)
             return status;
+        if (s->saved)
+            mg_put(saved, out + s->carry + s->results, s->saved);
         mg_put(in, out, s->carry);
         mg_put(results + place * s->results, out + s->carry, s->results);
     }
@@ -100,31 +103,34 @@ static int mg_advance(mg_step *step, const mg_loop *s, const double *rows, const
 static int mg_scan_pull(mg_step *step, mg_step *pull, const mg_loop *s, const double *result,
                         const double *numbers, double *made, double *work)
 {
-    const long long last = s->length - 1, size = 1 + s->carry;
+    const long long last = s->length - 1, size = 1 + s->carry + s->saved;
     const double *const first = numbers + s->length * s->row + s->others;
     const double *const of_results = first + s->linked;
     const double *const given = result + s->carry + s->length * s->results;
-    double *const stack = work + s->room * size;
-    double *const in = stack, *const row = in + s->carry, *const sums = row + s->row;
+    /* Where all carries are kept, none is added. */
+    const double *const stack = s->every == 1 ? given + 1 : work;
+    double *const in = s->every == 1 ? work : work + s->room * size, *const row = in + s->carry, *const sums = row + s->row;
     double *const seeds = sums + s->sums, *const adjoints = seeds + s->echoes;
     double *const ys = mg_put(adjoints, first, s->linked), *const rest = ys + s->adjoints;
-    double *const out = mg_put(rest, of_results + s->length * s->adjoints, s->rest);
+    double *const saved = mg_put(rest, of_results + s->length * s->adjoints, s->rest);
+    double *const out = saved + s->saved;
     double *const free = out + s->linked + s->sums + s->of_row;
     long long count = (long long)given[0], end = s->length;
     for (long long i = 0; i < s->echoes; ++i)
         adjoints[s->echo[i][0]] += of_results[(s->reverse ? 0 : last) * s->adjoints + s->echo[i][1]];
     for (long long i = 0; i < s->sums; ++i)
         sums[i] = -0.0;
-    mg_put(work, given + 1, count * size);
+    if (s->every != 1)
+        mg_put(work, given + 1, count * size);
     while (end) {
-        double *const entry = work + (count - 1) * size;
+        const double *const entry = stack + (count - 1) * size;
         const long long start = (long long)entry[0];
         long long place;
         int status;
         if (start < end - 1) {
-            entry[size] = (double)mg_next_kept(start, end, s->room - count, s->every);
-            status = mg_advance(step, s, numbers, entry, entry + size, free);
-            ++count;
+            double *const next = work + count++ * size;
+            next[0] = (double)mg_next_kept(start, end, s->room - count + 1, s->every);
+            status = mg_advance(step, s, numbers, entry, next, free);
             if (status)
                 return status;
             continue;
@@ -138,6 +144,7 @@ static int mg_scan_pull(mg_step *step, mg_step *pull, const mg_loop *s, const do
             seeds[i] = start ? of_results[(s->reverse ? place + 1 : place - 1) * s->adjoints
                                           + s->echo[i][1]] : -0.0;
         mg_put(ys, of_results + place * s->adjoints, s->adjoints);
+        mg_put(saved, entry + 1 + s->carry, s->saved);
         status = pull(in, out, free);
         if (status)
             return status;

@@ -87,7 +87,8 @@ class Pull(NamedTuple):
         scan, linked = self.scan, self.linked
         taken = scan.carry + scan.row + self.sums + len(self.echoes) + linked + self.results
         given = linked + self.sums + self.of_row
-        return scan.room * (1 + scan.carry) + taken + self.rest + given + scan.scratch
+        stack = 0 if scan.every == 1 else scan.room * (1 + scan.carry)
+        return stack + taken + self.rest + given + scan.scratch
 
     def ends(self) -> tuple[str, str, str]:
         """Return its source before and after its numbers, and what precedes these."""

@@ -112,16 +112,15 @@ class WayBack:
             symbolic: whether they are symbols, and not Values.
         """
         scanned = self.scanned
-        trace, n = scanned.trace, len(scanned.carry)
+        trace = scanned.trace
         given = [*last, *of_results]
         operands = given if symbolic else [*map(trace.symbol, given)]
         symbol = self._instruction(operands)
         graph = trace.graph
         if symbolic:
             return [graph.instruction(entry(i), [symbol]) for i in range(self.pull.made)]
-        read = [*scanned.inputs[n:], *map(number_of, [*given, *self.traced.captured])]
         inputs = [*scanned.read, *scanned.captured, *given]
-        made = [Made(x, Value, True) for x in self._numbers(read)]
+        made = [Made(x, Value, True) for x in self._numbers(given)]
         return nodes_of(current(), Pulled(self, inputs), inputs, symbol, made)
 
     def _instruction(self, given: list[Any]) -> Symbol:
@@ -135,11 +134,13 @@ class WayBack:
         found: Symbol = scanned.trace.graph.instruction(self._template, operands)
         return found
 
-    def _numbers(self, numbers: list[float]) -> list[float]:
-        """Return the numbers of the adjoints."""
+    def _numbers(self, given: list[Operand]) -> list[float]:
+        """Return the numbers of the adjoints; NaN if the loop is not run."""
         scanned, scan, back = self.scanned, self.scan, self.pull
         if not scanned.trace.known:
             return [nan] * back.made
+        read = [*given, *self.traced.captured]
+        numbers = [*scanned.inputs[len(scanned.carry) :], *map(number_of, read)]
         return loops.scan_pull(
             scanned.function,
             self.traced.function(),

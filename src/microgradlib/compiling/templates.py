@@ -121,6 +121,11 @@ def call(function: str, count: int, listed: bool = False) -> Template:
     return Template((f"{function}{left}", *between, right), gaps, ATOM, function)
 
 
+def is_entry(template: Template) -> bool:
+    """Whether an instruction only takes one of several numbers."""
+    return template.pieces[0] == "" and template.pieces[-1].startswith("[")
+
+
 @functools.cache
 def entry(position: int) -> Template:
     """Return the template of an entry of a list."""
