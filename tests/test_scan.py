@@ -496,6 +496,23 @@ def test_primitives_of_ones_own() -> None:
         mg.compile(f, backend="c")(0.5)
 
 
+@pytest.mark.parametrize("decides", [lambda x: x < 1.0, lambda x: mg.math.floor(x) == 0])
+def test_rules_of_ones_own_that_decide(decides: Callable[[Any], bool]) -> None:
+    @mg.primitive(lambda y, x: (2.0 * x if decides(x) else 2.0,))
+    def bend(x: float) -> float:
+        return x * x if x < 1.0 else 2.0 * x - 1.0
+
+    def f(w: Any) -> Any:
+        return scan(lambda c, _: (bend(c) + w, None), w, length=4)[0]
+
+    for derived in (
+        mg.value_and_grad(f),
+        lambda w: mg.jvp(f, (w,), (1.0,)),
+        mg.grad(mg.grad(f)),
+    ):
+        assert mg.compile(derived)(0.4) == derived(0.4)
+
+
 # The source.
 
 
@@ -627,7 +644,7 @@ def test_nothing_is_left_for_the_garbage_collector() -> None:
     gc.disable()
     try:
         mg.compile(mg.grad(two_loops, (0, 1)))(*ARGUMENTS)
-        found = [x for x in gc.get_objects() if isinstance(x, looping.Scanned)]
+        found = [x for x in gc.get_objects() if type(x) is looping.Scanned]
     finally:
         gc.enable()
     assert not found

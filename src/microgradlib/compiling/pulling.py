@@ -7,7 +7,16 @@ from typing import Any
 
 from microgradlib.compiling.bundles import Made, nodes_of
 from microgradlib.compiling.loops import LoopTemplate, Pull
-from microgradlib.compiling.stepping import Like, TracedStep, entry_of, is_node, linked, number_of
+from microgradlib.compiling.source import RetraceError
+from microgradlib.compiling.stepping import (
+    Like,
+    TracedStep,
+    UnlikeError,
+    entry_of,
+    is_node,
+    linked,
+    number_of,
+)
 from microgradlib.compiling.symbols import Symbol
 from microgradlib.compiling.templates import entry
 from microgradlib.compiling.traced import Tracer
@@ -42,8 +51,13 @@ class WayBack:
         groups = scanned.carry, scanned.row, sums, seeds, adjoints, ys
         self._sizes = [*map(len, groups)]
         likes = [like for group in groups for like in group]
-        with recording_on():
-            self.traced = TracedStep(scanned.trace, "back", likes, self._fused)
+        try:
+            with recording_on():
+                self.traced = TracedStep(scanned.trace, "back", likes, self._fused)
+        except UnlikeError:  # a rule of the user's own decides
+            error = RetraceError()
+            scanned.trace.errors.append(error)
+            raise error from None
         self.scan = scan._replace(every=scanned.steps.every, room=scanned.steps.room or scan.length)
         self.pull = Pull(
             self.scan,

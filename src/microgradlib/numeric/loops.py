@@ -15,7 +15,7 @@ def next_kept(start: int, end: int, free: int, every: int) -> int:
     >>> [next_kept(0, 10, 10, 1), next_kept(0, 10, 10, 4), next_kept(8, 10, 10, 4)]
     [1, 4, 9]
     >>> next_kept(0, 10, 3, 0)
-    6
+    4
 
     Args:
         start: a step before which the carry is kept.
