@@ -505,6 +505,7 @@ class TestDerivatives:
         "python",
     )
 
+    @pytest.mark.long
     @pytest.mark.parametrize("backend", BACKENDS)
     def test_trajectory(self, backend: str) -> None:
         pytest.importorskip("numpy")
@@ -519,6 +520,7 @@ class TestDerivatives:
         off = 0.005 if backend == "c" else 0.02
         assert all(abs(float(x) - float(true)) < off for _, x, true in found)
 
+    @pytest.mark.long
     @needs_posix
     def test_trajectory_shows_its_progress(self) -> None:
         pytest.importorskip("numpy")
@@ -527,6 +529,7 @@ class TestDerivatives:
         losses = [float(x) for x in re.findall(r"\rfit: \d+ iterations .*loss (0\.\d{8})\]", shown)]
         assert losses[-1] == pytest.approx(0.05**2, rel=0.1)  # the variance of the noise
 
+    @pytest.mark.long
     @pytest.mark.parametrize("backend", BACKENDS)
     def test_fit_many(self, backend: str) -> None:
         pytest.importorskip("numpy")
