@@ -1,6 +1,7 @@
 """Arrays of NumPy and Series of pandas: arithmetic, arguments, derivatives, functions, layers."""
 
 import math
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
 from operator import add, mod, mul, sub, truediv
@@ -765,6 +766,10 @@ def test_the_bytes_of_an_array() -> None:
     for x in (doubles, doubles.T.copy().T, doubles.astype(np.float32), doubles.astype(int)):
         assert trees.holds_doubles(x)
         assert trees.to_bytes(x) == doubles.tobytes()
+    for typecode in "df":
+        numbers = array(typecode, [1.0, 2.0])
+        assert trees.holds_doubles(numbers)
+        assert trees.to_bytes(numbers) == array("d", [1.0, 2.0]).tobytes()
     for x in (np.array(["a"]), np.array([Value(1.0)]), [1.0]):
         assert not trees.holds_doubles(x)
         with pytest.raises(TypeError, match="expected an array of floats"):
