@@ -148,7 +148,8 @@ def test_arrays_of_any_memory(at_once: list[bool]) -> None:
     check(lambda row: row.sum(), np.empty((3, 0)))
     check(lambda row: mg.sum(row), [[], []])
     check(lambda row: row[0], [[1.0], [2.0, 3.0]])
-    check(lambda x: 1.0, array("u", "ab"))
+    texts = "u" if sys.version_info < (3, 13) else "w"
+    check(lambda x: 1.0, array(texts, "ab"))
     assert at_once == [True] * 6
 
 

@@ -3,8 +3,7 @@
 The rule is written once, as a function of the output and the inputs, in terms of operators and
 other primitives. On floats it gives floats; on operands that have a hook (``Value``, and the
 symbols of a compiled function) it gives what that hook returns. So one rule serves backpropagation,
-gradients of gradients and compiling. It never branches on its data: a kink is a primitive of its
-own (``above``, ``sign``).
+gradients of gradients and compiling. It never branches: kinks are primitives (``above``, ``sign``).
 """
 
 from collections.abc import Callable, Sequence
