@@ -1,6 +1,7 @@
 """vmap in machine code: the numbers of arguments, whatever holds them."""
 
 import dataclasses
+import sys
 from array import array
 from collections import deque
 from collections.abc import Callable
