@@ -40,10 +40,13 @@ class WayBack:
         scan, linked = scanned.scan, scanned.linked
         # A number of the next carry that is a result, too, is one node. The adjoint of the result
         # comes first there, as it does where the loop is recorded step by step.
-        self.echoes: list[tuple[int, int]] = []
+        first: dict[int, int] = {}  # the first result that each number of the carry is
         for k, column in enumerate(columns):
-            same = [i for i, j in enumerate(linked) if scanned.new[j] is scanned.results[column]]
-            self.echoes += [(i, k) for i in same[:1] if isinstance(scanned.new[linked[i]], Value)]
+            y = scanned.results[column]
+            same = [i for i, j in enumerate(linked) if isinstance(y, Value) and scanned.new[j] is y]
+            if same:
+                first.setdefault(same[0], k)
+        self.echoes = [*first.items()]
         sums = [Like(0.0, Value, False, "s")] * len(scanned.captured)
         seeds = [Like(0.0, Value, False, "b")] * len(self.echoes)
         adjoints = [Like(1.0, Value, False, "a")] * len(linked)
