@@ -372,6 +372,46 @@ def test_random_steps(seed: int) -> None:
         assert found == pytest.approx(expected, rel=1e-11, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    "seed", [0, 1, *[pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 30)]]
+)
+def test_random_loops_in_loops(seed: int) -> None:
+    draw = random.Random(seed)
+    (outer, size), (inner, inner_size) = step_of(draw), step_of(draw)
+    rows, inner_rows, reads = draw.randrange(1, 4), draw.randrange(1, 4), draw.randrange(4)
+    choices = [{}, {"checkpoint": 2}, {"snapshots": 2}, {"reverse": True}]
+    options: list[dict[str, Any]] = [draw.choice(choices) for _ in range(2)]
+
+    def f(c: Any, w: Any, xs: Any) -> Any:
+        def step(c: Any, x: Any) -> Any:
+            read = [w, c[0], x, w * c[0]][reads]
+            init = [c[i % size] for i in range(inner_size)]
+            inner_xs = [x * (0.5 + i) for i in range(inner_rows)]
+            d, zs = scan(lambda d, k: inner(d, k, read), init, inner_xs, **options[0])
+            new, ys = outer(c, x + d[0], w)
+            return new, [*ys, mg.sum(d), *[z for row in zs for z in row]]
+
+        last, ys = scan(step, c, xs, **options[1])
+        return mg.sum(last) + sum([mg.sum(y) * (1.0 + i) for i, y in enumerate(ys)])
+
+    c = [draw.uniform(-1.0, 1.0) for _ in range(size)]
+    xs = [draw.uniform(-1.0, 1.0) for _ in range(rows)]
+    derived = draw.choice(
+        [
+            mg.value_and_grad(f, (0, 1, 2)),
+            mg.hessian(f, 1),
+            lambda *p: mg.jvp(f, p, ([1.0] * size, 0.5, [0.1] * rows)),
+        ]
+    )
+    try:
+        expected = numbers(derived(c, 0.3, xs))
+    except (ValueError, ArithmeticError):
+        return
+    for backend in ("python", "c") if compiler() else ("python",):
+        found = numbers(compiled(derived, backend)(c, 0.3, xs))
+        assert found == pytest.approx(expected, rel=1e-10, abs=1e-11)
+
+
 # Loops that source cannot repeat.
 
 
