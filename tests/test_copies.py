@@ -71,11 +71,13 @@ def test_what_is_filled_stays_the_same(seed: int) -> None:
 
 
 def test_patterns_become_one_statement_for_each_of_their_entries() -> None:
+    kinds = ["t7", "{i}.5", "in[{a}]", "work[{b}]", "in[{c}]"]
     rows = [
-        (f"work[{3 * i}] = in[{5 * i}];", f"work[{3 * i + 1}] = {i}.5;", f"work[{3 * i + 2}] = t7;")
+        f"out[{5 * i + k}] = {kind.format(i=i, a=5 * i, b=7 * i, c=900 - 2 * i)};"
         for i in range(100)
+        for k, kind in enumerate(kinds)
     ]
-    assert len(merged([line for row in rows for line in row])) == 3
+    assert len(merged(rows)) == len(kinds)
     assert merged([f"work[{i}] = t{i};" for i in range(9)]) == [
         f"work[{i}] = t{i};" for i in range(9)
     ]

@@ -66,7 +66,7 @@ def _plain(x: Any) -> Any:
 
 
 for _operation in [*_UNARY, divmod, *[getattr(operator, name) for name in _BINARY.split()]]:
-    _name = _operation.__name__.strip("_")
+    _name = _operation.__name__.removesuffix("_")
     setattr(Condition, f"__{_name}__", _as_bool(_operation))
     if _operation not in _UNARY and _operation not in COMPARISONS:
         setattr(Condition, f"__r{_name}__", _reflected(_operation))
