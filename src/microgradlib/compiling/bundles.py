@@ -9,10 +9,11 @@ tangents it is the same in the other direction.
 
 from collections.abc import Sequence
 from math import nan
-from typing import Any, NamedTuple
+from typing import Any
 
+from microgradlib.compiling.stepping import Like
 from microgradlib.compiling.symbols import Symbol
-from microgradlib.compiling.templates import entry
+from microgradlib.compiling.templates import entry, place_of
 from microgradlib.compiling.traced import Tracer
 from microgradlib.core.primitive import Primitive
 from microgradlib.core.value import Operand, Value
@@ -99,30 +100,22 @@ def _refuse(*inputs: float) -> Any:
 def _entry_rule(output: Any, node: Any) -> tuple[Unit]:
     symbol = output if type(output) is Symbol else output._symbol
     loop = None if type(node) is Symbol else node._op.loop
-    return (Unit(int(symbol.template.pieces[1][1:-1]), loop),)
+    return (Unit(place_of(symbol.template), loop),)
 
 
 ENTRY = Primitive("entry", _refuse, _entry_rule, slopes=_refuse, listed=False)
 """The primitive of one number that a loop makes."""
 
 
-class Made(NamedTuple):
-    """A number that a loop makes: what it is in the trace, its class, and whether it is linked."""
-
-    number: float
-    kind: Any
-    needs: bool
-
-
 def nodes_of(
-    trace: Any, loop: Any, inputs: Sequence[Operand], symbol: Symbol, made: Sequence[Made]
+    trace: Any, loop: Any, inputs: Sequence[Operand], symbol: Symbol, made: Sequence[Like]
 ) -> list[Tracer]:
-    """Return the nodes of all numbers that a loop makes."""
+    """Return the nodes of all numbers that a loop makes, which are as ``made`` says."""
     edges = [isinstance(x, Value) and x._requires_grad and trace.records for x in inputs]
     partials = tuple([nan if edge else None for edge in edges])
     node = trace.node(looped(loop), tuple(inputs), partials, nan, symbol)
     results = []
-    for i, (number, kind, needs) in enumerate(made):
+    for i, (number, kind, needs, _) in enumerate(made):
         found = trace.graph.instruction(entry(i), [symbol])
         found.number = number
         partial = nan if needs and node._requires_grad else None

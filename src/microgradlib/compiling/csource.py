@@ -20,7 +20,7 @@ from microgradlib.compiling.loops import Loop, Pull, Scan, loop_of, loops_in
 from microgradlib.compiling.ranges import named_ranges
 from microgradlib.compiling.sharing import saved_by
 from microgradlib.compiling.symbols import Program
-from microgradlib.compiling.templates import Template, is_entry
+from microgradlib.compiling.templates import Template, is_entry, place_of
 from microgradlib.errors import CompileError
 
 _PIECE = 500  # instructions in one C function: the time of compilers is quadratic in their number
@@ -253,8 +253,7 @@ class _CWriter:
     def _instruction(self, number: int, template: Template, operands: tuple[Any, ...]) -> list[str]:
         """Return the statements that compute a number."""
         if is_entry(template):
-            entries, index = self.texts[operands[0]], template.pieces[1]
-            self.texts[number] = f"work[{int(entries) + int(index[1:-1])}]"
+            self.texts[number] = f"work[{int(self.texts[operands[0]]) + place_of(template)}]"
             return []
         if loop := loop_of(template):
             return self._loop(loop, number, operands)
@@ -287,7 +286,7 @@ class _CWriter:
         place = self._place(number, loop.made + saved * kept)
         self.texts[number] = str(place)
         steps = [step.name for step in loop.steps]
-        sizes = f"&(const mg_loop){{{sizes_of(loop, saved)}}}"
+        sizes = f"&(const mg_loop){{{_sizes(loop, saved)}}}"
         arrays = ["work", f"work + {place}", f"work + {len(texts)}"]
         name = "mg_scan_pull" if first else "mg_scan"
         call = f"{name}({', '.join([*steps, sizes, *first, *arrays])})"
@@ -337,14 +336,14 @@ def _known(x: Any) -> int:
     return max(x, -1) if type(x) is int else -1
 
 
-def sizes_of(loop: Loop, saved: int) -> str:
+def _sizes(loop: Loop, saved: int) -> str:
     """Return the sizes of a loop as C initializes them."""
     scan = loop.scan if isinstance(loop, Pull) else loop
-    sizes = [*scan[1:6], scan.every, scan.room, saved, int(scan.reverse)]
+    sizes = [scan.length, scan.carry, scan.row, scan.results, scan.others]
+    sizes += [scan.every, scan.room, saved, int(scan.reverse)]
     if isinstance(loop, Pull):
-        pull = loop
-        sizes += [pull.linked, pull.sums, pull.results, pull.of_row, pull.rest, len(pull.echoes)]
-        pairs = ", ".join([f"{{{i}, {k}}}" for i, k in pull.echoes])
+        sizes += [loop.linked, loop.sums, loop.results, loop.of_row, loop.rest, len(loop.echoes)]
+        pairs = ", ".join([f"{{{i}, {k}}}" for i, k in loop.echoes])
         return ", ".join([*map(str, sizes), f"(const long long[][2]){{{pairs or '{0, 0}'}}}"])
     return ", ".join([*map(str, sizes), "0, 0, 0, 0, 0, 0, 0"])
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from math import nan
 from typing import Any, NamedTuple
 
-from microgradlib.compiling.bundles import Made, nodes_of
+from microgradlib.compiling.bundles import nodes_of
 from microgradlib.compiling.loops import LoopTemplate, Scan
 from microgradlib.compiling.pulling import WayBack
 from microgradlib.compiling.source import DecisionError, RetraceError, UnfiniteError
@@ -98,13 +98,9 @@ class Scanned:
             trace.graph.numeric(function)
         trace.risky.append(self.symbol)
         made = [*self.carry, *[like_of(y, "") for y in self.results] * self.length]
-        nodes = nodes_of(
-            trace,
-            self,
-            [*self.read, *self.captured],
-            self.symbol,
-            [Made(x, like.kind, like.needs) for x, like in zip(numbers, made, strict=False)],
-        )
+        pairs = zip(numbers, made, strict=False)  # the carries that are kept are no nodes
+        made = [like._replace(number=x) for x, like in pairs]
+        nodes = nodes_of(trace, self, [*self.read, *self.captured], self.symbol, made)
         width = len(self.results)
         ends = range(n + width, len(nodes) + 1, width or 1)
         rows = [nodes[end - width : end] for end in ends] if width else [[]] * self.length
@@ -137,7 +133,7 @@ class Scanned:
     def _captured(self) -> list[Value]:
         """Return the nodes from outside that the results depend on."""
         traced, found = self.traced, dict[Value, None]()
-        roots = [y for y in traced.outputs if isinstance(y, Value) and y._requires_grad]
+        roots = linked(traced.outputs)
         for node in topological_order(roots, linked(traced.leaves), traced.start):
             for x, partial in zip(node._inputs, node._partials, strict=True):
                 if partial is not None and x._serial < traced.start:
@@ -165,16 +161,7 @@ class Scanned:
             self.trace.graph.unknown = True
             return [nan] * scan.made
         try:
-            return loops.scan(
-                self.function,
-                self.inputs,
-                length=scan.length,
-                carry=scan.carry,
-                row=scan.row,
-                reverse=scan.reverse,
-                every=scan.every,
-                room=scan.room,
-            )
+            return loops.scan(self.function, self.inputs, **scan.sizes())
         except UnfiniteError:
             raise RetraceError from None
         except (ValueError, ArithmeticError) as error:

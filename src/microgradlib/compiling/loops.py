@@ -1,7 +1,7 @@
 """Loops among the instructions of a trace, and how source calls them."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from microgradlib.compiling.symbols import Program
 from microgradlib.compiling.templates import ATOM, Template
@@ -50,13 +50,19 @@ class Scan(NamedTuple):
         """How many numbers it works with, beside those of its step."""
         return self.carry + self.row + self.others + self.carry + self.results
 
-    def ends(self) -> tuple[str, str, str]:
-        """Return its source before and after its numbers, and what precedes these."""
-        sizes = f"length={self.length}, carry={self.carry}, row={self.row}"
-        sizes += ", reverse=True" * self.reverse
+    def sizes(self) -> dict[str, Any]:
+        """Return the keywords of its call; those that are left out have these values anyway."""
+        sizes: dict[str, Any] = {"length": self.length, "carry": self.carry, "row": self.row}
+        if self.reverse:
+            sizes["reverse"] = True
         if self.room:
-            sizes += f", every={self.every}, room={self.room}"
-        return f"scan({self.step.name}, ", "[", f"], {sizes})"
+            sizes |= {"every": self.every, "room": self.room}
+        return sizes
+
+    @property
+    def start(self) -> str:
+        """Its source before its operands."""
+        return f"scan({self.step.name}, "
 
 
 class Pull(NamedTuple):
@@ -90,16 +96,20 @@ class Pull(NamedTuple):
         stack = 0 if scan.every == 1 else scan.room * (1 + scan.carry)
         return stack + taken + self.rest + given + scan.scratch
 
-    def ends(self) -> tuple[str, str, str]:
-        """Return its source before and after its numbers, and what precedes these."""
-        scan = self.scan
-        _, _, sizes = scan.ends()
-        sizes = sizes.removesuffix(")") + (
-            f", others={scan.others}, linked={self.linked}, sums={self.sums}, "
-            f"results={self.results}"
-        )
-        sizes += f", echoes={self.echoes}" * bool(self.echoes)
-        return f"scan_pull({scan.step.name}, {self.step.name}, ", ", [", f"{sizes})"
+    def sizes(self) -> dict[str, Any]:
+        """Return the keywords of its call."""
+        sizes = self.scan.sizes() | {
+            "others": self.scan.others,
+            "linked": self.linked,
+            "sums": self.sums,
+            "results": self.results,
+        }
+        return sizes | ({"echoes": self.echoes} if self.echoes else {})
+
+    @property
+    def start(self) -> str:
+        """Its source before its operands."""
+        return f"scan_pull({self.scan.step.name}, {self.step.name}, "
 
 
 Loop: TypeAlias = Scan | Pull
@@ -112,10 +122,10 @@ class LoopTemplate(Template):
 
     def __init__(self, loop: Loop, count: int) -> None:
         """Write the source for so many operands."""
-        start, opening, end = loop.ends()
+        end = f"], {', '.join([f'{name}={size}' for name, size in loop.sizes().items()])})"
         first = 1 if isinstance(loop, Pull) else 0
         listed = count - first
-        pieces = [start, opening] if first else [start + opening]
+        pieces = [loop.start, ", ["] if first else [f"{loop.start}["]
         pieces += [", "] * (listed - 1)
         pieces = [*pieces, end] if listed else [*pieces[:-1], pieces[-1] + end]
         super().__init__(tuple(pieces), tuple((i, 0) for i in range(count)), ATOM)

@@ -1,11 +1,11 @@
 """The way back through a loop of a trace: a loop from the last step to the first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from math import nan
 from typing import Any
 
-from microgradlib.compiling.bundles import Made, nodes_of
+from microgradlib.compiling.bundles import nodes_of
 from microgradlib.compiling.loops import LoopTemplate, Pull
 from microgradlib.compiling.source import RetraceError
 from microgradlib.compiling.stepping import (
@@ -107,13 +107,9 @@ class WayBack:
         found |= {opened.inputs[i]: seed for i, seed in seeds.items()}
         made = [opened.new[i] for i in scanned.linked]
         made += [opened.results[self.columns[k]] for k in of_results]
-        roots = []
-        known = {*found, *opened.inputs}
-        for y, adjoint in zip(made, [*adjoints, *of_results.values()], strict=True):
-            if needs_gradient(y) or (is_node(y) and y in known):
-                roots.append(y)
-                found[y] = found[y] + adjoint if y in found else adjoint
-        order = topological_order(roots, [*opened.inputs, *scanned.captured])
+        inputs = [*opened.inputs, *scanned.captured]
+        _add(found, inputs, zip(made, [*adjoints, *of_results.values()], strict=True))
+        order = topological_order(found, inputs)
         with recording_on():
             pull(order, found, current().partials)
         of_inputs = [found.get(x, -0.0) for x in opened.inputs]
@@ -137,7 +133,7 @@ class WayBack:
         if symbolic:
             return [graph.instruction(entry(i), [symbol]) for i in range(self.pull.made)]
         inputs = [*scanned.read, *scanned.captured, *given]
-        made = [Made(x, Value, True) for x in self._numbers(given)]
+        made = [Like(x, Value, True, "") for x in self._numbers(given)]
         return nodes_of(current(), Pulled(self, inputs), inputs, symbol, made)
 
     def _instruction(self, given: list[Any]) -> Symbol:
@@ -153,28 +149,26 @@ class WayBack:
 
     def _numbers(self, given: list[Operand]) -> list[float]:
         """Return the numbers of the adjoints; NaN if the loop is not run."""
-        scanned, scan, back = self.scanned, self.scan, self.pull
+        scanned, back = self.scanned, self.pull
         if not scanned.trace.known:
             return [nan] * back.made
         read = [*given, *self.traced.captured]
         numbers = [*scanned.inputs[len(scanned.carry) :], *map(number_of, read)]
-        return loops.scan_pull(
-            scanned.function,
-            self.traced.function(),
-            scanned.run(scan),
-            numbers,
-            length=scan.length,
-            carry=scan.carry,
-            row=scan.row,
-            others=scan.others,
-            linked=back.linked,
-            sums=back.sums,
-            results=back.results,
-            echoes=back.echoes,
-            reverse=scan.reverse,
-            every=scan.every,
-            room=scan.room,
-        )
+        result, step = scanned.run(self.scan), self.traced.function()
+        return loops.scan_pull(scanned.function, step, result, numbers, **back.sizes())
+
+
+def _add(
+    found: dict[Value, Any], inputs: Iterable[Value], adjoints: Iterable[tuple[Any, Any]]
+) -> None:
+    """Add adjoints of results to those that were found, where gradients flow.
+
+    That is so for inputs, too, whatever they need.
+    """
+    known = {*inputs}
+    for y, adjoint in adjoints:
+        if needs_gradient(y) or (is_node(y) and y in known):
+            found[y] = found[y] + adjoint if y in found else adjoint
 
 
 class Pulled:
@@ -190,12 +184,8 @@ class Pulled:
     def pulled(self, adjoints: dict[int, Any], symbolic: bool) -> list[Any]:
         """Return the adjoints of all that is read from those of what is made."""
         nodes, made = self._opened()
-        known = {*nodes}
         found: dict[Value, Any] = {}
-        for place, adjoint in adjoints.items():
-            y = made[place]
-            if needs_gradient(y) or (is_node(y) and y in known):
-                found[y] = found[y] + adjoint if y in found else adjoint
+        _add(found, nodes, [(made[place], adjoint) for place, adjoint in adjoints.items()])
         order = topological_order(found, nodes)
         trace = self.way.scanned.trace
         with recording_on():

@@ -126,6 +126,11 @@ def is_entry(template: Template) -> bool:
     return template.pieces[0] == "" and template.pieces[-1].startswith("[")
 
 
+def place_of(template: Template) -> int:
+    """Return which of several numbers such an instruction takes."""
+    return int(template.pieces[1][1:-1])
+
+
 @functools.cache
 def entry(position: int) -> Template:
     """Return the template of an entry of a list."""

@@ -88,14 +88,15 @@ def scan(
     if not count:
         return init, []
     arrays = has_array(init) or has_array(xs)
-    loop = _Flat(called, init, [rows.row(i) for i in range(count)])
+    each = [rows.row(i) for i in range(count)]
+    loop = _Flat(called, init, each)
     found = current().loop(loop.steps(reverse, every, room))
     if found:
         last, results = loop.built(*found)
     else:
         last, results = init, [None] * count
         for i in range(count)[::-1] if reverse else range(count):
-            last, results[i] = called(last, rows.row(i))
+            last, results[i] = called(last, each[i])
     return last, stacked(results, 0, arrays, f"scan: the result of {name}")
 
 
@@ -136,7 +137,6 @@ class _Flat:
         """Keep the loop."""
         self._step, self._init, self._rows = step, init, rows
         self._result: Any = None  # what builds a result around its numbers
-        self._structure: Any = None
 
     def steps(self, reverse: bool, every: int, room: int) -> Steps:
         """Return the loop over numbers."""
