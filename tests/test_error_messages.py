@@ -231,6 +231,7 @@ def test_derivatives_are_named_by_what_they_are_derivatives_of(
 SUBJECTS: dict[str, Any] = {
     "microgradlib": mg,
     "microgradlib.nn": nn,
+    "microgradlib.nn.functional": nn.functional,
     "microgradlib.optim": optim,
     "microgradlib.random": random,
     "Value": small,
@@ -255,9 +256,9 @@ def test_names_of_other_libraries_say_what_to_use(owner: str) -> None:
 CODE = re.compile(r"(?<=^write )[^it].*|[\w.]+\((?:[^()]|\([^()]*\))*\)")
 WORDS = re.compile(r"\.?[A-Za-z_][\w.]*(?<!\.)")
 PLAIN_WORDS = """
-Module NumPy Python Values a an and are arrays as assign attribute bit built call choose derivative
-devices each every floats for from have in is it jac lists loss mode module modules needed no
-nothing number numbers of on one operations optimizer or pass random read row s
+Module NumPy Python Values a an and are arrays as assign attribute bit built by call choose class
+derivative devices divide each every floats for from have in is it jac lists loss mode module
+modules needed no nothing number numbers of on one operations optimizer or pass random read row s
 scipy.optimize.minimize set so the them there to types use with write writes
 """
 
@@ -282,6 +283,7 @@ def test_what_to_use_exists_and_works(owner: str, tmp_path: Path) -> None:
         "mean": 0.0,
         "std": 1.0,
         "n": 3,
+        "i": 2,
         "seed": 1,
         "state": random.get_state(),
         "nin": 2,

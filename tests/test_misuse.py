@@ -61,8 +61,7 @@ SEQUENCE = "a sequence of numbers or Values"
 PLAIN = "pass v.data if it needs no gradient"
 LOAD = "Layer.load_state_dict"
 SHAPES = (
-    "outputs and targets must be numbers, or lists or tuples of the same shape, and not be empty, "
-    "got"
+    "input and target must be numbers, or lists or tuples of the same shape, and not be empty, got"
 )
 
 
@@ -540,7 +539,7 @@ MODELS: list[Row] = [
     (
         lambda: nn.cross_entropy([[0.5, 0.5]], 0),
         ShapeError,
-        "cross_entropy: needs a list of logits for each target, got [[[0.5, 0.5]]] for [0]",
+        "cross_entropy: needs a list of logits for each target, got [[0.5, 0.5]] for 0",
     ),
     (
         lambda: layer.load_state_dict({"weight": [[9.0, 9.0]], "bias": [None]}),

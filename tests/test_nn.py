@@ -18,7 +18,12 @@ LOSSES: dict[str, type[Module]] = {
     "binary_cross_entropy": nn.BCELoss,
     "binary_cross_entropy_with_logits": nn.BCEWithLogitsLoss,
     "cross_entropy": nn.CrossEntropyLoss,
+    "l1_loss": nn.L1Loss,
+    "huber_loss": nn.HuberLoss,
+    "smooth_l1_loss": nn.SmoothL1Loss,
+    "nll_loss": nn.NLLLoss,
 }
+OF_CLASSES = ("cross_entropy", "nll_loss")
 # Around 0, where activations bend, and far out, where they saturate.
 POINTS = [
     0.0,
@@ -760,22 +765,24 @@ class TestActivationsAgainstTorch:
 class TestLosses:
     @pytest.mark.parametrize("name", LOSSES)
     def test_module_function_and_package_agree(self, name: str) -> None:
-        target: Any = 1 if name == "cross_entropy" else [1.0, 0.5]
-        loss = getattr(nn, name)([0.25, 0.75], target)
+        target: Any = 1 if name in OF_CLASSES else [1.0, 0.5]
+        loss = getattr(mg, name)([0.25, 0.75], target)
         assert type(loss) is float
         assert (
-            loss == LOSSES[name]()([0.25, 0.75], target) == getattr(mg, name)([0.25, 0.75], target)
+            loss
+            == LOSSES[name]()([0.25, 0.75], target)
+            == getattr(nn.functional, name)([0.25, 0.75], target)
         )
-        assert loss == getattr(nn, name)(values([0.25, 0.75]), target).data
+        assert loss == getattr(mg, name)(values([0.25, 0.75]), target).data
         assert LOSSES[name]().parameters() == []
 
     def test_every_loss_is_in_the_table(self) -> None:
         classes = {x for name, x in vars(nn).items() if name.endswith("Loss")}
         assert classes == set(LOSSES.values())
 
-    @pytest.mark.parametrize("name", [name for name in LOSSES if name != "cross_entropy"])
+    @pytest.mark.parametrize("name", [name for name in LOSSES if name not in OF_CLASSES])
     def test_shapes(self, name: str) -> None:
-        loss = getattr(nn, name)
+        loss = getattr(mg, name)
         expected = loss([0.1, 0.2, 0.3, 0.4], [0.0, 1.0, 1.0, 0.0])
         assert loss([[0.1, 0.2], (0.3, 0.4)], ([0.0, 1], [1, 0.0])) == expected
         assert loss([[[0.1]], [[0.2]], [[0.3]], [[0.4]]], [[[0]], [[1]], [[1]], [[0]]]) == expected

@@ -37,12 +37,6 @@ from microgradlib.functions import *  # noqa: F403
 from microgradlib.interpreters import detect_anomaly, no_grad
 from microgradlib.many import scan, vmap
 from microgradlib.modes import allow_nonfinite
-from microgradlib.nn import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    mse_loss,
-)
 from microgradlib.random import manual_seed
 from microgradlib.serialization import load, restore, save
 from microgradlib.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -62,10 +56,7 @@ __all__ = [
     "StateDictError",
     "Value",
     "allow_nonfinite",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
     "compile",
-    "cross_entropy",
     "detect_anomaly",
     "draw",
     "explain",
@@ -78,7 +69,6 @@ __all__ = [
     "jvp",
     "load",
     "manual_seed",
-    "mse_loss",
     "nn",
     "no_grad",
     "optim",

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 _LISTS = "a Value is one number; use lists of Values, or NumPy arrays of them"
 _UNITS = "there are no devices and types to choose: numbers are 64-bit floats"
+_WRITTEN = "write it as a Module, from operations on Values"
 _RANDOM = {
     "seed": "call manual_seed(seed)",
     **dict.fromkeys(("rand", "random"), "call uniform(low, high)"),
@@ -59,11 +60,21 @@ ABSENT: dict[str, dict[str, str]] = {
         **{
             name: f"use microgradlib.{name.lower()}" for name in ("ReLU", "Sigmoid", "Tanh", "GELU")
         },
-        "functional": "use microgradlib.relu and so on",
         **dict.fromkeys(
             ("BatchNorm1d", "Conv1d", "Conv2d", "GRU", "LSTM", "MaxPool2d", "RNN", "Transformer"),
-            "write it as a Module, from operations on Values",
+            _WRITTEN,
         ),
+        **dict.fromkeys(("KLDivLoss", "MultiMarginLoss", "TripletMarginLoss"), _WRITTEN),
+    },
+    "microgradlib.nn.functional": {
+        **dict.fromkeys(("batch_norm", "conv1d", "conv2d", "max_pool2d"), _WRITTEN),
+        **dict.fromkeys(("kl_div", "margin_ranking_loss", "triplet_margin_loss"), _WRITTEN),
+        "hardtanh": "use microgradlib.clip(x, -1.0, 1.0)",
+        "normalize": "divide each number by hypot(*xs)",
+        "one_hot": "use float(i == n) for each class n",
+        "relu6": "use microgradlib.clip(x, 0.0, 6.0)",
+        "swish": "use silu",
+        "tanhshrink": "write x - tanh(x)",
     },
     "microgradlib.optim": {
         "lr_scheduler": "assign to .lr of the optimizer",

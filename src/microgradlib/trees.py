@@ -340,11 +340,17 @@ def on_rows(f: Callable[[Any], Any], x: Tree) -> Tree:
     [2.0, 4.0]
     """
     if isinstance(x, ARRAYS):
-        y = on_rows(f, x.tolist())
-        return _of_floats(sys.modules["numpy"].array(y, object)) if isinstance(y, list) else y
+        return array_like(x, on_rows(f, x.tolist()))
     if isinstance(x, list | tuple) and x and isinstance(as_number(x[0]), (*_LISTS, *ARRAYS)):
         return [on_rows(f, row) for row in x]
     return f(x)
+
+
+def array_like(x: Tree, y: Tree) -> Tree:
+    """Return nested lists as an array if x is one; numbers stay numbers."""
+    if isinstance(x, ARRAYS) and isinstance(y, list):
+        return _of_floats(sys.modules["numpy"].array(y, object))
+    return y
 
 
 def numbers_in(xs: Iterable[Any]) -> list[Any]:

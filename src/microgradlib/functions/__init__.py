@@ -13,6 +13,7 @@ from microgradlib.functions.activations import (
     silu,
     softplus,
 )
+from microgradlib.functions.classes import cross_entropy, nll_loss
 from microgradlib.functions.elementary import (
     acos,
     acosh,
@@ -38,6 +39,14 @@ from microgradlib.functions.elementary import (
     tan,
     tanh,
 )
+from microgradlib.functions.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    smooth_l1_loss,
+)
 from microgradlib.functions.reductions import dot, log_softmax, logsumexp, mean, prod, softmax, sum
 from microgradlib.functions.selections import clip, maximum, minimum, select, where
 from microgradlib.functions.special import erf, erfc, gamma, lgamma
@@ -50,10 +59,13 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "cbrt",
     "clip",
     "cos",
     "cosh",
+    "cross_entropy",
     "dot",
     "elu",
     "erf",
@@ -63,7 +75,9 @@ __all__ = [
     "expm1",
     "gamma",
     "gelu",
+    "huber_loss",
     "hypot",
+    "l1_loss",
     "leaky_relu",
     "lgamma",
     "log",
@@ -76,6 +90,8 @@ __all__ = [
     "maximum",
     "mean",
     "minimum",
+    "mse_loss",
+    "nll_loss",
     "prod",
     "relu",
     "select",
@@ -83,6 +99,7 @@ __all__ = [
     "silu",
     "sin",
     "sinh",
+    "smooth_l1_loss",
     "softmax",
     "softplus",
     "sqrt",

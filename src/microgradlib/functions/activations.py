@@ -3,9 +3,11 @@
 from typing import Any, TypeVar
 
 from microgradlib.core import table
-from microgradlib.core.value import Value
+from microgradlib.core.value import Operand, Value
 from microgradlib.errors import short
 from microgradlib.functions.arguments import each, plain_number
+from microgradlib.functions.selections import where
+from microgradlib.trees import elementwise
 
 T = TypeVar("T", float, Value, Any)
 
@@ -28,15 +30,45 @@ def log_sigmoid(x: T) -> T:
     return each(table.log_sigmoid, x)
 
 
-def softplus(x: T) -> T:
-    """Return log(1 + exp(x)), for x of any size.
+def softplus(x: T, beta: float = 1.0, threshold: float = 20.0) -> T:
+    """Return log(1 + exp(beta * x)) / beta, for x of any size.
 
     >>> softplus(1000.0)
     1000.0
 
+    Args:
+        x: any number.
+        beta: a plain number other than 0.
+        threshold: a plain number. Where beta * x is above it, the result is x; one of 20 or more
+            changes nothing, as the exact function differs from PyTorch's by less than
+            2.1e-9 / beta there.
+
+    Raises:
+        TypeError: if beta or threshold is not a plain number.
+        ValueError: if beta is 0, infinite or NaN, or threshold is NaN.
+
     Source: Dugas et al., "Incorporating Second-Order Functional Knowledge" (2001).
     """
-    return each(table.softplus, x)
+    beta = plain_number("softplus", "beta", beta)
+    threshold = plain_number("softplus", "threshold", threshold)
+    if not beta or beta - beta or threshold != threshold:  # inf - inf is NaN
+        raise ValueError(
+            f"softplus: beta must be finite and not 0, and threshold a number, got beta={beta} and "
+            f"threshold={threshold}"
+        )
+    if threshold >= 20.0:
+        return (
+            each(table.softplus, x) if beta == 1.0 else elementwise("softplus", _softplus, x, beta)
+        )
+
+    def piecewise(y: Operand) -> Any:
+        return where(y * beta > threshold, y, _softplus(y, beta))
+
+    return elementwise("softplus", piecewise, x)  # type: ignore[no-any-return]
+
+
+def _softplus(x: Operand, beta: float) -> Any:
+    return table.divide(table.softplus(table.multiply(x, beta)), beta)
 
 
 def relu(x: T) -> T:

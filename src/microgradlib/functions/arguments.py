@@ -1,12 +1,14 @@
 """Checks of arguments, with errors that name the function and the remedy."""
 
 import operator
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from microgradlib.core import table
 from microgradlib.core.primitive import Primitive
 from microgradlib.core.value import Operand, Value, apply
-from microgradlib.errors import short
+from microgradlib.errors import ShapeError, short
 from microgradlib.numeric.conversion import refuse_table, to_float
 from microgradlib.trees import as_list, elementwise, numbers_in
 
@@ -83,3 +85,55 @@ def at_least_one(function: str, xs: Iterable[Operand]) -> list[Operand]:
     if not numbers:
         raise ValueError(f"{function}: needs at least one number, got an empty sequence")
     return numbers
+
+
+def shape_of(function: str, x: Any) -> tuple[int, ...]:
+    """Return the lengths of nested lists or of an array along their axes.
+
+    >>> shape_of("f", [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    (2, 3)
+
+    Raises:
+        ShapeError: if rows differ in length; it begins with ``function``.
+    """
+    x = x if isinstance(x, Value) else as_list(x)
+    if isinstance(x, Value) or not isinstance(x, list | tuple | deque):
+        return ()
+    shapes = {shape_of(function, y) for y in x}
+    if len(shapes) > 1:
+        raise ShapeError(f"{function}: rows must have one length, got {short(x)}")
+    return (len(x), *shapes.pop()) if shapes else (0,)
+
+
+def classes_last(x: Any) -> Sequence[Any]:
+    """Return nested lists with their first axis as the last one.
+
+    >>> classes_last([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    [[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]
+    """
+    rows = [*map(as_list, as_list(x))]
+    if not rows or not isinstance(rows[0], list | tuple):
+        return rows
+    return [*map(classes_last, zip(*rows, strict=True))]
+
+
+def check_reduction(function: str, reduction: object) -> None:
+    """Refuse an unknown reduction."""
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(
+            f"{function}: reduction must be 'none', 'mean' or 'sum', got {short(reduction)}"
+        )
+
+
+TOTALS = {"mean": table.mean, "sum": table.sum_}
+"""What puts losses together, by reduction."""
+
+
+def mean_of(function: str, total: Any, size: Any) -> Any:
+    """Return a total divided by the sum of weights, or their number, which must not be 0."""
+    if not isinstance(size, Value) and not size:
+        raise ValueError(
+            f"{function}: there is nothing to average: every target is ignored, or weights have "
+            "the sum 0; leave the batch out, or pass reduction='sum'"
+        )
+    return table.divide(total, size)

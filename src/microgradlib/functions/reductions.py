@@ -7,8 +7,15 @@ from microgradlib.core import table
 from microgradlib.core.primitive import Primitive
 from microgradlib.core.value import Operand
 from microgradlib.errors import ShapeError
-from microgradlib.functions.arguments import at_least_one, numbers_of, sequence
-from microgradlib.trees import on_rows
+from microgradlib.functions.arguments import (
+    at_least_one,
+    classes_last,
+    numbers_of,
+    sequence,
+    shape_of,
+    whole_number,
+)
+from microgradlib.trees import array_like, as_list, on_rows
 
 
 @overload
@@ -114,52 +121,84 @@ def logsumexp(xs: Any) -> Any:
 
 
 @overload
-def softmax(xs: Sequence[float]) -> list[float]: ...
+def softmax(xs: Sequence[float], dim: int | None = -1) -> list[float]: ...
 @overload
-def softmax(xs: Any) -> Any: ...
-def softmax(xs: Any) -> Any:
+def softmax(xs: Any, dim: int | None = -1) -> Any: ...
+def softmax(xs: Any, dim: int | None = -1) -> Any:
     """Return exp(x) / (exp(xs[0]) + exp(xs[1]) + ...) for each x, for numbers of any size.
 
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
 
     Args:
-        xs: at least one number, or rows of them.
+        xs: at least one number, or nested lists or an array of them.
+        dim: the axis along which the numbers belong together, from 0, or from -1 for the last. None
+            is the last one, too, of at most two.
 
     Raises:
-        ValueError: if xs is empty, none of them is above -inf, or several are inf.
+        ValueError: if xs is empty, none of them is above -inf, or several are inf; if dim is None
+            and there are more than two axes.
+        IndexError: if there is no such axis.
+        ShapeError: if dim is not the last axis and rows differ in length.
 
     Source: Blanchard, Higham and Higham (2021), IMA J. Numer. Anal. 41.
     """
-    return _for_each(table.softmax, xs)
+    return _for_each(table.softmax, xs, dim)
 
 
 @overload
-def log_softmax(xs: Sequence[float]) -> list[float]: ...
+def log_softmax(xs: Sequence[float], dim: int | None = -1) -> list[float]: ...
 @overload
-def log_softmax(xs: Any) -> Any: ...
-def log_softmax(xs: Any) -> Any:
+def log_softmax(xs: Any, dim: int | None = -1) -> Any: ...
+def log_softmax(xs: Any, dim: int | None = -1) -> Any:
     """Return log(softmax(xs)), accurately also where softmax is near 0 or 1.
 
     >>> log_softmax([0.0, -1000.0])
     [0.0, -1000.0]
 
     Args:
-        xs: at least one number, or rows of them.
+        xs: at least one number, or nested lists or an array of them.
+        dim: the axis along which the numbers belong together, from 0, or from -1 for the last. None
+            is the last one, too, of at most two.
 
     Raises:
-        ValueError: if xs is empty, none of them is above -inf, or several are inf.
+        ValueError: if xs is empty, none of them is above -inf, or several are inf; if dim is None
+            and there are more than two axes.
+        IndexError: if there is no such axis.
+        ShapeError: if dim is not the last axis and rows differ in length.
 
     Source: Blanchard, Higham and Higham (2021), IMA J. Numer. Anal. 41.
     """
-    return _for_each(table.log_softmax, xs)
+    return _for_each(table.log_softmax, xs, dim)
 
 
-def _for_each(primitive: Primitive, xs: Any) -> Any:
+def _for_each(primitive: Primitive, xs: Any, dim: int | None) -> Any:
     """Return the result of a primitive for each number of a row among the others."""
 
     def entries(row: Sequence[Operand]) -> list[Any]:
         numbers = at_least_one(primitive.name, row)
         return [primitive.entry(numbers, i) for i in range(len(numbers))]
 
-    return on_rows(entries, xs)
+    def along(x: Any, axis: int) -> Any:
+        if axis:
+            return [along(part, axis - 1) for part in as_list(x)]
+        return _classes_first(on_rows(entries, classes_last(x)))
+
+    if dim == -1:
+        return on_rows(entries, xs)
+    axes = len(shape_of(primitive.name, xs))
+    if dim is None:
+        if axes > 2:
+            raise ValueError(f"{primitive.name}: pass dim, the axis to go along, of {axes} axes")
+        return on_rows(entries, xs)
+    dim = whole_number(f"{primitive.name}: dim", dim)
+    if not -axes <= dim < axes:
+        raise IndexError(f"{primitive.name}: dim must lie in [{-axes}, {axes - 1}], got {dim}")
+    return array_like(xs, along(xs, dim % axes))
+
+
+def _classes_first(x: Any) -> Any:
+    """Return nested lists with their last axis as the first one."""
+    if not isinstance(x[0], list):
+        return x
+    return [[*row] for row in zip(*map(_classes_first, x), strict=True)]
