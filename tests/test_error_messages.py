@@ -14,7 +14,7 @@ import pytest
 
 import microgradlib as mg
 import microgradlib.math as mg_math
-from microgradlib import Value, nn, optim, random
+from microgradlib import Value, data, nn, optim, random
 from microgradlib.absent import ABSENT
 from microgradlib.core.table import PRIMITIVES
 from microgradlib.errors import short, shorten
@@ -232,6 +232,7 @@ SUBJECTS: dict[str, Any] = {
     "microgradlib": mg,
     "microgradlib.nn": nn,
     "microgradlib.optim": optim,
+    "microgradlib.data": data,
     "microgradlib.random": random,
     "Value": small,
     "Module": layer,
@@ -256,8 +257,9 @@ CODE = re.compile(r"(?<=^write )[^it].*|[\w.]+\((?:[^()]|\([^()]*\))*\)")
 WORDS = re.compile(r"\.?[A-Za-z_][\w.]*(?<!\.)")
 PLAIN_WORDS = """
 Module NumPy Python Values a an and are arrays as assign attribute bit built call choose derivative
-devices each every floats for from have in is it jac lists loss mode module modules needed no
-nothing number numbers of on one operations optimizer or pass random read row s then
+devices each every floats for from have in indices is it iterable jac lists loop loss mode module modules needed no
+nothing number numbers of on one operations optimizer or over pass random read row s sampler
+then
 scipy.optimize.minimize set so the them there to types use with write writes
 """
 

@@ -71,6 +71,15 @@ ABSENT: dict[str, dict[str, str]] = {
             ("Adadelta", "Adagrad", "Adamax", "NAdam", "RAdam", "Rprop"), "use SGD, Adam or AdamW"
         ),
     },
+    "microgradlib.data": {
+        **dict.fromkeys(("BatchSampler", "RandomSampler", "SequentialSampler"), "use DataLoader"),
+        **dict.fromkeys(
+            ("SubsetRandomSampler", "WeightedRandomSampler"),
+            "pass an iterable of indices as sampler to DataLoader",
+        ),
+        **dict.fromkeys(("ConcatDataset", "StackDataset"), "write it as a Dataset"),
+        "IterableDataset": "write it as a Dataset, or loop over it",
+    },
     "microgradlib.random": _RANDOM,
     "Value": {
         **dict.fromkeys(("item", "numpy", "val", "value"), "read .data"),

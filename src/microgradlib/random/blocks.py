@@ -18,7 +18,7 @@ from microgradlib.random.generator import Generator, fractions24, fractions53
 from microgradlib.random.rounding import fused32, fused64, rounded, rounded_one
 
 BLOCK = 16
-_AT_ONCE = 64 * BLOCK  # more numbers no longer make a list comprehension faster
+_AT_ONCE = 128 * BLOCK  # more numbers no longer make a list comprehension faster
 _Floats = Sequence[float]
 
 _LOG = rounded(
@@ -42,11 +42,10 @@ def normals(generator: Generator, count: int, mean: float, std: float, single: b
     rest = count % BLOCK
     # The last 16 are drawn anew if they are no block.
     drawn = (fractions24 if single else fractions53)(generator, count + BLOCK * (rest > 0))
-    whole = count - rest
-    fill = _filled32 if single else _filled64
-    numbers = fill(drawn[:whole], mean, std)
+    del drawn[count - rest : count]
+    numbers = (_filled32 if single else _filled64)(drawn, mean, std)
     if rest:
-        numbers[count - BLOCK :] = fill(drawn[count:], mean, std)
+        del numbers[count - BLOCK : -BLOCK]
     return numbers
 
 
