@@ -14,7 +14,7 @@ import pytest
 
 import microgradlib as mg
 import microgradlib.math as mg_math
-from microgradlib import Value, nn, optim, random
+from microgradlib import Value, data, nn, optim, random
 from microgradlib.absent import ABSENT
 from microgradlib.core.table import PRIMITIVES
 from microgradlib.errors import short, shorten
@@ -233,6 +233,7 @@ SUBJECTS: dict[str, Any] = {
     "microgradlib.nn": nn,
     "microgradlib.nn.functional": nn.functional,
     "microgradlib.optim": optim,
+    "microgradlib.data": data,
     "microgradlib.random": random,
     "Value": small,
     "Module": layer,
@@ -257,8 +258,9 @@ CODE = re.compile(r"(?<=^write )[^it].*|[\w.]+\((?:[^()]|\([^()]*\))*\)")
 WORDS = re.compile(r"\.?[A-Za-z_][\w.]*(?<!\.)")
 PLAIN_WORDS = """
 Module NumPy Python Values a an and are arrays as assign attribute bit built by call choose class
-derivative devices divide each every floats for from have in is it jac lists loss mode module
-modules needed no nothing number numbers of on one operations optimizer or pass random read row s
+derivative devices divide each every floats for from have in indices is it iterable jac lists loop
+loss mode module modules needed no nothing number numbers of on one operations optimizer or over
+pass random read row s sampler then
 scipy.optimize.minimize set so the them there to types use with write writes
 """
 
@@ -285,6 +287,7 @@ def test_what_to_use_exists_and_works(owner: str, tmp_path: Path) -> None:
         "n": 3,
         "i": 2,
         "seed": 1,
+        "weights": [1.0, 2.0, 3.0],
         "state": random.get_state(),
         "nin": 2,
         "nout": 1,

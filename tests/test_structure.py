@@ -19,6 +19,7 @@ import microgradlib as mg
 from microgradlib import (
     Value,
     checking,
+    data,
     functions,
     nn,
     optim,
@@ -185,7 +186,7 @@ def test_the_chain_rule_stands_once(derive: Callable[[Any], object], way: str) -
 ROOMS = (
     *("errors", "modes", "numeric", "notes", "absent", "core", "teardown", "interpreters", "trees"),
     *("functions", "math", "ufuncs", "transforms"),
-    *("checking", "extending", "serialization", "random", "compiling", "many", "parallel"),
+    *("checking", "extending", "serialization", "random", "data", "compiling", "many", "parallel"),
     *("nn", "optim", "drawing"),
     *("testing", "_hypothesis", "__init__"),
 )
@@ -256,7 +257,7 @@ def test_the_version_is_that_of_the_distribution() -> None:
     assert mg.__version__ == project["project"]["version"]
 
 
-MODULES = [checking, functions, nn, optim, parallel, random, testing, transforms]
+MODULES = [checking, data, functions, nn, optim, parallel, random, testing, transforms]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: m.__name__)

@@ -9,6 +9,7 @@
 """
 
 from microgradlib import (
+    data,  # noqa: F401 (a module to be used by its name)
     functions,
     nn,
     optim,

@@ -9,15 +9,14 @@ _LISTS = "a Value is one number; use lists of Values, or NumPy arrays of them"
 _UNITS = "there are no devices and types to choose: numbers are 64-bit floats"
 _WRITTEN = "write it as a Module, from operations on Values"
 _RANDOM = {
-    "seed": "call manual_seed(seed)",
-    **dict.fromkeys(("rand", "random"), "call uniform(low, high)"),
-    **dict.fromkeys(("randn", "gauss", "standard_normal"), "call normal(mean, std)"),
-    **dict.fromkeys(
-        ("choice", "default_rng", "permutation", "randint", "shuffle"),
-        "call randperm(n), or use Python's random",
-    ),
+    "random": "call rand()",
+    **dict.fromkeys(("gauss", "standard_normal"), "call normal(mean, std)"),
+    **dict.fromkeys(("choice", "choices", "sample"), "call multinomial(weights, n), or randint(n)"),
+    **dict.fromkeys(("permutation", "shuffle"), "call randperm(n)"),
+    "default_rng": "call Generator(), then manual_seed(seed)",
     **dict.fromkeys(("get_rng_state", "getstate"), "call get_state()"),
     **dict.fromkeys(("set_rng_state", "setstate"), "call set_state(state)"),
+    **{f"{name}_": f"call {name}" for name in ("normal", "uniform", "exponential", "geometric")},
 }
 
 ABSENT: dict[str, dict[str, str]] = {
@@ -82,6 +81,15 @@ ABSENT: dict[str, dict[str, str]] = {
         **dict.fromkeys(
             ("Adadelta", "Adagrad", "Adamax", "NAdam", "RAdam", "Rprop"), "use SGD, Adam or AdamW"
         ),
+    },
+    "microgradlib.data": {
+        **dict.fromkeys(("BatchSampler", "RandomSampler", "SequentialSampler"), "use DataLoader"),
+        **dict.fromkeys(
+            ("SubsetRandomSampler", "WeightedRandomSampler"),
+            "pass an iterable of indices as sampler to DataLoader",
+        ),
+        **dict.fromkeys(("ConcatDataset", "StackDataset"), "write it as a Dataset"),
+        "IterableDataset": "write it as a Dataset, or loop over it",
     },
     "microgradlib.random": _RANDOM,
     "Value": {
