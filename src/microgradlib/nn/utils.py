@@ -1,0 +1,143 @@
+"""Gradient clipping, and parameters as one list, with PyTorch's names.
+
+``parameters`` is a Value, nested lists or arrays of Values such as a Parameter, or any iterable of
+these, each of which counts once. Those without a gradient are left out.
+"""
+
+from collections.abc import Iterable
+from math import fsum, hypot, inf, isfinite
+from typing import Any
+
+from microgradlib.absent import say_what_to_use as _say_what_to_use
+from microgradlib.core.value import Value, constant
+from microgradlib.errors import NonFiniteError, ShapeError, short
+from microgradlib.modes import forbid, nonfinite_allowed
+from microgradlib.nn.parameters import has_gradient
+from microgradlib.numeric.conversion import to_number
+from microgradlib.trees import numbers_in, set_data
+
+_say_what_to_use(__name__)
+
+
+def clip_grad_norm_(
+    parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Value:
+    """Scale gradients down so that their norm is about ``max_norm``, if it is larger.
+
+    >>> x, y = Value(1.0), Value(1.0)
+    >>> (3.0 * x + 4.0 * y).backward()
+    >>> clip_grad_norm_([x, y], max_norm=1.0).item()
+    5.0
+    >>> f"{x.grad:.6f} {y.grad:.6f}"
+    '0.600000 0.800000'
+
+    Args:
+        parameters: what has the gradients.
+        max_norm: a plain number. The gradients are multiplied by max_norm / (norm + 1e-6), or by 1
+            if that is more, as in PyTorch.
+        norm_type: p of the p-norm, > 0; ``math.inf`` for the largest absolute value.
+        error_if_nonfinite: whether an infinite norm, or NaN, is an error under
+            ``allow_nonfinite()``, too; PyTorch would set gradients to 0 and NaN there.
+
+    Returns:
+        The norm of all gradients before, as a constant.
+
+    Raises:
+        NonFiniteError: if the norm is infinite or NaN; no gradient is changed then.
+        TypeError: if there is anything but Values, or a number is none.
+        ValueError: if norm_type <= 0.
+    """
+    found = _with_gradients("clip_grad_norm_", parameters)
+    limit = to_number("clip_grad_norm_: max_norm", max_norm)
+    p = to_number("clip_grad_norm_: norm_type", norm_type)
+    if not p > 0.0:
+        raise ValueError(f"clip_grad_norm_: norm_type must be > 0, got {norm_type}")
+    norm = _norm([x._grad for x in found], p)
+    if not isfinite(norm) and (error_if_nonfinite or not nonfinite_allowed()):
+        raise NonFiniteError(
+            f"clip_grad_norm_: the norm of the gradients is {norm}; nothing was clipped: look for "
+            "the first infinite gradient, or clip each by clip_grad_value_"
+        )
+    factor = min(limit / (norm + 1e-6), 1.0) if norm == norm else norm
+    _set_gradients(found, [x._grad * factor for x in found])
+    return constant(norm)
+
+
+def clip_grad_value_(parameters: Any, clip_value: float) -> None:
+    """Replace each gradient by the nearest number in [-clip_value, clip_value].
+
+    >>> x = Value(1.0)
+    >>> (-3.0 * x).backward()
+    >>> clip_grad_value_(x, 0.5)
+    >>> x.grad
+    -0.5
+
+    Raises a NonFiniteError if a gradient is NaN, unless ``allow_nonfinite()`` is on, a TypeError if
+    there is anything but Values, and a ValueError if clip_value < 0; no gradient is changed then.
+    """
+    found = _with_gradients("clip_grad_value_", parameters)
+    bound = to_number("clip_grad_value_: clip_value", clip_value)
+    if not bound >= 0.0:
+        raise ValueError(f"clip_grad_value_: clip_value must be >= 0, got {clip_value}")
+    if not nonfinite_allowed() and any(x._grad != x._grad for x in found):
+        raise NonFiniteError("clip_grad_value_: a gradient is NaN; nothing was clipped")
+    _set_gradients(found, [max(min(x._grad, bound), -bound) for x in found])
+
+
+def parameters_to_vector(parameters: Any) -> list[Value]:
+    """Return the numbers of all tensors as one list, such as PyTorch's vector.
+
+    >>> w, b = [[Value(1.0), Value(2.0)]], Value(3.0)
+    >>> [p.data for p in parameters_to_vector([w, b])]
+    [1.0, 2.0, 3.0]
+    """
+    return _values_in("parameters_to_vector", parameters)
+
+
+def vector_to_parameters(vec: Iterable[Any], parameters: Any) -> None:
+    """Set the data of all tensors to the numbers of one list: all of them or none.
+
+    >>> w, b = [[Value(1.0), Value(2.0)]], Value(3.0)
+    >>> vector_to_parameters([5.0, 6.0, 7.0], [w, b])
+    >>> w[0][1].data
+    6.0
+
+    Raises a ShapeError if there are not as many numbers as parameters.
+    """
+    forbid("vector_to_parameters()", "call it outside")
+    found = _values_in("vector_to_parameters", parameters)
+    new = [x.data if isinstance(x, Value) else x for x in numbers_in(vec)]
+    if len(new) != len(found):
+        raise ShapeError(
+            f"vector_to_parameters: got {len(new)} numbers for {len(found)} parameters"
+        )
+    set_data(found, [to_number("vector_to_parameters: vec", x) for x in new])
+
+
+def _values_in(function: str, parameters: Any) -> list[Value]:
+    values = numbers_in([parameters] if isinstance(parameters, Value) else parameters)
+    for x in values:
+        if not isinstance(x, Value):
+            raise TypeError(f"{function}: expected parameters, got {short(x)}; pass Values")
+    return values
+
+
+def _with_gradients(function: str, parameters: Any) -> list[Any]:
+    forbid(f"{function}()", "call it outside")
+    found = dict.fromkeys(_values_in(function, parameters))
+    return [x for x in found if x._requires_grad and has_gradient(x._grad)]
+
+
+def _norm(xs: list[float], p: float) -> float:
+    """Return the p-norm of numbers of any size."""
+    if p == 2.0:
+        return hypot(*xs)
+    top = hypot(max(map(abs, xs), default=0.0), *[x for x in xs if x != x])
+    if p == inf or not top or not isfinite(top):
+        return top
+    return top * float(fsum([(abs(x) / top) ** p for x in xs]) ** (1.0 / p))
+
+
+def _set_gradients(values: list[Any], grads: list[float]) -> None:
+    """Assign all gradients or none: no Python code runs in between."""
+    any(map(Value.__dict__["_grad"].__set__, values, grads))
