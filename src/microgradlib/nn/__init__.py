@@ -13,6 +13,7 @@ from microgradlib.nn.losses import (
 )
 from microgradlib.nn.modules import ACTIVATIONS as ACTIVATIONS
 from microgradlib.nn.modules import MLP, Layer, Module, Neuron
+from microgradlib.nn.parameter import Parameter
 
 _say_what_to_use(__name__)
 
@@ -25,6 +26,7 @@ __all__ = [
     "MSELoss",
     "Module",
     "Neuron",
+    "Parameter",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",

@@ -1,4 +1,4 @@
-"""Modules: a base class, and a neuron, a layer and a network of layers.
+"""Modules: the base class, and a neuron, a layer and a network of layers.
 
 This file has all of a network's call, down to the primitives.
 """
@@ -16,7 +16,9 @@ from microgradlib.core.value import Value, apply
 from microgradlib.errors import ShapeError, short
 from microgradlib.functions.arguments import positive_number
 from microgradlib.modes import forbid
+from microgradlib.nn.parameter import Parameter
 from microgradlib.nn.parameters import HasParameters, find
+from microgradlib.nn.parts import HasParts
 from microgradlib.numeric.conversion import refuse_table, to_float
 from microgradlib.trees import on_rows
 
@@ -38,7 +40,7 @@ ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
 }
 
 
-class Module(HasParameters, Absent, absent="Module"):
+class Module(HasParts, Absent, absent="Module"):
     """Base class of everything with parameters; subclasses define ``forward``.
 
     Parameters are found among the attributes, in the order of their assignment: leaf Values,
@@ -76,13 +78,21 @@ class Module(HasParameters, Absent, absent="Module"):
     @recursive_repr()
     def __repr__(self) -> str:
         """Return the module and its parts in PyTorch's layout."""
-        parts = [*find(lambda x: isinstance(x, Module), self)]
-        lines = [f"  ({name}): {part!r}".replace("\n", "\n  ") for name, part in parts]
-        return "\n".join([f"{type(self).__name__}(", *lines, ")"]) if parts else self._summary()
+        parts = [*find(lambda x: isinstance(x, HasParameters), self)]
+        return shown(self, [(f"({name}): ", repr(part)) for name, part in parts])
 
-    def _summary(self) -> str:
-        """Return the representation of a module without parts."""
-        return f"{type(self).__name__}()"
+    def extra_repr(self) -> str:
+        """Return what stands between the parentheses."""
+        return ""
+
+
+def shown(module: Module, parts: list[tuple[str, str]]) -> str:
+    """Return the representation of a module with lines for its parts."""
+    name, extra = type(module).__name__, module.extra_repr()
+    if not parts:
+        return f"{name}({extra})"
+    lines = [*extra.splitlines(), *[f"{where}{text}" for where, text in parts]]
+    return "\n".join([f"{name}(", *["  " + x.replace("\n", "\n  ") for x in lines], ")"])
 
 
 class Neuron(Module):
@@ -114,7 +124,7 @@ class Neuron(Module):
         _activation_called("Neuron", activation)
         self.activation = activation
         bound = 1.0 / sqrt(nin)
-        self.w = [Value(random.uniform(-bound, bound)) for _ in range(self.nin)]
+        self.w = Parameter([random.uniform(-bound, bound) for _ in range(self.nin)])
         self.b = Value(random.uniform(-bound, bound))
 
     def forward(self, x: Any) -> Any:
@@ -124,8 +134,9 @@ class Neuron(Module):
     def _row(self, x: Any) -> Value:
         return _neurons("Neuron", x, [self.w], [self.b], self.activation)[0]
 
-    def _summary(self) -> str:
-        return f"Neuron(nin={self.nin}, activation={self.activation!r})"
+    def extra_repr(self) -> str:
+        """Return the arguments."""
+        return f"nin={self.nin}, activation={self.activation!r}"
 
 
 class Layer(Module):
@@ -160,11 +171,10 @@ class Layer(Module):
         _activation_called("Layer", activation)
         self.activation = activation
         bound = 1.0 / sqrt(nin)
-        self.weight = [
-            [Value(random.uniform(-bound, bound)) for _ in range(self.nin)]
-            for _ in range(self.nout)
-        ]
-        self.bias = [Value(random.uniform(-bound, bound)) for _ in range(self.nout)]
+        self.weight = Parameter(
+            [[random.uniform(-bound, bound) for _ in range(nin)] for _ in range(nout)]
+        )
+        self.bias = Parameter([random.uniform(-bound, bound) for _ in range(nout)])
 
     def forward(self, x: Any) -> Any:
         """Return ``nout`` outputs for ``nin`` numbers or Values, or for each row of them."""
@@ -173,8 +183,9 @@ class Layer(Module):
     def _row(self, x: Any) -> list[Value]:
         return _neurons("Layer", x, self.weight, self.bias, self.activation)
 
-    def _summary(self) -> str:
-        return f"Layer(nin={self.nin}, nout={self.nout}, activation={self.activation!r})"
+    def extra_repr(self) -> str:
+        """Return the arguments."""
+        return f"nin={self.nin}, nout={self.nout}, activation={self.activation!r}"
 
 
 class MLP(Module):
