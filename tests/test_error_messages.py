@@ -257,7 +257,7 @@ WORDS = re.compile(r"\.?[A-Za-z_][\w.]*(?<!\.)")
 PLAIN_WORDS = """
 Module NumPy Python Values a an and are arrays as assign attribute bit built call choose derivative
 devices each every floats for from have in is it jac lists loss mode module modules needed no
-nothing number numbers of on one operations optimizer or pass random read row s
+nothing number numbers of on one operations optimizer or pass random read row s then
 scipy.optimize.minimize set so the them there to types use with write writes
 """
 
@@ -283,6 +283,7 @@ def test_what_to_use_exists_and_works(owner: str, tmp_path: Path) -> None:
         "std": 1.0,
         "n": 3,
         "seed": 1,
+        "weights": [1.0, 2.0, 3.0],
         "state": random.get_state(),
         "nin": 2,
         "nout": 1,

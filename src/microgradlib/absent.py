@@ -9,15 +9,14 @@ _LISTS = "a Value is one number; use lists of Values, or NumPy arrays of them"
 _TENSORS = "parameters() gives single numbers; use named_parameters() for whole tensors"
 _UNITS = "there are no devices and types to choose: numbers are 64-bit floats"
 _RANDOM = {
-    "seed": "call manual_seed(seed)",
-    **dict.fromkeys(("rand", "random"), "call uniform(low, high)"),
-    **dict.fromkeys(("randn", "gauss", "standard_normal"), "call normal(mean, std)"),
-    **dict.fromkeys(
-        ("choice", "default_rng", "permutation", "randint", "shuffle"),
-        "call randperm(n), or use Python's random",
-    ),
+    "random": "call rand()",
+    **dict.fromkeys(("gauss", "standard_normal"), "call normal(mean, std)"),
+    **dict.fromkeys(("choice", "choices", "sample"), "call multinomial(weights, n), or randint(n)"),
+    **dict.fromkeys(("permutation", "shuffle"), "call randperm(n)"),
+    "default_rng": "call Generator(), then manual_seed(seed)",
     **dict.fromkeys(("get_rng_state", "getstate"), "call get_state()"),
     **dict.fromkeys(("set_rng_state", "setstate"), "call set_state(state)"),
+    **{f"{name}_": f"call {name}" for name in ("normal", "uniform", "exponential", "geometric")},
 }
 
 ABSENT: dict[str, dict[str, str]] = {
