@@ -43,7 +43,7 @@ class Parameter(list[Any], Absent, absent="Parameter"):
     def __init__(self, data: Any = (), requires_grad: bool = True) -> None:
         """Make a leaf of each number."""
         super().__init__(_each(_leaf, as_list(data)))
-        _check_shape("Parameter", self)
+        shape_of("Parameter", self)
         self.requires_grad = requires_grad
 
     @classmethod
@@ -59,7 +59,7 @@ class Parameter(list[Any], Absent, absent="Parameter"):
     @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of the lists, from the outermost on."""
-        return _check_shape("Parameter", self)
+        return shape_of("Parameter", self)
 
     @property
     def ndim(self) -> int:
@@ -154,11 +154,12 @@ def _each(f: Callable[[Any], Any], x: Any) -> Any:
     return [_each(f, as_list(y)) for y in x] if isinstance(x, list | tuple) else f(x)
 
 
-def _check_shape(name: str, x: Any) -> tuple[int, ...]:
+def shape_of(name: str, x: Any) -> tuple[int, ...]:
     """Return the shape of nested lists."""
+    x = as_list(x)
     if not isinstance(x, list | tuple):
         return ()
-    shapes = {_check_shape(name, y) for y in x}
+    shapes = {shape_of(name, y) for y in x}
     if len(shapes) != 1:
         remedy = "make the lists in it equally long" if shapes else "give it an entry"
         raise ShapeError(f"{name}: {short([*x])} is not a tensor; {remedy}")
