@@ -336,7 +336,7 @@ def test_the_source_with_objects_runs_alone() -> None:
     namespace: dict[str, Any] = {}
     exec(compiled.source, namespace)
     found = namespace["f"](2.0, *[p.data for p in neuron.parameters()])
-    slopes = {name: p.data for name, p in gradient.named_parameters()}
+    slopes = {name: p.data for name, p in gradient._named_values()}
     named = [*keys[:3], "Colour.RED", (), True, "nan"]
     assert found == (
         slopes,

@@ -233,7 +233,7 @@ for _ in range(3):
     optimizer.zero_grad()
     mg.sum([model([a * 0.1, 0.3, -a * 0.2])[0] ** 2 for a in range(5)]).backward()
     optimizer.step()
-print([(name, p.data.hex(), p.grad.hex()) for name, p in model.named_parameters()])
+print([(name, p.data.hex(), p.grad.hex()) for name, p in model._named_values()])
 """
 
 

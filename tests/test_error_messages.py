@@ -232,6 +232,8 @@ SUBJECTS: dict[str, Any] = {
     "microgradlib": mg,
     "microgradlib.nn": nn,
     "microgradlib.nn.functional": nn.functional,
+    "microgradlib.nn.init": nn.init,
+    "microgradlib.nn.utils": nn.utils,
     "microgradlib.optim": optim,
     "microgradlib.data": data,
     "microgradlib.random": random,

@@ -72,37 +72,32 @@ class TestDiscovery:
                 self.ragged = [[Value(6.0)], [Value(7.0), Value(8.0)]]
                 self.first = Value(9.0)
 
-        assert [name for name, _ in Model().named_parameters()] == [
+        tensors = ["last", "pair", "table.x", "table.deep.0.y", "ragged", "first"]
+        blocks = ["blocks.0.w", "blocks.0.b", "blocks.1.0.w", "blocks.1.0.b"]
+        model = Model()
+        assert [name for name, _ in model.named_parameters()] == [*tensors, *blocks]
+        assert [*model.state_dict()] == [*tensors, *blocks]
+        assert [name for name, _ in model._named_values()] == [
             "last",
             "pair.0",
             "pair.1",
             "table.x",
             "table.deep.0.y.0",
-            "blocks.0.w.0",
-            "blocks.0.b",
-            "blocks.1.0.w.0",
-            "blocks.1.0.b",
             "ragged.0.0",
             "ragged.1.0",
             "ragged.1.1",
             "first",
-        ]
-        assert list(Model().state_dict()) == [
-            "last",
-            "pair",
-            "table.x",
-            "table.deep.0.y",
-            "blocks.0.w",
+            "blocks.0.w.0",
             "blocks.0.b",
-            "blocks.1.0.w",
+            "blocks.1.0.w.0",
             "blocks.1.0.b",
-            "ragged",
-            "first",
         ]
 
     def test_parameters_are_those_that_named_parameters_names(self) -> None:
         model = MLP(2, [3, 1])
-        assert model.parameters() == [p for _, p in model.named_parameters()]
+        named = [p for _, p in model.named_parameters()]
+        assert named[0] is model.fc1.weight
+        assert [*map(id, model.parameters())] == [*map(id, flat(named))]
         assert len(model.parameters()) == 2 * 3 + 3 + 3 + 1
 
     def test_shared_parameters_and_modules_count_once(self) -> None:
@@ -115,9 +110,10 @@ class TestDiscovery:
 
         model = Model()
         names = [name for name, _ in model.named_parameters()]
-        assert names == ["encoder.w.0", "encoder.b"]
+        assert names == ["bias", "encoder.w"]
         # A state dict names every place, as PyTorch's does.
-        assert list(model.state_dict())[2:] == ["decoder.w", "decoder.b", "bias", "twice"]
+        parts = ["encoder.w", "encoder.b", "decoder.w", "decoder.b"]
+        assert list(model.state_dict()) == ["bias", "twice", *parts]
 
     def test_reference_to_the_parent(self) -> None:
         class Child(Module):
@@ -137,7 +133,7 @@ class TestDiscovery:
         model = Module()
         model.part = nn.Neuron(1)
         model.part.me = {"again": model.part}
-        assert [name for name, _ in model.named_parameters()] == ["part.w.0", "part.b"]
+        assert [name for name, _ in model.named_parameters()] == ["part.w", "part.b"]
 
     def test_computed_values_are_not_parameters(self) -> None:
         class Model(Module):
@@ -335,7 +331,9 @@ def test_a_part_that_refers_to_the_whole() -> None:
     model = nn.MLP(1, [1])
     model.layers[0].whole = model  # type: ignore[attr-defined]
     assert len(model.parameters()) == 2
-    assert repr(model) == "MLP(\n  (fc1): Layer(\n    (whole): ...\n  )\n)"
+    assert repr(model) == (
+        "MLP(\n  (fc1): Layer(\n    nin=1, nout=1, activation='sigmoid'\n    (whole): ...\n  )\n)"
+    )
 
 
 def test_slots_are_refused() -> None:
@@ -495,7 +493,7 @@ class TestLayers:
             "weights": weights,
             "some weights": weights[1:2],
             "biases": biases,
-            "all": weights + biases,
+            "all": [*weights, *biases],
         }[frozen]:
             p.requires_grad = False
         xs = values([0.5, -1.5, 2.0])

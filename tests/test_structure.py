@@ -184,7 +184,18 @@ def test_the_chain_rule_stands_once(derive: Callable[[Any], object], way: str) -
 
 # The rooms of the library, in their order: a module imports only from its own room and those above.
 ROOMS = (
-    *("errors", "modes", "numeric", "notes", "absent", "core", "teardown", "interpreters", "trees"),
+    *(
+        "errors",
+        "modes",
+        "numeric",
+        "notes",
+        "absent",
+        "tensorlike",
+        "core",
+        "teardown",
+        "interpreters",
+        "trees",
+    ),
     *("functions", "math", "ufuncs", "transforms"),
     *("checking", "extending", "serialization", "random", "data", "compiling", "many", "parallel"),
     *("nn", "optim", "drawing"),

@@ -45,8 +45,10 @@ def test_entries_of_one_tensor_and_numbers_of_their_own(kind: type[Any]) -> None
     made = [
         kind(layer.parameters(), 0.1, weight_decay=0.5),
         kind([p for p in copies[0].parameters() if p.requires_grad], 0.1, weight_decay=0.5),
-        kind([p for _, p in copies[1].named_parameters()], 0.1, weight_decay=0.5),
-        kind([p for row in copies[2].weight for p in row] + copies[2].bias, 0.1, weight_decay=0.5),
+        kind([p for _, p in copies[1]._named_values()], 0.1, weight_decay=0.5),
+        kind(
+            [*[p for row in copies[2].weight for p in row], *copies[2].bias], 0.1, weight_decay=0.5
+        ),
     ]
     for model, optimizer in zip([layer, *copies], made, strict=True):
         optimizer.zero_grad()

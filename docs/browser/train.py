@@ -9,6 +9,9 @@
 '0.2793 0.2559'
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import microgradlib as mg
 from microgradlib import nn, optim
 
@@ -21,6 +24,15 @@ EXAMPLES = [
 ]
 # The points along each input at which the page shows outputs.
 POINTS = [-0.25 + 1.5 * (i + 0.5) / 40 for i in range(40)]
+
+
+def numbers(name: str, tensor: Any) -> Iterator[tuple[str, mg.Value]]:
+    """Yield each number of a parameter, with its name."""
+    if isinstance(tensor, mg.Value):
+        yield name, tensor
+    else:
+        for i, part in enumerate(tensor):
+            yield from numbers(f"{name}.{i}", part)
 
 
 class Training:
@@ -64,7 +76,8 @@ class Training:
 
     def parameters(self) -> dict[str, tuple[float, float]]:
         """Return each weight and bias with its gradient in the last step."""
-        return {name: (p.data, float(p.grad or 0.0)) for name, p in self.model.named_parameters()}
+        named = [pair for tensor in self.model.named_parameters() for pair in numbers(*tensor)]
+        return {name: (p.data, float(p.grad or 0.0)) for name, p in named}
 
     def losses_since(self, epoch: int) -> list[float]:
         """Return the loss of each epoch after that one."""

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 _LISTS = "a Value is one number; use lists of Values, or NumPy arrays of them"
+_TENSORS = "parameters() gives single numbers; use named_parameters() for whole tensors"
 _UNITS = "there are no devices and types to choose: numbers are 64-bit floats"
 _WRITTEN = "write it as a Module, from operations on Values"
 _RANDOM = {
@@ -54,11 +55,8 @@ ABSENT: dict[str, dict[str, str]] = {
         "swish": "use silu",
     },
     "microgradlib.nn": {
-        **dict.fromkeys(("Dense", "Linear"), "use Layer(nin, nout, activation)"),
-        "Sequential": "use MLP(nin, nouts, activation), or write it as a Module",
-        **{
-            name: f"use microgradlib.{name.lower()}" for name in ("ReLU", "Sigmoid", "Tanh", "GELU")
-        },
+        "Dense": "use Linear(in_features, out_features)",
+        "ParameterDict": "assign a dict of Parameters as an attribute",
         **dict.fromkeys(
             ("BatchNorm1d", "Conv1d", "Conv2d", "GRU", "LSTM", "MaxPool2d", "RNN", "Transformer"),
             _WRITTEN,
@@ -74,6 +72,27 @@ ABSENT: dict[str, dict[str, str]] = {
         "relu6": "use microgradlib.clip(x, 0.0, 6.0)",
         "swish": "use silu",
         "tanhshrink": "write x - tanh(x)",
+    },
+    "microgradlib.nn.init": {
+        **dict.fromkeys(("dirac_", "orthogonal_", "sparse_"), "assign to the data of each number"),
+        **{
+            name: f"use {name}_"
+            for name in (
+                "constant",
+                "eye",
+                "kaiming_normal",
+                "kaiming_uniform",
+                "normal",
+                "uniform",
+            )
+        },
+        **{name: f"use {name}_" for name in ("xavier_normal", "xavier_uniform")},
+    },
+    "microgradlib.nn.utils": {
+        "clip_grad_norm": "use clip_grad_norm_",
+        "get_total_norm": "call clip_grad_norm_(xs, 1e300)",
+        **dict.fromkeys(("parametrizations", "spectral_norm", "weight_norm"), _WRITTEN),
+        "rnn": _WRITTEN,
     },
     "microgradlib.optim": {
         "lr_scheduler": "assign to .lr of the optimizer",
@@ -93,9 +112,10 @@ ABSENT: dict[str, dict[str, str]] = {
     },
     "microgradlib.random": _RANDOM,
     "Value": {
-        **dict.fromkeys(("item", "numpy", "val", "value"), "read .data"),
+        **dict.fromkeys(("numpy", "val", "value"), "read .data"),
         **dict.fromkeys(("backprop", "backwards"), "call backward()"),
-        **dict.fromkeys(("dtype", "reshape", "shape", "size", "view"), _LISTS),
+        **dict.fromkeys(("dtype", "reshape", "view"), _LISTS),
+        **dict.fromkeys(("dim", "ndim", "shape", "size"), _TENSORS),
         **dict.fromkeys(("cpu", "cuda", "device", "double", "to"), _UNITS),
         **dict.fromkeys(("pow", "square"), "write v ** y"),
         "abs": "use the built-in abs",
@@ -107,13 +127,25 @@ ABSENT: dict[str, dict[str, str]] = {
         "retain_grad": "nothing is needed: backward() writes the grad of every Value",
         "zero_grad": "set .grad = 0.0, or call zero_grad() of the module or optimizer",
     },
+    "Parameter": {
+        **dict.fromkeys(("copy_", "fill_", "normal_", "uniform_", "zero_"), "assign to .data"),
+        **dict.fromkeys(("cpu", "cuda", "device", "double", "dtype", "float", "to"), _UNITS),
+        **dict.fromkeys(("numpy", "tolist"), "read .data, nested lists of floats"),
+        **dict.fromkeys(("abs", "reshape", "t", "view"), "make an array of it: numpy.array(p)"),
+        **dict.fromkeys(
+            ("max", "mean", "min", "sum"), "use the function microgradlib.mean(p), ..."
+        ),
+        **dict.fromkeys(("backward",), "call backward() on the loss"),
+        "norm": "use microgradlib.hypot of its entries",
+    },
     "Module": {
         **dict.fromkeys(("params", "weights"), "call parameters() or named_parameters()"),
-        **dict.fromkeys(("cpu", "cuda", "device", "double", "float", "to"), _UNITS),
+        **dict.fromkeys(("bfloat16", "cpu", "cuda", "device", "float", "half", "to"), _UNITS),
         **dict.fromkeys(
-            ("add_module", "register_module", "register_parameter"), "assign it as an attribute"
+            ("register_backward_hook", "register_forward_hook", "register_forward_pre_hook"),
+            "override forward, or wrap the call",
         ),
-        **dict.fromkeys(("eval", "train"), "nothing is needed: modules have one mode"),
+        "register_module": "call add_module(name, module)",
         "backward": "call backward() on the loss",
         "biases": "read .bias",
         "load": "call load_state_dict(microgradlib.load(path))",

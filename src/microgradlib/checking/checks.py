@@ -127,13 +127,13 @@ def gradcheck_module(
         TypeError: as in ``gradcheck``, or if the model is not a Module.
         ValueError: as in ``gradcheck``, or if the model has no parameters, or only frozen ones.
     """
-    if isinstance(model, type) or not callable(getattr(model, "named_parameters", None)):
+    if isinstance(model, type) or not callable(getattr(model, "_named_values", None)):
         raise TypeError(
             f"gradcheck_module: model must be a Module, got {short(model)}; pass an instance"
         )
     _check_callable("gradcheck_module", "loss_fn", loss_fn)
     model.state_dict()  # raises if two parameters have one name
-    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    parameters = {name: p for name, p in model._named_values() if p.requires_grad}
     if not parameters:
         raise ValueError(
             f"gradcheck_module: {short(model)} has no parameters to check; pass a model that has "

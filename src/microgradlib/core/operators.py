@@ -4,10 +4,10 @@ from collections.abc import Callable
 from numbers import Real
 from typing import Any, TypeVar
 
-from microgradlib.absent import AbsentOperators
 from microgradlib.core import table
 from microgradlib.core.primitive import Primitive
 from microgradlib.numeric.conversion import to_float
+from microgradlib.tensorlike import TensorMethods
 
 S = TypeVar("S", bound="Operators")
 
@@ -39,7 +39,7 @@ def binary(primitive: Primitive, reflected: bool = False) -> Callable[[S, Any], 
     return operator
 
 
-class Operators(AbsentOperators, absent="Value"):
+class Operators(TensorMethods, absent="Value"):
     """What can be done with an operand and is one primitive; a subclass has the hook ``_apply``."""
 
     __slots__ = ()
@@ -52,8 +52,8 @@ class Operators(AbsentOperators, absent="Value"):
     __mul__, __rmul__ = binary(table.multiply), binary(table.multiply, reflected=True)
     __truediv__, __rtruediv__ = binary(table.divide), binary(table.divide, reflected=True)
     __mod__, __rmod__ = binary(table.modulo), binary(table.modulo, reflected=True)
-    __rpow__ = binary(table.power, reflected=True)
-    __neg__, __abs__ = _unary(table.negative), _unary(table.abs_)
+    __rpow__, __neg__ = binary(table.power, reflected=True), _unary(table.negative)
+    __abs__, clone = _unary(table.abs_), _unary(table.identity)  # a clone is a node of its own
 
     # The functions of one number; microgradlib.functions documents each.
     exp = _unary(table.exp)

@@ -71,6 +71,6 @@ def parameter_names(function: str, model: Any) -> dict[Value, str]:
     """
     if model is None:
         return {}
-    if isinstance(model, type) or not callable(getattr(model, "named_parameters", None)):
+    if isinstance(model, type) or not callable(getattr(model, "_named_values", None)):
         raise TypeError(f"{function}: model must be a Module, got {short(model)}")
-    return {p: name for name, p in model.named_parameters()}
+    return {p: name for name, p in model._named_values()}

@@ -4,7 +4,7 @@
 >>> manual_seed(0)
 >>> weight = [[Value(0.0), Value(0.0)], [Value(0.0), Value(0.0)]]
 >>> [[round(w.data, 4) for w in row] for row in xavier_uniform_(weight)]
-[[-0.0091, 0.6574], [-1.0083, -0.9013]]
+[[-0.0092, 0.657], [-1.008, -0.9013]]
 
 A tensor is a Value, nested lists or an array of Values, or a Parameter. Each function sets the data
 of all its numbers or, if there is a mistake, of none, and returns the tensor. Numbers are drawn and
@@ -209,7 +209,11 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 _CONVOLUTIONS = [f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3)]
 _GAINS = {
-    **{"linear": 1.0, "sigmoid": 1.0, "tanh": 5.0 / 3.0, "relu": sqrt(2.0), "selu": 0.75},
+    "linear": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5.0 / 3.0,
+    "relu": sqrt(2.0),
+    "selu": 0.75,
     **dict.fromkeys(_CONVOLUTIONS, 1.0),
 }
 

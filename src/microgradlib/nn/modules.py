@@ -1,4 +1,4 @@
-"""Modules: a base class, and a neuron, a layer and a network of layers.
+"""Modules: the base class, and a neuron, a layer and a network of layers.
 
 This file has all of a network's call, down to the primitives.
 """
@@ -16,7 +16,9 @@ from microgradlib.core.value import Value, apply
 from microgradlib.errors import ShapeError, short
 from microgradlib.functions.arguments import positive_number
 from microgradlib.modes import forbid
+from microgradlib.nn.parameter import Parameter
 from microgradlib.nn.parameters import HasParameters, find
+from microgradlib.nn.parts import HasParts
 from microgradlib.numeric.conversion import refuse_table, to_float
 from microgradlib.trees import on_rows
 
@@ -38,7 +40,7 @@ ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
 }
 
 
-class Module(HasParameters, Absent, absent="Module"):
+class Module(HasParts, Absent, absent="Module"):
     """Base class of everything with parameters; subclasses define ``forward``.
 
     Parameters are found among the attributes, in the order of their assignment: leaf Values,
@@ -76,13 +78,22 @@ class Module(HasParameters, Absent, absent="Module"):
     @recursive_repr()
     def __repr__(self) -> str:
         """Return the module and its parts in PyTorch's layout."""
-        parts = [*find(lambda x: isinstance(x, Module), self)]
-        lines = [f"  ({name}): {part!r}".replace("\n", "\n  ") for name, part in parts]
-        return "\n".join([f"{type(self).__name__}(", *lines, ")"]) if parts else self._summary()
+        parts = [*find(lambda x: isinstance(x, HasParameters), self)]
+        return shown(self, [(name, repr(part)) for name, part in parts])
 
-    def _summary(self) -> str:
-        """Return the representation of a module without parts."""
-        return f"{type(self).__name__}()"
+    def extra_repr(self) -> str:
+        """Return what stands between the parentheses."""
+        return ""
+
+
+def shown(module: Module, parts: list[tuple[str, str]]) -> str:
+    """Return the representation of a module with lines for its parts, each with its name."""
+    lines = module.extra_repr().splitlines()
+    name = type(module).__name__
+    if not parts and len(lines) < 2:
+        return f"{name}({''.join(lines)})"
+    lines += [f"({part}): {text}" for part, text in parts]
+    return "\n".join([f"{name}(", *["  " + x.replace("\n", "\n  ") for x in lines], ")"])
 
 
 class Neuron(Module):
@@ -113,8 +124,8 @@ class Neuron(Module):
         self.nin = positive_number("Neuron: nin", nin)
         _activation_called("Neuron", activation)
         self.activation = activation
-        bound = 1.0 / sqrt(nin)
-        self.w = [Value(random.uniform(-bound, bound)) for _ in range(self.nin)]
+        bound = 1.0 / sqrt(self.nin)
+        self.w = Parameter(random.uniform(-bound, bound, self.nin))
         self.b = Value(random.uniform(-bound, bound))
 
     def forward(self, x: Any) -> Any:
@@ -124,11 +135,65 @@ class Neuron(Module):
     def _row(self, x: Any) -> Value:
         return _neurons("Neuron", x, [self.w], [self.b], self.activation)[0]
 
-    def _summary(self) -> str:
-        return f"Neuron(nin={self.nin}, activation={self.activation!r})"
+    def extra_repr(self) -> str:
+        """Return the arguments."""
+        return f"nin={self.nin}, activation={self.activation!r}"
 
 
-class Layer(Module):
+class Linear(Module):
+    """A fully connected layer without an activation: ``weight @ x + bias``.
+
+    >>> layer = Linear(2, 3)
+    >>> layer
+    Linear(in_features=2, out_features=3, bias=True)
+    >>> len(layer([1.0, 2.0]))
+    3
+
+    Args:
+        in_features: the number of inputs, at least 1.
+        out_features: the number of outputs, at least 1.
+        bias: whether to add one.
+
+    Attributes:
+        weight: as many lists of Values as there are outputs, drawn from U(-1/sqrt(n), 1/sqrt(n)),
+            where n is the number of inputs.
+        bias: as many Values as there are outputs, drawn from the same; or None.
+
+    Raises:
+        TypeError: if a size is not an int.
+        ValueError: if a size is < 1.
+
+    Source: the default initialisation of PyTorch's ``nn.Linear``.
+    """
+
+    activation = "linear"
+    bias: Any
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        """Draw all weights, then the biases."""
+        self.in_features = positive_number("Linear: in_features", in_features)
+        self.out_features = positive_number("Linear: out_features", out_features)
+        self._draw(self.in_features, self.out_features, bias)
+
+    def _draw(self, nin: int, nout: int, bias: bool = True) -> None:
+        bound = 1.0 / sqrt(nin)
+        self.weight = Parameter(random.uniform(-bound, bound, (nout, nin)))
+        self.bias = Parameter(random.uniform(-bound, bound, nout)) if bias else None
+
+    def forward(self, x: Any) -> Any:
+        """Return the outputs for a list of numbers or Values, or for each row of them."""
+        return _each_row(self._row, x)
+
+    def _row(self, x: Any) -> list[Value]:
+        return _neurons("Linear", x, self.weight, self.bias, self.activation)
+
+    def extra_repr(self) -> str:
+        """Return the arguments."""
+        sizes = f"in_features={self.in_features}, out_features={self.out_features}"
+        return f"{sizes}, bias={self.bias is not None}"
+
+
+class Layer(Linear):
     """A fully connected layer: ``nout`` neurons that share their inputs.
 
     >>> layer = Layer(2, 3, "relu")
@@ -143,14 +208,12 @@ class Layer(Module):
         activation: a name from ``ACTIVATIONS``; "linear" is the identity.
 
     Attributes:
-        weight: nout lists of nin Values, drawn from U(-1/sqrt(nin), 1/sqrt(nin)).
-        bias: nout Values, drawn from the same.
+        weight: nout lists of nin Values, as those of ``Linear``.
+        bias: nout Values.
 
     Raises:
         TypeError: if nin or nout is not an int.
         ValueError: if nin or nout < 1, or the activation is unknown.
-
-    Source: the default initialisation of PyTorch's ``nn.Linear``.
     """
 
     def __init__(self, nin: int, nout: int, activation: str = "linear") -> None:
@@ -159,22 +222,14 @@ class Layer(Module):
         self.nout = positive_number("Layer: nout", nout)
         _activation_called("Layer", activation)
         self.activation = activation
-        bound = 1.0 / sqrt(nin)
-        self.weight = [
-            [Value(random.uniform(-bound, bound)) for _ in range(self.nin)]
-            for _ in range(self.nout)
-        ]
-        self.bias = [Value(random.uniform(-bound, bound)) for _ in range(self.nout)]
-
-    def forward(self, x: Any) -> Any:
-        """Return ``nout`` outputs for ``nin`` numbers or Values, or for each row of them."""
-        return _each_row(self._row, x)
+        self._draw(self.nin, self.nout)
 
     def _row(self, x: Any) -> list[Value]:
         return _neurons("Layer", x, self.weight, self.bias, self.activation)
 
-    def _summary(self) -> str:
-        return f"Layer(nin={self.nin}, nout={self.nout}, activation={self.activation!r})"
+    def extra_repr(self) -> str:
+        """Return the arguments."""
+        return f"nin={self.nin}, nout={self.nout}, activation={self.activation!r}"
 
 
 class MLP(Module):
@@ -244,7 +299,7 @@ def _each_row(f: Callable[[Any], Any], x: Any) -> Any:
 
 
 def _neurons(
-    function: str, x: Any, weights: list[list[Value]], biases: list[Value], activation: str
+    function: str, x: Any, weights: list[Any], biases: list[Any] | None, activation: str
 ) -> list[Value]:
     """Return activation(bias + weight[0] * x[0] + weight[1] * x[1] + ...) of each neuron."""
     if type(x) not in (list, tuple):
@@ -259,6 +314,8 @@ def _neurons(
         ) from None
     if not {*map(type, x)} <= _USUAL:
         x = tuple([v if isinstance(v, Value) else to_float(function, v) for v in x])
+    if biases is None:
+        biases = [None] * len(weights)
     if len(biases) != len(weights):
         raise ShapeError(f"{function}: got {len(biases)} biases for {len(weights)} neurons")
     activate = _activation_called(function, activation)
@@ -266,7 +323,7 @@ def _neurons(
     for weight, bias in zip(weights, biases):  # noqa: B905 (their numbers are equal)
         if len(weight) != len(x):
             raise ShapeError(f"{function}: expected {len(weight)} inputs, got {len(x)}: {short(x)}")
-        parameters = (bias, *weight)
+        parameters = weight if bias is None else (bias, *weight)
         if {*map(type, parameters)} != _VALUES:
             for p in parameters:
                 if not isinstance(p, Value):
@@ -274,7 +331,7 @@ def _neurons(
                         f"{function}: every parameter must be a Value, got {short(p)}; assign "
                         "numbers to the data of the one that was there"
                     )
-        outputs.append(activate(apply(table.dot, (*parameters, *x))))
+        outputs.append(activate(apply(table.dot, (0.0 if bias is None else bias, *weight, *x))))
     return outputs
 
 

@@ -1,4 +1,4 @@
-"""Parameters: how a module finds, names, saves, loads and replaces them."""
+"""Parameters: how a module finds, names, guards and replaces them."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -6,15 +6,16 @@ from functools import partial
 from inspect import unwrap
 from numbers import Number
 from types import MethodType, SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 from microgradlib.core import table
 from microgradlib.core.value import Operand, Value, apply, constant
 from microgradlib.errors import StateDictError, short
 from microgradlib.interpreters import Located, current
 from microgradlib.modes import forbid, nested
-from microgradlib.numeric.conversion import NoGradient, to_float
-from microgradlib.trees import NESTS, PLAIN, Kind, Tree, as_list, kind_of, register, set_data
+from microgradlib.nn.parameter import Parameter
+from microgradlib.numeric.conversion import NoGradient
+from microgradlib.trees import ARRAYS, NESTS, PLAIN, Kind, Tree, kind_of, register
 
 Entry: TypeAlias = Any
 """An entry of a state dict: a parameter, or nested lists of parameters."""
@@ -54,31 +55,55 @@ class HasParameters:
         Raises:
             TypeError: if parameters are where no one searches, as in a set, or have been replaced.
         """
-        found = [p for _, p in self.named_parameters()]
+        found = [p for _, p in self._named_values()]
         known = {*found}
         for name, x in find(lambda part: not _hidden(part) <= known, self):
+            remedy = "; make nn.Parameter(array) of it" if isinstance(x, ARRAYS) else ""
             raise TypeError(
                 f"{type(self).__name__}.parameters: {name} is a {type(x).__name__} with "
-                "parameters, which are searched in lists, tuples, dicts and Modules only"
+                f"parameters, which are searched in lists, tuples, dicts and Modules only{remedy}"
             )
         return found
 
-    def named_parameters(self) -> Iterator[tuple[str, Value]]:
-        """Yield each parameter with its name; a shared one only once, under its first name.
+    def named_parameters(self) -> Iterator[tuple[str, Any]]:
+        """Yield each tensor with its name in ``state_dict``: a Value, or else a Parameter.
 
         >>> from microgradlib.nn import Layer
-        >>> [name for name, _ in Layer(2, 1).named_parameters()]
-        ['weight.0.0', 'weight.0.1', 'bias.0']
+        >>> [(name, p.shape) for name, p in Layer(2, 1).named_parameters()]
+        [('weight', (1, 2)), ('bias', (1,))]
+
+        Those of a module come before those of its parts, and a shared one only once, under its
+        first name.
         """
+        for name, entry, new in self._new_values():
+            if new:
+                plain = isinstance(entry, Value | Parameter)
+                yield name, entry if plain else Parameter._of(entry)
+
+    def _new_values(self) -> Iterator[tuple[str, Entry, list[tuple[str, Value]]]]:
+        """Yield each tensor, and the parameters that are in no earlier one, with their names."""
         seen: set[Value] = set()
         for name, entry in _entries(self):
             members = _members(name, entry)
-            tensor = int(members[0][1]._serial)
+            new: dict[Value, str] = {}
             for path, p in members:
                 if p not in seen:
-                    seen.add(p)
-                    _note_tensor(p, tensor)
-                    yield path, p
+                    new.setdefault(p, path)
+            for p in new:
+                _note_tensor(p, int(members[0][1]._serial))
+            seen |= new.keys()
+            yield name, entry, [(path, p) for p, path in new.items()]
+
+    def _named_values(self) -> Iterator[tuple[str, Value]]:
+        """Yield each single parameter with its name, once."""
+        for _, _, new in self._new_values():
+            yield from new
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Freeze all parameters, or let gradients flow to them; return the module."""
+        for p in self.parameters():
+            p.requires_grad = requires_grad
+        return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradient of every parameter, as ``Optimizer.zero_grad`` does.
@@ -87,61 +112,6 @@ class HasParameters:
             set_to_none: whether to set it to None, or to 0.0, which counts as a gradient.
         """
         forget_gradients(self.parameters(), set_to_none)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the data of the parameters by name, as nested lists like PyTorch's tensors.
-
-        >>> from microgradlib.nn import MLP
-        >>> list(MLP(2, [2, 1]).state_dict())
-        ['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias']
-
-        Raises:
-            TypeError: if there are parameters where they are not searched, such as in a set.
-        """
-        self.parameters()  # which raises that
-        return {name: _data_of(entry) for name, entry in _unique_entries(self).items()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Set the data of the parameters: all of them, or none if anything does not fit.
-
-        >>> from microgradlib.nn import Layer
-        >>> layer = Layer(2, 1)
-        >>> layer.load_state_dict({"weight": [[1.0, 2.0]], "bias": [3.0]})
-        >>> layer([1.0, 1.0])[0].data
-        6.0
-
-        Args:
-            state: a result of ``state_dict()``. Its entries may be PyTorch tensors or NumPy arrays.
-
-        Raises:
-            StateDictError: if a name is missing or unknown, an entry has the wrong shape, or one
-                parameter gets two numbers under two names.
-            TypeError: if ``state`` is not a dict, or an entry holds anything but numbers.
-        """
-        name = f"{type(self).__name__}.load_state_dict"
-        current().forbid("load_state_dict()", "call it outside")
-        if not isinstance(state, dict):
-            raise TypeError(
-                f"{name}: expected a dict such as state_dict() returns, got {short(state)}"
-            )
-        entries = _unique_entries(self)
-        missing = [key for key in entries if key not in state]
-        unexpected = [key for key in state if key not in entries]
-        if missing or unexpected:
-            raise StateDictError(
-                f"{name}: missing keys {short(missing)}, unexpected keys {short(unexpected)}; "
-                "nothing was loaded"
-            )
-        new: dict[Value, tuple[str, float]] = {}
-        for key, entry in entries.items():
-            for path, p, data in _assignments(key, entry, state[key], name):
-                first, there = new.setdefault(p, (path, data))
-                if repr(there) != repr(data):  # NaN is NaN, and 0 is not -0
-                    raise StateDictError(
-                        f"{name}: {first} and {path} are one parameter, but {there} and {data} in "
-                        "the state; nothing was loaded"
-                    )
-        set_data(new, [data for _, data in new.values()])
 
 
 def forget_gradients(parameters: Iterable[Value], set_to_none: bool) -> None:
@@ -175,7 +145,10 @@ def children(x: Tree) -> Iterable[tuple[object, Tree]]:
     """Return the parts of a list, tuple, dict or module, each with its key; else nothing."""
     if kind := kind_of(x, NESTS):
         return kind.parts(x)
-    return vars(x).items() if isinstance(x, HasParameters) else ()
+    if not isinstance(x, HasParameters):
+        return ()
+    buffers = vars(x).get(BUFFERS, ())
+    return [(name, part) for name, part in vars(x).items() if name not in buffers]
 
 
 def find(
@@ -206,15 +179,15 @@ def modules_of(module: HasParameters) -> Iterator[tuple[str, HasParameters]]:
             pending += reversed([*inner])
 
 
-def _unique_entries(module: HasParameters) -> dict[str, Entry]:
-    """Return the entries by name.
+def unique_entries(module: HasParameters) -> dict[str, Entry]:
+    """Return the tensors of the state by name: parameters and, as ``Buffer``, buffers.
 
     Raises:
-        StateDictError: if two parameters have the same name.
+        StateDictError: if two have the same name.
     """
     entries: dict[str, Entry] = {}
     taken: set[str] = set()
-    for name, entry in _entries(module):
+    for name, entry in _entries(module, buffers=True):
         names = {name, *[path for path, _ in _members(name, entry)]}
         if twice := names & taken:
             raise StateDictError(
@@ -230,14 +203,23 @@ def _members(name: str, entry: Entry) -> list[tuple[str, Value]]:
     """Return the parameters of an entry, each with its name."""
     if isinstance(entry, Value):
         return [(name, entry)]
-    return [*find(_is_parameter, entry, f"{name}.")]
+    return [] if isinstance(entry, Buffer) else [*find(_is_parameter, entry, f"{name}.")]
 
 
-_TRAINED = "trained parameters"  # the key of their number by attribute, among the attributes
+# Keys among the attributes: of the number of parameters by attribute, and of the names of buffers,
+# each with whether it is part of the state.
+_TRAINED, BUFFERS = "trained parameters", "registered buffers"
 
 
-def _entries(module: HasParameters) -> Iterator[tuple[str, Entry]]:
-    """Yield the entries of a module, each with its name; refuse replaced parameters."""
+class Buffer(NamedTuple):
+    """Where the numbers of a buffer are."""
+
+    owner: HasParameters
+    name: str
+
+
+def _entries(module: HasParameters, buffers: bool = False) -> Iterator[tuple[str, Entry]]:
+    """Yield the tensors of a module, each with its name; refuse replaced parameters."""
     for _, part in [*modules_of(module)]:
         trained = vars(part).setdefault(_TRAINED, {})
         for name, x in vars(part).items():
@@ -249,7 +231,22 @@ def _entries(module: HasParameters) -> Iterator[tuple[str, Entry]]:
                     f"place is not one; put a new Value there, and assign to {path}.data"
                 )
             trained[name] = _trained(held)
-    return find(_is_entry, module)
+    return _in_order(module, buffers)
+
+
+def _in_order(
+    module: HasParameters, buffers: bool, path: str = "", above: tuple[Any, ...] = ()
+) -> Iterator[tuple[str, Entry]]:
+    """Yield the tensors of a module itself, its buffers, and what is in its parts, as PyTorch."""
+    found = [*find(lambda x: isinstance(x, HasParameters) or is_entry(x), module, path)]
+    yield from [pair for pair in found if not isinstance(pair[1], HasParameters)]
+    for name, kept in vars(module).get(BUFFERS, {}).items() if buffers else ():
+        if kept and vars(module).get(name) is not None:
+            yield f"{path}{name}", Buffer(module, name)
+    above = (*above, module)
+    for name, part in found:
+        if isinstance(part, HasParameters) and not any(part is module for module in above):
+            yield from _in_order(part, buffers, f"{name}.", above)
 
 
 def _held(name: str, x: Tree) -> list[tuple[str, Any]]:
@@ -299,35 +296,16 @@ def _contents(x: Any) -> Iterable[Any]:
     return x if isinstance(x, Collection) and not isinstance(x, str | bytes | type) else ()
 
 
-def _is_entry(x: Tree) -> bool:
+def is_entry(x: Tree) -> bool:
+    """Whether x is a parameter, or nested lists of parameters."""
     if isinstance(x, list | tuple):
-        return bool(x) and all(map(_is_entry, x))
+        return bool(x) and all(map(is_entry, x))
     return _is_parameter(x)
 
 
 def _is_parameter(x: Tree) -> bool:
     # In a copy that ``_with_parameters`` builds, an identity node stands for a parameter.
     return isinstance(x, Value) and (not x._op or x._op is table.identity)
-
-
-def _data_of(entry: Entry) -> Any:
-    return entry.data if isinstance(entry, Value) else [_data_of(x) for x in entry]
-
-
-def _assignments(
-    path: str, entry: Entry, data: Any, function: str
-) -> Iterator[tuple[str, Value, float]]:
-    """Pair each parameter of an entry, with its name, and the number at its place in ``data``."""
-    data, name = as_list(data), f"{function}: {path}"
-    if isinstance(entry, Value):
-        if isinstance(data, list | tuple):
-            raise StateDictError(f"{name}: expected a number, got {short(data)}")
-        yield path, entry, to_float(name, data, "a number")
-    elif not isinstance(data, list | tuple) or len(data) != len(entry):
-        raise StateDictError(f"{name}: expected a list of length {len(entry)}, got {short(data)}")
-    else:
-        for i, (x, y) in enumerate(zip(entry, data, strict=True)):
-            yield from _assignments(f"{path}[{i}]", x, y, function)
 
 
 def _new_parameter(x: Any, requires_grad: bool) -> Any:
@@ -383,8 +361,8 @@ def _numbers_of(module: HasParameters) -> Iterator[tuple[tuple[str, Value], Oper
 
     Those of a gradient that depends on other Values stay Values.
     """
-    _unique_entries(module)
-    for name, p in module.named_parameters():
+    unique_entries(module)
+    for name, p in module._named_values():
         yield (name, p), p if nested() or (p._op and p._requires_grad) else current().number(p)
 
 

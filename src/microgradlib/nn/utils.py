@@ -1,11 +1,12 @@
 """Gradient clipping, and parameters as one list, with PyTorch's names.
 
 ``parameters`` is a Value, nested lists or arrays of Values such as a Parameter, or any iterable of
-these, each of which counts once. Those without a gradient are left out.
+these, each of which counts once. What has no gradient, or is frozen, is left out. A gradient that
+can be differentiated again becomes a plain number.
 """
 
 from collections.abc import Iterable
-from math import fsum, hypot, inf, isfinite
+from math import fsum, hypot, inf, isfinite, nan
 from typing import Any
 
 from microgradlib.absent import say_what_to_use as _say_what_to_use
@@ -14,6 +15,7 @@ from microgradlib.errors import NonFiniteError, ShapeError, short
 from microgradlib.modes import forbid, nonfinite_allowed
 from microgradlib.nn.parameters import has_gradient
 from microgradlib.numeric.conversion import to_number
+from microgradlib.numeric.piecewise import clip
 from microgradlib.trees import numbers_in, set_data
 
 _say_what_to_use(__name__)
@@ -47,19 +49,19 @@ def clip_grad_norm_(
         TypeError: if there is anything but Values, or a number is none.
         ValueError: if norm_type <= 0.
     """
-    found = _with_gradients("clip_grad_norm_", parameters)
+    found, grads = _with_gradients("clip_grad_norm_", parameters)
     limit = to_number("clip_grad_norm_: max_norm", max_norm)
     p = to_number("clip_grad_norm_: norm_type", norm_type)
     if not p > 0.0:
         raise ValueError(f"clip_grad_norm_: norm_type must be > 0, got {norm_type}")
-    norm = _norm([x._grad for x in found], p)
+    norm = _norm(grads, p)
     if not isfinite(norm) and (error_if_nonfinite or not nonfinite_allowed()):
         raise NonFiniteError(
             f"clip_grad_norm_: the norm of the gradients is {norm}; nothing was clipped: look for "
             "the first infinite gradient, or clip each by clip_grad_value_"
         )
     factor = min(limit / (norm + 1e-6), 1.0) if norm == norm else norm
-    _set_gradients(found, [x._grad * factor for x in found])
+    _set_gradients(found, [g * factor for g in grads])
     return constant(norm)
 
 
@@ -75,13 +77,13 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     Raises a NonFiniteError if a gradient is NaN, unless ``allow_nonfinite()`` is on, a TypeError if
     there is anything but Values, and a ValueError if clip_value < 0; no gradient is changed then.
     """
-    found = _with_gradients("clip_grad_value_", parameters)
+    found, grads = _with_gradients("clip_grad_value_", parameters)
     bound = to_number("clip_grad_value_: clip_value", clip_value)
     if not bound >= 0.0:
         raise ValueError(f"clip_grad_value_: clip_value must be >= 0, got {clip_value}")
-    if not nonfinite_allowed() and any(x._grad != x._grad for x in found):
+    if not nonfinite_allowed() and any(g != g for g in grads):
         raise NonFiniteError("clip_grad_value_: a gradient is NaN; nothing was clipped")
-    _set_gradients(found, [max(min(x._grad, bound), -bound) for x in found])
+    _set_gradients(found, [clip(g, -bound, bound) for g in grads])
 
 
 def parameters_to_vector(parameters: Any) -> list[Value]:
@@ -122,17 +124,25 @@ def _values_in(function: str, parameters: Any) -> list[Value]:
     return values
 
 
-def _with_gradients(function: str, parameters: Any) -> list[Any]:
+def _with_gradients(function: str, parameters: Any) -> tuple[list[Value], list[float]]:
     forbid(f"{function}()", "call it outside")
     found = dict.fromkeys(_values_in(function, parameters))
-    return [x for x in found if x._requires_grad and has_gradient(x._grad)]
+    with_gradients = [x for x in found if x._requires_grad and has_gradient(x._grad)]
+    return with_gradients, [_number(function, x._grad) for x in with_gradients]
+
+
+def _number(function: str, grad: Any) -> float:
+    """Return a gradient as a float, also one that can be differentiated again."""
+    return to_number(f"{function}: a gradient", grad._data if isinstance(grad, Value) else grad)
 
 
 def _norm(xs: list[float], p: float) -> float:
     """Return the p-norm of numbers of any size."""
+    if any(x != x for x in xs):
+        return nan
     if p == 2.0:
         return hypot(*xs)
-    top = hypot(max(map(abs, xs), default=0.0), *[x for x in xs if x != x])
+    top = max(map(abs, xs), default=0.0)
     if p == inf or not top or not isfinite(top):
         return top
     return top * float(fsum([(abs(x) / top) ** p for x in xs]) ** (1.0 / p))
