@@ -235,6 +235,7 @@ SUBJECTS: dict[str, Any] = {
     "microgradlib.random": random,
     "Value": small,
     "Module": layer,
+    "Parameter": nn.Parameter([[1.0, 2.0]]),
 }
 
 
@@ -255,10 +256,10 @@ def test_names_of_other_libraries_say_what_to_use(owner: str) -> None:
 CODE = re.compile(r"(?<=^write )[^it].*|[\w.]+\((?:[^()]|\([^()]*\))*\)")
 WORDS = re.compile(r"\.?[A-Za-z_][\w.]*(?<!\.)")
 PLAIN_WORDS = """
-Module NumPy Python Values a an and are arrays as assign attribute bit built call choose derivative
-devices each every floats for from have in is it jac lists loss mode module modules needed no
+Module NumPy Python Values a an and are array arrays as assign attribute bit built call choose derivative
+devices each every floats for from have in is it jac lists loss make mode module modules needed no
 nothing number numbers of on one operations optimizer or pass random read row s then
-scipy.optimize.minimize set so the them there to types use with write writes
+scipy.optimize.minimize set so tensors the them there to types use with write writes
 """
 
 
@@ -291,6 +292,8 @@ def test_what_to_use_exists_and_works(owner: str, tmp_path: Path) -> None:
         "activation": "tanh",
         "f": lambda x: x * x,
         "module": model,
+        "name": "tail",
+        "p": model.weight,
         "path": path,
         "microgradlib": mg,
     }

@@ -70,4 +70,6 @@ LogSigmoid = _module(
     "LogSigmoid", functions.log_sigmoid, "[-0.6931471805599453, -3.720075976020836e-44]"
 )
 Softmax = _module("Softmax", functions.softmax, "[3.720075976020836e-44, 1.0]", dim=None)
-LogSoftmax = _module("LogSoftmax", functions.log_softmax, "[-100.0, -3.720075976020836e-44]", dim=None)
+LogSoftmax = _module(
+    "LogSoftmax", functions.log_softmax, "[-100.0, -3.720075976020836e-44]", dim=None
+)
