@@ -216,4 +216,4 @@ class ModuleDict(Module, MutableMapping[str, Any]):
         return iter([name for name, x in vars(self).items() if isinstance(x, HasParameters)])
 
     def __len__(self) -> int:
-        return len([*self])
+        return sum(1 for _ in self)
