@@ -186,7 +186,7 @@ ROOMS = (
     *("errors", "modes", "numeric", "notes", "absent", "core", "teardown", "interpreters", "trees"),
     *("functions", "math", "ufuncs", "transforms"),
     *("checking", "extending", "serialization", "random", "compiling", "many", "parallel"),
-    *("nn", "optim", "drawing"),
+    *("nn", "optim", "training", "drawing"),
     *("testing", "_hypothesis", "__init__"),
 )
 LONGEST = 400  # lines of a file

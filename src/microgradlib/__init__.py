@@ -45,6 +45,7 @@ from microgradlib.nn import (
 )
 from microgradlib.random import manual_seed
 from microgradlib.serialization import load, restore, save
+from microgradlib.training.compiled import compiled_step
 from microgradlib.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 _say_what_to_use(__name__)
@@ -65,6 +66,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "compile",
+    "compiled_step",
     "cross_entropy",
     "detect_anomaly",
     "draw",

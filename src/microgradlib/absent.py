@@ -66,6 +66,7 @@ ABSENT: dict[str, dict[str, str]] = {
         ),
     },
     "microgradlib.optim": {
+        **dict.fromkeys(("CompiledStep", "compiled_step"), "use microgradlib.compiled_step"),
         "lr_scheduler": "assign to .lr of the optimizer",
         "LBFGS": "pass value_and_grad(f) to scipy.optimize.minimize, with jac=True",
         **dict.fromkeys(

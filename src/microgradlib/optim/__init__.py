@@ -2,10 +2,9 @@
 
 from microgradlib.absent import say_what_to_use as _say_what_to_use
 from microgradlib.optim.adam import Adam, AdamW
-from microgradlib.optim.compiled import CompiledStep, compiled_step
 from microgradlib.optim.optimizer import Optimizer
 from microgradlib.optim.sgd import SGD
 
 _say_what_to_use(__name__)
 
-__all__ = ["SGD", "Adam", "AdamW", "CompiledStep", "Optimizer", "compiled_step"]
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
