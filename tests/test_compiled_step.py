@@ -253,10 +253,12 @@ def test_parameters_without_a_gradient_stay() -> None:
         assert unused.data == 2.0  # not in use
     assert (unused.data, frozen.data) == (2.0, 3.0)
     assert w.data == pytest.approx(0.9)
-    assert optimizer.state_dict()["exp_avg"][1:] == [None, None]
+    assert optimizer.state_dict()["state"]["exp_avg"][1:] == [None, None]
     frozen.requires_grad = True  # is trained from now on
+    before = frozen.data
     step(1.0)
-    assert frozen.data != 3.0
+    assert frozen.data == pytest.approx(before - 0.1, rel=1e-8)  # its first step, of length lr
+    assert optimizer.state_dict()["state"]["step"] == [2, 0, 1]
 
 
 def test_values_beside_the_parameters_are_read_at_each_call() -> None:
