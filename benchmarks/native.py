@@ -51,7 +51,7 @@ def compiled_step(backend_rows: xor_steps.Patterns) -> xor_steps.Training:
     """Train with loss, gradient and SGD as one function in machine code."""
     model = xor_steps.network()
     loss_fn = nn.MSELoss()
-    step = optim.compiled_step(
+    step = mg.compiled_step(
         lambda x, y: loss_fn(model(x), y), optim.SGD(model.parameters(), lr=xor_steps.LR)
     )
 
@@ -114,7 +114,7 @@ def transformer_step(cache: Path) -> tuple[transformer.Step, float]:
         betas=transformer.BETAS,
         eps=transformer.EPS,
     )
-    step = optim.compiled_step(
+    step = mg.compiled_step(
         lambda: transformer.loss_of(weights, transformer.TOKENS, transformer.ManyInputs),
         optimizer,
         cache=cache,

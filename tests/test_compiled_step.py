@@ -14,7 +14,8 @@ from compilers import compiler
 
 import microgradlib as mg
 from microgradlib import Value, nn, optim
-from microgradlib.optim import Optimizer, compiled_step
+from microgradlib.optim import Optimizer
+from microgradlib.training.compiled import CompiledStep
 
 pytestmark = pytest.mark.skipif(not compiler(), reason="no C compiler")
 
@@ -48,8 +49,8 @@ class Training:
         self.optimizer.step()
         return float(loss.data)
 
-    def compiled(self) -> optim.CompiledStep:
-        return compiled_step(self.loss, self.optimizer)
+    def compiled(self) -> CompiledStep:
+        return mg.compiled_step(self.loss, self.optimizer)
 
     def numbers(self) -> Any:
         return [p.data for p in self.model.parameters()], self.optimizer.state_dict()
@@ -154,7 +155,7 @@ def test_numbers_that_are_not_finite_are_refused_as_without(name: str, slope: fl
             optimizer.step()
             return float(y.data)
 
-        step = compiled_step(loss, optimizer) if compiled else plain
+        step = mg.compiled_step(loss, optimizer) if compiled else plain
         step(0.5), step(0.25)
         try:
             last: Any = step(slope)
@@ -180,7 +181,7 @@ def test_modes_are_heeded() -> None:
 
 def test_a_loss_that_raises_at_its_first_call() -> None:
     w = Value(1.0)
-    step = compiled_step(lambda x: mg.log(w * x), optim.SGD([w], lr=0.1))
+    step = mg.compiled_step(lambda x: mg.log(w * x), optim.SGD([w], lr=0.1))
     with pytest.raises(ValueError, match="log"):
         step(-1.0)
     assert w.data == 1.0
@@ -196,7 +197,7 @@ def test_two_threads_at_once_are_refused() -> None:
 
     w = Value(1.0)
     errors: list[RuntimeError] = []
-    with compiled_step(loss, optim.SGD([w], lr=1e-9)) as step:
+    with mg.compiled_step(loss, optim.SGD([w], lr=1e-9)) as step:
         step(0.5)
 
         def work() -> None:
@@ -230,7 +231,7 @@ def test_decisions_and_other_structures() -> None:
         return (y - 1.0) ** 2 + q * q if xs[0] > 0.5 else (y + q) ** 2
 
     draw = random.Random(0)
-    with compiled_step(lambda xs: loss(c, d, xs), block) as step:
+    with mg.compiled_step(lambda xs: loss(c, d, xs), block) as step:
         for _ in range(30):
             xs = [draw.random() for _ in range(draw.randrange(1, 4))]
             plain.zero_grad()
@@ -246,21 +247,23 @@ def test_parameters_without_a_gradient_stay() -> None:
     w, unused, frozen = Value(1.0), Value(2.0), Value(3.0)
     frozen.requires_grad = False
     optimizer = optim.Adam([w, unused, frozen], lr=0.1)
-    step = compiled_step(lambda x: (w * x * frozen) ** 2, optimizer)
+    step = mg.compiled_step(lambda x: (w * x * frozen) ** 2, optimizer)
     with step:
         step(1.0)
         assert unused.data == 2.0  # not in use
     assert (unused.data, frozen.data) == (2.0, 3.0)
     assert w.data == pytest.approx(0.9)
-    assert optimizer.state_dict()["exp_avg"][1:] == [None, None]
+    assert optimizer.state_dict()["state"]["exp_avg"][1:] == [None, None]
     frozen.requires_grad = True  # is trained from now on
+    before = frozen.data
     step(1.0)
-    assert frozen.data != 3.0
+    assert frozen.data == pytest.approx(before - 0.1, rel=1e-8)  # its first step, of length lr
+    assert optimizer.state_dict()["state"]["step"] == [2, 0, 1]
 
 
 def test_values_beside_the_parameters_are_read_at_each_call() -> None:
     w, scale = Value(1.0), Value(2.0)
-    with compiled_step(lambda x: (w * scale * x) ** 2, optim.SGD([w], lr=0.0)) as step:
+    with mg.compiled_step(lambda x: (w * scale * x) ** 2, optim.SGD([w], lr=0.0)) as step:
         assert step(1.0) == 4.0
         scale.data = 3.0
         assert step(1.0) == 9.0
@@ -277,7 +280,7 @@ def test_values_beside_the_parameters_are_read_at_each_call() -> None:
 )
 def test_losses_that_cannot_be_compiled(loss: Any, message: str) -> None:
     w = Value(1.0)
-    step = compiled_step(lambda x: loss(w, x), optim.SGD([w], lr=0.1))
+    step = mg.compiled_step(lambda x: loss(w, x), optim.SGD([w], lr=0.1))
     with pytest.raises(mg.CompileError, match=message):
         step(2.0)
     assert w.data == 1.0
@@ -285,7 +288,7 @@ def test_losses_that_cannot_be_compiled(loss: Any, message: str) -> None:
 
 def test_misuse() -> None:
     w = Value(1.0)
-    step = compiled_step(lambda x: w * x, optim.SGD([w], lr=0.1))
+    step = mg.compiled_step(lambda x: w * x, optim.SGD([w], lr=0.1))
     with pytest.raises(mg.CompileError, match="pass numbers"):
         step(Value(2.0))
     with step, pytest.raises(RuntimeError, match="entered already"), step:
@@ -293,9 +296,9 @@ def test_misuse() -> None:
     with pytest.raises(TypeError, match="missing"):
         step()
     with pytest.raises(TypeError, match="optimizer must be"):
-        compiled_step(lambda x: w * x, [w])  # type: ignore[arg-type]
+        mg.compiled_step(lambda x: w * x, [w])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="loss_fn must be a function"):
-        compiled_step(w, optim.SGD([w], lr=0.1))  # type: ignore[arg-type]
+        mg.compiled_step(w, optim.SGD([w], lr=0.1))  # type: ignore[arg-type]
     with pytest.raises(mg.CompileError, match="call it outside"):
         mg.compile(lambda x: step(x))(1.0)
     assert w.data == 1.0
@@ -312,7 +315,7 @@ def test_interrupts_lose_nothing() -> None:
             raise KeyboardInterrupt
         return block.loss(x, t)
 
-    step = compiled_step(interrupted, block.optimizer)
+    step = mg.compiled_step(interrupted, block.optimizer)
     with pytest.raises(KeyboardInterrupt), step:
         step(*DATA[0])
     assert plain.numbers() == block.numbers()

@@ -198,7 +198,7 @@ ROOMS = (
     ),
     *("functions", "math", "ufuncs", "transforms"),
     *("checking", "extending", "serialization", "random", "data", "compiling", "many", "parallel"),
-    *("nn", "optim", "drawing"),
+    *("nn", "optim", "training", "drawing"),
     *("testing", "_hypothesis", "__init__"),
 )
 LONGEST = 400  # lines of a file

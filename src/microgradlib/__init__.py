@@ -40,6 +40,7 @@ from microgradlib.many import scan, vmap
 from microgradlib.modes import allow_nonfinite
 from microgradlib.random import manual_seed
 from microgradlib.serialization import load, restore, save
+from microgradlib.training.compiled import compiled_step
 from microgradlib.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 _say_what_to_use(__name__)
@@ -58,6 +59,7 @@ __all__ = [
     "Value",
     "allow_nonfinite",
     "compile",
+    "compiled_step",
     "detect_anomaly",
     "draw",
     "explain",

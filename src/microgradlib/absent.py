@@ -37,7 +37,7 @@ ABSENT: dict[str, dict[str, str]] = {
         **dict.fromkeys(("ceil", "floor", "trunc"), "use microgradlib.math; the derivative is 0"),
         **dict.fromkeys(("matmul", "mm", "mv"), "use dot(ws, xs) for each row"),
         **{name: f"use microgradlib.nn.{name}" for name in ("Layer", "MLP", "Module", "Neuron")},
-        **{name: f"use microgradlib.optim.{name}" for name in ("Adam", "AdamW", "SGD")},
+        **{name: f"use microgradlib.optim.{name}" for name in ("Adam", "AdamW", "RMSprop", "SGD")},
         **dict.fromkeys(("jacfwd", "jacrev"), "use jacobian"),
         **dict.fromkeys(("autograd", "gradient"), "use grad(f), or backward() on a Value"),
         **dict.fromkeys(("draw_dot", "trace"), "use draw(loss)"),
@@ -95,7 +95,7 @@ ABSENT: dict[str, dict[str, str]] = {
         "rnn": _WRITTEN,
     },
     "microgradlib.optim": {
-        "lr_scheduler": "assign to .lr of the optimizer",
+        **dict.fromkeys(("CompiledStep", "compiled_step"), "use microgradlib.compiled_step"),
         "LBFGS": "pass value_and_grad(f) to scipy.optimize.minimize, with jac=True",
         **dict.fromkeys(
             ("Adadelta", "Adagrad", "Adamax", "NAdam", "RAdam", "Rprop"), "use SGD, Adam or AdamW"
@@ -109,6 +109,14 @@ ABSENT: dict[str, dict[str, str]] = {
         ),
         **dict.fromkeys(("ConcatDataset", "StackDataset"), "write it as a Dataset"),
         "IterableDataset": "write it as a Dataset, or loop over it",
+    },
+    "microgradlib.optim.lr_scheduler": {
+        "ChainedScheduler": "call step() of each scheduler: their factors multiply",
+        "_LRScheduler": "use LRScheduler",
+        **dict.fromkeys(
+            ("CosineAnnealingWarmRestarts", "CyclicLR", "MultiplicativeLR", "PolynomialLR"),
+            "use LambdaLR with a function of the number of steps",
+        ),
     },
     "microgradlib.random": _RANDOM,
     "Value": {

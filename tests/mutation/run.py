@@ -102,6 +102,7 @@ TESTS = {
     "teardown": "structure",
     "testing": "testing structure",
     "transforms": "transforms checking extending compiling",
+    "training": "compiled_step",
     "trees": "trees arrays checking transforms",
     "ufuncs": "arrays",
 }

@@ -1,12 +1,13 @@
 """Adam, and AdamW, which decays weights apart from the gradients."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from math import sqrt
 from typing import Any
 
-from microgradlib.core.value import Value
-from microgradlib.optim.optimizer import Functions, Numbers, Optimizer, State, with_decay
+from microgradlib.optim.formulas import Inputs, Numbers, lerp
+from microgradlib.optim.optimizer import Optimizer
 from microgradlib.optim.options import check_betas, check_flag, check_number, option
+from microgradlib.optim.states import State
 
 
 class Adam(Optimizer):
@@ -19,90 +20,63 @@ class Adam(Optimizer):
     0.75
 
     Args:
-        params: leaf Values, each once.
+        params: parameters or groups, as for ``Optimizer``; so is what is raised.
         lr: the learning rate, >= 0.
         betas: the decay rates of the two moments, each in [0, 1).
         eps: added to the denominator, >= 0.
         weight_decay: the L2 penalty, >= 0.
         amsgrad: divide by the largest second moment so far.
-
-    Raises:
-        TypeError: if an argument has the wrong type.
-        ValueError: if an argument is out of range, or params are empty, repeated or computed.
+        maximize: go up, not down.
 
     Source: Kingma and Ba (2014), arXiv:1412.6980; Reddi, Kale and Kumar (2018), arXiv:1904.09237.
     """
 
-    _overflowing = ("exp_avg_sq",)
-    _decoupled = False  # whether weight decay acts on the data, not on the gradients
+    _keys = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    _squares = "exp_avg_sq"
 
     betas: tuple[float, float] = option(check_betas)
     eps: float = option(check_number)
-    weight_decay: float = option(check_number)
     amsgrad: bool = option(check_flag)
 
     def __init__(
         self,
-        params: Iterable[Value],
+        params: Iterable[Any],
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         amsgrad: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         """Check and keep the options."""
-        super().__init__(params, lr)
-        self.betas = betas
-        self.eps = eps
-        self.weight_decay = weight_decay
-        self.amsgrad = amsgrad
+        options: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps}
+        options |= {"weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize}
+        super().__init__(params, **options)
 
-    def _state_keys(self) -> Iterable[str]:
-        return ["step", "exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * self.amsgrad
+    def _decisions(self, o: Any) -> tuple[bool, ...]:
+        return o.amsgrad, 1.0 - o.betas[0] < 0.5
 
-    def _factors(self, step: int) -> tuple[float, ...]:
-        beta1, beta2 = self.betas
-        shrink = 1.0 - self.lr * self.weight_decay if self._decoupled else 1.0
-        return shrink, self.lr / (1.0 - beta1**step), math.sqrt(1.0 - beta2**step)
+    def _state_keys(self, o: Any) -> Iterable[str]:
+        return self._keys if o.amsgrad else self._keys[:-1]
 
-    def _formula(
-        self, data: Numbers, grads: Numbers, state: State, factors: Sequence[Any], ops: Functions
-    ) -> tuple[Numbers, State]:
-        shrink, rate, root = factors
-        beta1, beta2 = self.betas
-        eps = self.eps
-        if self.weight_decay and not self._decoupled:
-            grads = with_decay(self.weight_decay, data, grads)
-        zeros = [0.0] * len(grads)
-        m = state.get("exp_avg", zeros)
-        v = state.get("exp_avg_sq", zeros)
-        new1, new2 = 1.0 - beta1, 1.0 - beta2
-        if new1 < 0.5:  # the two formulas of PyTorch's lerp
-            m = [a + new1 * (g - a) for a, g in zip(m, grads, strict=True)]
-        else:
-            m = [g - (1.0 - new1) * (g - a) for a, g in zip(m, grads, strict=True)]
-        v = [beta2 * a + new2 * g * g for a, g in zip(v, grads, strict=True)]
+    def _factors(self, o: Any, step: int) -> tuple[float, ...]:
+        return 1.0 - o.betas[0] ** step, sqrt(1.0 - o.betas[1] ** step)
+
+    def _rule(self, x: Inputs) -> tuple[Numbers, State]:
+        (amsgrad, near), o, grads, state = x.decisions, x.o, x.grads, x.state
+        (beta1, beta2), eps, (bias, root) = o.betas, o.eps, x.factors
+        rate, shrink = o.lr / bias, 1.0 - o.lr * o.weight_decay if self._decoupled else 1.0
+        zeros, new2 = [0.0] * len(grads), 1.0 - beta2
+        m = lerp(state.get("exp_avg", zeros), grads, 1.0 - beta1, near)
+        squares = zip(state.get("exp_avg_sq", zeros), grads, strict=True)
+        v = [beta2 * a + new2 * g * g for a, g in squares]
         new = {"exp_avg": m, "exp_avg_sq": v}
-        if self.amsgrad:
-            v = list(map(ops.larger, state.get("max_exp_avg_sq", zeros), v))
+        if amsgrad:
+            v = list(map(x.ops.larger, state.get("max_exp_avg_sq", zeros), v))
             new["max_exp_avg_sq"] = v
-        rows = zip(data, m, map(ops.sqrt, v), strict=True)
-        try:
-            return [x * shrink - rate * a / (b / root + eps) for x, a, b in rows], new
-        except ZeroDivisionError:
-            raise ZeroDivisionError(v.index(0.0)) from None
-
-    def _update(
-        self, params: Sequence[Value], grads: list[float], state: State
-    ) -> tuple[list[float], State]:
-        try:
-            data, new = super()._update(params, grads, state)
-        except ZeroDivisionError as error:
-            problem = "needs a division by 0, its squared gradients and eps being 0"
-            self._refuse(params[error.args[0]], problem, "pass an eps above 0")
-        problem, remedy = "would get {} for its squared gradients", "lower lr={} or clip them"
-        self._check_finite(params, new["exp_avg_sq"], problem, remedy)
-        return data, new
+        rows = zip(x.data, m, map(x.ops.sqrt, v), strict=True)
+        return [p * shrink - rate * a / (b / root + eps) for p, a, b in rows], new
 
 
 class AdamW(Adam):
@@ -124,12 +98,14 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params: Iterable[Value],
+        params: Iterable[Any],
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         """Check and keep the options."""
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)

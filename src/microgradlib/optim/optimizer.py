@@ -1,88 +1,150 @@
 """The base class of optimizers."""
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
-from math import inf, isfinite, sqrt
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 from microgradlib.core.value import Value
 from microgradlib.errors import NonFiniteError, StateDictError, short, shorten
 from microgradlib.modes import forbid
-from microgradlib.nn.parameters import forget_gradients, has_gradient, tensor_of
-from microgradlib.optim.options import Option, check_number, option
+from microgradlib.nn.parameters import forget_gradients, has_gradient
+from microgradlib.optim.formulas import OF_FLOATS, Inputs, Numbers
+from microgradlib.optim.groups import Group, entries_in, is_tensor, values_in, without_names
+from microgradlib.optim.options import SCHEDULED, check_flag, check_number, option
+from microgradlib.optim.states import State, checked_state, shown_state, with_steps
 from microgradlib.trees import set_data
-
-State: TypeAlias = dict[str, Any]
-"""Lists of numbers, one for each parameter, and how many steps they have had: a number or a list.
-
-What a parameter without steps has in the lists means nothing."""
-
-Numbers: TypeAlias = list[Any]
-
-
-class Functions(NamedTuple):
-    """The functions that formulas of optimizers need, for one kind of number."""
-
-    sqrt: Callable[[Any], Any]
-    larger: Callable[[Any, Any], Any]
-
-
-_OF_FLOATS = Functions(sqrt, max)
 
 
 class Optimizer:
-    """Base class of optimizers: the parameters, the learning rate, and an all-or-nothing step.
+    """Base class of optimizers: groups of parameters, and an all-or-nothing step.
+
+    The parameters are an iterable of tensors, or of pairs of a name and a tensor; or of groups,
+    each a dict with ``params`` and the options that are its own. A tensor is a leaf Value, or
+    nested lists or an array of them. An option may be changed at any time, in a group of
+    ``param_groups``, or in all of them as an attribute of the optimizer:
+
+    >>> from microgradlib.optim import SGD
+    >>> w, b = Value(1.0), Value(2.0)
+    >>> sgd = SGD([{"params": [w], "weight_decay": 0.5}, {"params": [b]}], lr=0.1)
+    >>> sgd.param_groups[0]["lr"] = 0.2
+    >>> [(group["lr"], group["weight_decay"]) for group in sgd.param_groups]
+    [(0.2, 0.5), (0.1, 0.0)]
+    >>> sgd.lr = 0.3
+    >>> sgd.lr
+    0.3
 
     As in PyTorch, a step skips a tensor without a gradient: neither weight decay nor momentum acts
-    on it. A tensor is a list, or a list of lists, of Values in a module that gave them out as its
-    parameters; any other Value is a tensor of its own. It has no gradient if none of its entries
-    has one; otherwise those without count as having 0. ``grad`` is no gradient if it is None, or if
-    the Value is new and nothing has been written there. A frozen parameter has none, either, and
-    keeps its data.
+    on it. Numbers that a module gave out one by one make up the tensors that they are there. A
+    tensor has no gradient if none of its entries has one; otherwise those without count as having
+    0. ``grad`` is no gradient if it is None, or if the Value is new and nothing has been written
+    there. A frozen parameter has none, either, and keeps its data.
 
     Attributes:
-        params: the parameters, in order.
-        lr: the learning rate; may be changed between steps.
+        defaults: the options of a group that has none of its own.
+        lr: the learning rate of all groups.
+
+    Raises:
+        TypeError: if an argument has the wrong type.
+        ValueError: if an argument is out of range, params are empty, repeated or computed, or an
+            option that is read differs between groups.
     """
 
+    _keys: tuple[str, ...] = ()  # of the lists that the state may have, and of the steps
+    _squares = ""  # the list of the state that may overflow where no data do
     _counts_no_steps = False  # whether its updates do not depend on the number of steps
-    _overflowing: tuple[str, ...] = ()  # lists of the state that may overflow where no data do
-
-    _changes: int  # how often options were set
+    _decoupled = False  # whether weight decay acts on the data, not on the gradients
 
     lr: float = option(check_number)
+    weight_decay: float = option(check_number)
+    maximize: bool = option(check_flag)
 
-    def __init__(self, params: Iterable[Value], lr: float) -> None:
-        """Check and keep the parameters."""
+    def __init__(self, params: Iterable[Any], **defaults: Any) -> None:
+        """Check and keep parameters and options."""
         name = type(self).__name__
-        if isinstance(params, Value) or not isinstance(params, Iterable):
+        if is_tensor(params) or not isinstance(params, Iterable):
             raise TypeError(
                 f"{name}: params must be an iterable of Values, got {short(params)}; "
                 "pass model.parameters()"
             )
-        if isinstance(params, set | frozenset):
-            raise TypeError(
-                f"{name}: params is a set, the order of which differs from run to run; pass a list "
-                "such as model.parameters()"
-            )
-        self.params = tuple(params)
-        if not self.params:
+        entries = entries_in(name, "params", params)
+        if not entries:
             raise ValueError(f"{name}: params is empty; pass model.parameters()")
-        seen: set[Value] = set()
-        for i, p in enumerate(self.params):
-            if not isinstance(p, Value):
-                raise TypeError(
-                    f"{name}: params[{i}] is {short(p)}; every parameter must be a Value; "
-                    "pass model.parameters()"
-                )
-            if p._op:
-                raise ValueError(f"{name}: params[{i}] was computed ({p._op}); pass leaf Values")
-            if p in seen:
-                raise ValueError(f"{name}: params[{i}] is listed twice; pass each Value once")
-            seen.add(p)
-        self.lr = lr
+        self._counter = SimpleNamespace(changes=0)  # of options
+        self._called = False  # whether there has been a step
+        self._groups: tuple[Group, ...] = ()
+        self._params: tuple[Value, ...] = ()
+        self._tensors: dict[Value, object] = {}
         self._state: State = {}
-        self._tensors = {p: tensor_of(p) for p in self.params}  # of one added later: itself
+        self.defaults = dict(Group(type(self), (), range(0), defaults, self._counter))
+        del self.defaults["params"]
+        if isinstance(entries[0], Mapping):
+            for i, group in enumerate(entries):
+                self._add(f"params[{i}]", f"params[{i}]['params']", group)
+        else:
+            self._add("params", "params", {"params": entries})
+
+    @property
+    def param_groups(self) -> tuple[Group, ...]:
+        """The groups, each a dict of its parameters and options; what is set is checked."""
+        return self._groups
+
+    @property
+    def params(self) -> tuple[Value, ...]:
+        """The numbers of all tensors, in order."""
+        return self._params
+
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
+        """Add a group of parameters.
+
+        >>> from microgradlib.optim import SGD
+        >>> sgd = SGD([Value(1.0)], lr=0.1)
+        >>> sgd.add_param_group({"params": [Value(2.0)], "lr": 0.2})
+        >>> len(sgd.param_groups)
+        2
+
+        Args:
+            param_group: a dict with ``params`` and options; ``defaults`` has the others.
+        """
+        forbid("add_param_group()", "call it outside")
+        self._add("param_group", "param_group['params']", param_group)
+
+    def _add(self, where: str, path: str, given: Any) -> None:
+        """Add a group; errors name it ``where``, and its parameters ``path``."""
+        kind, name = type(self), type(self).__name__
+        if not isinstance(given, Mapping) or "params" not in given:
+            raise TypeError(
+                f"{name}: {where} must be a dict with 'params', got {short(given)}; pass tensors "
+                "only, or groups only"
+            )
+        options = {key: x for key, x in given.items() if key != "params"}
+        for key, x in options.items():
+            if key not in self.defaults and key not in SCHEDULED and not isinstance(x, str):
+                raise TypeError(
+                    f"{name}: {where} has {short(key)}, but the options are {[*self.defaults]}; "
+                    "what is none can be set in param_groups later"
+                )
+        entries = given["params"]
+        entries = [entries] if is_tensor(entries) else entries_in(name, path, entries)
+        entries, names = without_names(name, path, entries)
+        options |= {"param_names": names} if names else {}
+        tensors = values_in(name, path, entries, self._tensors)
+        count = len(self._params)
+        places = range(count, count + len(tensors))
+        group = Group(kind, entries, places, {**self.defaults, **options}, self._counter)
+        self._check(group)
+        steps = self._state.get("step", 0)
+        steps = [*([steps] * count if type(steps) is int else steps), *[0] * len(tensors)]
+        lists = {key: xs + [0.0] * len(tensors) for key, xs in self._state.items() if key != "step"}
+        vars(self).update(  # all or, on Ctrl-C, none
+            _groups=(*self._groups, group),
+            _params=(*self._params, *tensors),
+            _tensors=self._tensors | tensors,
+            _state=lists and with_steps(lists, steps),
+        )
+
+    def _check(self, group: Group) -> None:
+        """Raise an error if the options of a new group do not fit together."""
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradient of every parameter.
@@ -98,10 +160,16 @@ class Optimizer:
             set_to_none: whether to set it to None, or to 0.0, which counts as a gradient.
         """
         forbid("zero_grad()", "compile value_and_grad(f), or call zero_grad() outside")
-        forget_gradients(self.params, set_to_none)
+        forget_gradients(self._params, set_to_none)
 
-    def step(self) -> None:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter from its gradient: all of them, or none if anything is wrong.
+
+        Args:
+            closure: computes the loss and the gradients before the update.
+
+        Returns:
+            What ``closure`` returns; None without one.
 
         Raises:
             TypeError: if a gradient is not a float, int or Value.
@@ -109,133 +177,150 @@ class Optimizer:
                 infinite or NaN.
         """
         forbid("step()", "compile value_and_grad(f), or call step() outside")
-        grads: list[Any] = [p._grad if p._requires_grad else None for p in self.params]
+        loss = None if closure is None else closure()
+        params = self._params
+        grads: list[Any] = [p._grad if p._requires_grad else None for p in params]
         usual = {*map(type, grads)} == {float}
         if not usual:
             grads = self._of_tensors(grads)
-        if type(self._state.get("step", 0)) is int and (usual or None not in grads):
-            data, state = self._update(self.params, grads, self._state)
+        single = len(self._groups) == 1 and type(self._state.get("step", 0)) is int
+        if single and (usual or None not in grads):
+            data, state = self._update(self._groups[0], params, grads, self._state)
         else:
             data, state = self._update_some(grads)
-        remedy = "lower lr={} or clip the gradients"
-        self._check_finite(self.params, data, "would become {}", remedy)
+        self._check_finite(params, data, "would become {}", "lower lr={} or clip the gradients")
+        self._called = True
         if state is self._state:
-            set_data(self.params, data)
-            return
+            set_data(params, data)
+            return loss
         # One call of C code assigns everything, so that Ctrl-C comes before or after it. As setattr
         # returns None, any() goes on to the end.
-        owners = (*self.params, self)
+        owners = (*params, self)
         names = ("_data",) * len(data) + ("_state",)
         any(map(setattr, owners, names, (*data, state)))
+        return loss
 
-    def state_dict(self) -> State:
-        """Return the learning rate and the state that steps have left, as lists and numbers.
+    def state_dict(self) -> dict[str, Any]:
+        """Return what steps have left, as lists and numbers, and the options of the groups.
 
-        >>> from microgradlib.optim import SGD
-        >>> SGD([Value(1.0)], lr=0.1).state_dict()
-        {'lr': 0.1}
+        The lists have a number for each parameter; ``params`` of a group are its places there.
+
+        >>> from microgradlib.optim import RMSprop
+        >>> w = Value(1.0)
+        >>> w.grad = 2.0
+        >>> optimizer = RMSprop([w], lr=0.1, alpha=0.5)
+        >>> optimizer.step()
+        >>> optimizer.state_dict()["state"]
+        {'step': 1, 'square_avg': [2.0]}
+        >>> optimizer.state_dict()["param_groups"][0]["params"]
+        [0]
         """
-        state = dict(self._state)
-        steps = state.get("step", 0)
-        for key, xs in state.items():
-            if isinstance(xs, list):
-                known = repeat(True) if type(steps) is int or xs is steps else steps
-                state[key] = [x if there else None for x, there in zip(xs, known)]  # noqa: B905
-        if self._counts_no_steps:
-            state.pop("step", None)
-        return {"lr": self.lr} | state
+        state = shown_state(self._state, self._counts_no_steps)
+        return {"state": state, "param_groups": [group.state_dict() for group in self._groups]}
 
-    def load_state_dict(self, state: State) -> None:
-        """Load a result of ``state_dict()``: all of it or, if it does not fit, nothing.
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load a result of ``state_dict()``, options included: all of it or, if not, nothing.
 
         Raises:
-            StateDictError: if ``state`` has other keys or sizes than this optimizer's own.
+            StateDictError: if ``state_dict`` has other keys, sizes or groups than its own.
             TypeError: if an entry holds anything but numbers.
             ValueError: if a number is out of range.
         """
         name = f"{type(self).__name__}.load_state_dict"
         forbid("load_state_dict()", "call it outside")
-        if not isinstance(state, dict) or "lr" not in state:
+        if not isinstance(state_dict, dict) or {*state_dict} != {"state", "param_groups"}:
             raise StateDictError(
-                f"{name}: expected a state_dict() with an 'lr', got {short(state)}"
+                f"{name}: expected a state_dict() with 'state' and 'param_groups', got "
+                f"{short(state_dict)}"
             )
-        new = {key: x for key, x in state.items() if key != "lr"}
-        if new and set(new) != set(self._state_keys()):
+        groups, mine = state_dict["param_groups"], self._groups
+        if not isinstance(groups, list) or len(groups) != len(mine):
             raise StateDictError(
-                f"{name}: expected the keys {list(self._state_keys())}, got {short(list(new))}; "
-                "make it with the same options"
+                f"{name}: 'param_groups' must be a list of {len(mine)}, got {short(groups)}"
             )
-        count = len(self.params)
-        steps: list[int] = []
-        for key, xs in new.items():
-            if key == "step" and not isinstance(xs, list):
-                if type(xs) is not int or not 0 < xs < 2**63:
-                    raise StateDictError(f"{name}: 'step' must be a positive int, got {short(xs)}")
-                new[key] = [xs] * count
-            elif not isinstance(xs, list) or len(xs) != count:
-                raise StateDictError(
-                    f"{name}: {short(key)} must be a list of {count} numbers, got {short(xs)}"
-                )
-            elif self._counts_no_steps:
-                steps = [0 if x is None else 1 for x in xs]
-        steps = new.pop("step", steps)
-        for i, step in enumerate(steps):
-            if type(step) is not int or not 0 <= step < 2**63:
-                raise StateDictError(f"{name}: step[{i}] must be an int >= 0, got {short(step)}")
-        for key, xs in new.items():
-            low = 0.0 if key.endswith("_sq") else -inf
-            new[key] = [
-                check_number(name, f"{key}[{i}]", x, low) if step else 0.0
-                for i, (x, step) in enumerate(zip(xs, steps, strict=True))
-            ]
-        new = new and with_steps(new, steps)
-        lr = check_number(name, "lr", state["lr"])
-        vars(self).update(lr=lr, _state=new)  # both or, on Ctrl-C, none
+        triples = zip(range(len(mine)), mine, groups, strict=True)
+        options = [group.loaded(f"{name}: param_groups[{i}]", x) for i, group, x in triples]
+        needed = [key for key in self._keys if any(key in self._state_keys(o) for o in options)]
+        count, binary = len(self._params), self._counts_no_steps
+        new = checked_state(name, state_dict["state"], needed, self._keys, count, binary)
+        self._state.items()  # which says so if a compiled step uses it
+        owners = (*self._groups, self._counter, self)
+        names = (*["options"] * len(options), "changes", "_state")
+        any(map(setattr, owners, names, (*options, self._counter.changes + 1, new)))  # as in step
 
     def _update(
-        self, params: Sequence[Value], grads: list[float], state: State
+        self, group: Group, params: Sequence[Value], grads: list[float], state: State
     ) -> tuple[list[float], State]:
         """Return the new data and the new state of parameters with equal numbers of steps.
 
         It changes nothing. ``state`` is empty before their first step.
         """
+        o = group.options
         lists = {key: xs for key, xs in state.items() if key != "step"}
         step = state.get("step", 0) + 1
-        factors = self._factors(step)
+        given = self._flags(o), o, self._factors(o, step)
         data = [p._data for p in params]
-        data, new = self._formula(data, grads, lists, factors, _OF_FLOATS)
+        try:
+            data, new = self._formula(Inputs(*given, data, grads, lists, OF_FLOATS))
+        except (ZeroDivisionError, ValueError):
+            for i, p in enumerate(params):
+                try:
+                    one = {key: [xs[i]] for key, xs in lists.items()}
+                    self._formula(Inputs(*given, [data[i]], [grads[i]], one, OF_FLOATS))
+                except ZeroDivisionError:
+                    problem = "needs a division by 0, its squared gradients and eps being 0"
+                    self._refuse(p, problem, "pass an eps above 0")
+                except ValueError:
+                    problem = "needs the root of a variance that rounding has made negative"
+                    self._refuse(p, problem, "pass centered=False")
+            raise
+        if self._squares:
+            problem, remedy = "would get {} for its squared gradients", "lower lr={} or clip them"
+            self._check_finite(params, new[self._squares], problem, remedy)
         return data, {"step": 1 if self._counts_no_steps else step, **new} if new else state
 
-    def _factors(self, step: int) -> tuple[float, ...]:
-        """Return the numbers in the formula that may change from step to step, from 1 on."""
+    def _flags(self, o: Any) -> tuple[bool, ...]:
+        """Return the decisions that the formula takes by the options."""
+        return o.maximize, bool(o.weight_decay) and not self._decoupled, *self._decisions(o)
+
+    def _formula(self, x: Inputs) -> tuple[Numbers, State]:
+        """Return the new data and the lists of the new state."""
+        maximize, decays, *decisions = x.decisions
+        grads, decay = [-g for g in x.grads] if maximize else x.grads, x.o.weight_decay
+        if decays:
+            grads = [g + decay * p for p, g in zip(x.data, grads, strict=True)]
+        return self._rule(x._replace(grads=grads, decisions=tuple(decisions)))
+
+    def _decisions(self, o: Any) -> tuple[bool, ...]:
+        """Return the decisions that only this kind of optimizer takes."""
         raise NotImplementedError
 
-    def _formula(
-        self, data: Numbers, grads: Numbers, state: State, factors: Sequence[Any], ops: Functions
-    ) -> tuple[Numbers, State]:
-        """Return the new data and the lists of the new state, computed with operators and ``ops``.
+    def _factors(self, o: Any, step: int) -> tuple[float, ...]:
+        """Return the numbers in the formula that change from step to step, from 1 on."""
+        return ()
 
-        ``state`` is empty before the first step. Numbers are floats, or symbols of generated code.
-        """
+    def _rule(self, x: Inputs) -> tuple[Numbers, State]:
+        """Return what ``_formula`` does, from gradients with sign and weight decay."""
         raise NotImplementedError
 
     def _update_some(self, grads: list[Any]) -> tuple[list[float], State]:
-        """Return the new data and the new state where some parameters have no gradient or state."""
-        count = len(self.params)
-        data = [p._data for p in self.params]
+        """Return the new data and state where there are several groups, or gradients missing."""
+        count = len(self._params)
+        data = [p._data for p in self._params]
         state = {key: [*xs] for key, xs in self._state.items() if key != "step"}
         steps = self._state.get("step", 0)
         steps = [steps] * count if type(steps) is int else [*steps]
-        places: dict[int, list[int]] = {}
-        for i, (grad, step) in enumerate(zip(grads, steps, strict=True)):
-            if grad is not None:
-                places.setdefault(step, []).append(i)
-        for step, where in places.items():
+        places: dict[tuple[int, int], list[int]] = {}
+        for k, group in enumerate(self._groups):
+            for i in group.places:
+                if grads[i] is not None:
+                    places.setdefault((k, steps[i]), []).append(i)
+        for (k, step), where in places.items():
             part: State = {"step": step} if step else {}
             if step:
                 part |= {key: [xs[i] for i in where] for key, xs in state.items()}
-            params = [self.params[i] for i in where]
-            new, part = self._update(params, [grads[i] for i in where], part)
+            params = [self._params[i] for i in where]
+            new, part = self._update(self._groups[k], params, [grads[i] for i in where], part)
             changed = [(data, new), (steps, [part.pop("step", 0)] * len(where))]
             changed += [(state.setdefault(key, [0.0] * count), xs) for key, xs in part.items()]
             for full, xs in changed:
@@ -243,24 +328,18 @@ class Optimizer:
                     full[i] = x
         return data, with_steps(state, steps) if state else self._state
 
-    def _state_keys(self) -> Iterable[str]:
+    def _state_keys(self, o: Any) -> Iterable[str]:
         """Return the keys that the state has after a step."""
         raise NotImplementedError
 
-    def _formula_options(self) -> dict[str, Any]:
-        """Return the options that the formula reads: all but lr, which is in the factors."""
-        kinds = [(name, getattr(type(self), name, None)) for name in vars(self)]
-        names = [name for name, x in kinds if isinstance(x, Option) and name != "lr"]
-        return {name: vars(self)[name] for name in names}
-
     def _of_tensors(self, grads: list[Any]) -> list[float | None]:
         """Return gradients as floats: None where a whole tensor has none, 0 where an entry has."""
-        new = [*map(self._as_float, self.params, grads)]
-        pairs = [(self._tensors.get(p, p), g) for p, g in zip(self.params, new, strict=True)]
+        new = [*map(self._as_float, self._params, grads)]
+        pairs = [(self._tensors[p], g) for p, g in zip(self._params, new, strict=True)]
         reached = {tensor for tensor, grad in pairs if grad is not None}
         return [
             0.0 if grad is None and tensor in reached and p._requires_grad else grad
-            for p, (tensor, grad) in zip(self.params, pairs, strict=True)
+            for p, (tensor, grad) in zip(self._params, pairs, strict=True)
         ]
 
     def _as_float(self, p: Value, grad: Any) -> float | None:
@@ -282,27 +361,15 @@ class Optimizer:
         if not isfinite(sum(xs)):  # the sum of finite numbers may overflow, too
             for p, x in zip(params, xs, strict=True):
                 if not isfinite(x):
-                    self._refuse(p, problem.format(x), remedy.format(self.lr))
+                    self._refuse(p, problem.format(x), remedy)
 
     def _refuse(
         self, p: Value, problem: str, remedy: str, error: type[Exception] = NonFiniteError
     ) -> NoReturn:
         """Raise an error that shows a parameter and says what to do."""
-        i = next(i for i, x in enumerate(self.params) if x is p)
+        i = next(i for i, x in enumerate(self._params) if x is p)
+        lr = next(group["lr"] for group in self._groups if i in group.places)
         raise error(
             f"{type(self).__name__}.step: parameter {shorten(p._label or i)} {problem} "
-            f"(data={p.data}, grad={short(p._grad)}); nothing was updated: {remedy}"
+            f"(data={p.data}, grad={short(p._grad)}); nothing was updated: {remedy.format(lr)}"
         ) from None
-
-
-def with_decay(decay: float, data: list[Any], grads: list[Any]) -> list[Any]:
-    """Add the gradients of the L2 penalty."""
-    return [g + decay * x for x, g in zip(data, grads, strict=True)]
-
-
-def with_steps(state: State, steps: list[int]) -> State:
-    """Add the steps that parameters have had: one number if all have had as many."""
-    lists = {key: xs for key, xs in state.items() if key != "step"}
-    if len({*steps}) > 1:
-        return {"step": steps, **lists}
-    return {"step": steps[0], **lists} if steps[0] else {}

@@ -41,10 +41,14 @@ def check_betas(function: str, argument: str, x: object) -> tuple[float, ...]:
     return tuple([check_number(function, f"{argument}[{i}]", b, 0.0, 1.0) for i, b in enumerate(x)])
 
 
-class Option:
-    """A descriptor that checks an attribute when it is set.
+SCHEDULED = ("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
+"""What schedulers keep in a group beside its options; numbers, too."""
 
-    It has no ``__get__``: the attribute is read from the instance, like any other.
+
+class Option:
+    """An option of an optimizer, which is kept in its groups.
+
+    As an attribute it is that of all groups: reading raises a ValueError where they differ.
     """
 
     def __init__(self, check: Check) -> None:
@@ -54,10 +58,21 @@ class Option:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __set__(self, instance: Any, x: Any) -> None:
-        attributes = vars(instance)
-        attributes[self.name] = self.check(type(instance).__name__, self.name, x)
-        attributes["_changes"] = attributes.get("_changes", 0) + 1
+    def __get__(self, optimizer: Any, owner: type) -> Any:
+        if optimizer is None:
+            return self
+        first, *others = [group[self.name] for group in optimizer.param_groups]
+        if any(x != first for x in others):
+            raise ValueError(
+                f"{owner.__name__}: {self.name} is not the same in all groups, "
+                f"{short([first, *others])}; read param_groups[i][{self.name!r}]"
+            )
+        return first
+
+    def __set__(self, optimizer: Any, x: Any) -> None:
+        x = self.check(type(optimizer).__name__, self.name, x)
+        for group in optimizer.param_groups:
+            group[self.name] = x
 
 
 option: Any = Option  # as a type checker accepts it for an attribute of any type

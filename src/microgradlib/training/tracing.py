@@ -1,7 +1,7 @@
 """The source of a training step: loss, gradient and update of a trace."""
 
-from collections.abc import Iterable
 from itertools import accumulate, chain, pairwise, starmap
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from microgradlib.compiling.arguments import Field
@@ -13,7 +13,8 @@ from microgradlib.compiling.writer import Result, Writer
 from microgradlib.core import table
 from microgradlib.core.value import Value
 from microgradlib.errors import CompileError, short
-from microgradlib.optim.optimizer import Functions, Optimizer
+from microgradlib.optim.formulas import Functions, Inputs
+from microgradlib.optim.optimizer import Optimizer
 
 
 class Layout(NamedTuple):
@@ -22,14 +23,42 @@ class Layout(NamedTuple):
     Attributes:
         params: the indices of the parameters that are updated.
         keys: the names of the lists of the optimizer's state.
-        factors: where the factors stand, after the numbers of the arguments.
+        factors: where the factors of a step stand, after the numbers of the arguments.
+        options: where the options of the only group stand; with several groups each parameter has
+            its own, in lists after those of the state, and this is empty.
         kept: where parameters stand, then the lists of the state, and last the number of steps.
     """
 
     params: list[int]
     keys: tuple[str, ...]
     factors: range
+    options: range
     kept: range
+
+
+def numbers_of(optimizer: Optimizer, options: Any) -> list[Any]:
+    """Return the options of a group that are numbers, one after the other."""
+    xs = [getattr(options, name) for name, x in optimizer.defaults.items() if type(x) is not bool]
+    return [number for x in xs for number in (x if isinstance(x, tuple) else (x,))]
+
+
+def decisions_of(optimizer: Optimizer) -> tuple[bool, ...]:
+    """Return the decisions of the formula by its options, which all groups have to share.
+
+    Raises:
+        CompileError: if they do not.
+    """
+    options = [group.options for group in optimizer.param_groups]
+    found = [optimizer._flags(o) for o in options]
+    decays = any(flags[1] for flags in found)  # of 0 changes nothing where another group decays
+    found = [(flags[0], decays, *flags[2:]) for flags in found]
+    # The factors of a step depend on the betas.
+    if len({*found}) > 1 or len({getattr(o, "betas", None) for o in options}) > 1:
+        raise CompileError(
+            "compiled_step: the groups of the optimizer differ in more than lr, weight_decay and "
+            "such; give each an optimizer and a step of its own, or call optimizer.step()"
+        )
+    return found[0]
 
 
 class StepWriter(Writer):
@@ -67,7 +96,11 @@ class StepWriter(Writer):
             )
         captured = self._captured()
         grads = [adjoints.get(p, 0.0) for p in params]
-        factors = [self._input(f"factor{i}") for i, _ in enumerate(optimizer._factors(1))]
+        groups = optimizer.param_groups
+        factors = [self._input(f"factor{i}") for i, _ in enumerate(_factors(optimizer))]
+        count = len(numbers_of(optimizer, groups[0].options))
+        single = len(groups) == 1
+        options = [self._input(f"option{i}") for i in range(count * single)]
         data = [captured.pop(p) if p in captured else self.graph.input("") for p in params]
         named = [*zip(params, data, strict=True), *captured.items()]
         self._name(named)
@@ -77,17 +110,17 @@ class StepWriter(Writer):
         captured = {x: number for x, number in captured.items() if number.uses}
         before = [*[x.traced._symbol for x in leaves], *captured.values()]
         fields = [*self.arguments.fields, *[Field("d", x.text) for x in captured.values()]]
-        inputs = {x: x.text for x in [*before, *factors, *data]}
+        inputs = {x: x.text for x in [*before, *factors, *options, *data]}
         self.results.paths = ["the loss", *[f"the gradient of {x.text}" for x in data]]
         program = self._program(inputs, [Result(x, {}) for x in [y, *grads]], checks, finite)
         self._read(captured)
-        factors_text = "" if optimizer._counts_no_steps else ", *factors(numbers)"
+        factors_text = ", *factors(numbers)" if factors else ""
         lines = [
             "if interpreter() is not None: raise RetraceError",
             *self.arguments.head,
             "numbers, address = buffer = buffers.pop()",
             "try:",
-            "    if optimizer._changes != seen[0]: renew(numbers)",
+            "    if counter.changes != seen[0]: renew(numbers)",
             f"    return run(address{''.join([', ' + x.source for x in fields])}{factors_text})[0]",
             "finally:",
             "    buffers.append(buffer)",
@@ -95,41 +128,62 @@ class StepWriter(Writer):
         updated = {*params}
         places = [i for i, p in enumerate(optimizer.params) if p in updated]
         packed = "".join([x.format for x in fields])
-        packed += f"{len(factors)}d" * (not optimizer._counts_no_steps)
+        packed += f"{len(factors)}d"
         source = self._caller(lines, program, (packed, "d"))
-        keys = tuple([key for key in optimizer._state_keys() if key != "step"])
-        ends = accumulate([len(before), len(factors), len(data) * (1 + len(keys)) + 1])
+        keys = tuple([key for key in optimizer._state_keys(groups[0].options) if key != "step"])
+        lists = len(keys) + count * (not single)
+        ends = accumulate([len(before), len(factors), len(options), len(data) * (1 + lists) + 1])
         layout = Layout(places, keys, *starmap(range, pairwise(ends)))
-        formula = _formula(optimizer, keys, len(factors))
-        return source, Update(formula, len(data), len(keys), layout.factors), layout
+        formula = _formula(optimizer, keys, count)
+        shared = range(layout.factors.start, layout.options.stop)
+        return source, Update(formula, len(data), lists, shared), layout
 
     def _input(self, name: str) -> Symbol:
         return self.graph.input(self.unique(name))
 
 
-def _formula(optimizer: Optimizer, keys: Iterable[str], count: int) -> Program:
-    """Return the update of one parameter, from the factors, its gradient, itself and its state."""
+def _factors(optimizer: Optimizer) -> tuple[float, ...]:
+    return optimizer._factors(optimizer.param_groups[0].options, 1)
+
+
+def _formula(optimizer: Optimizer, keys: tuple[str, ...], count: int) -> Program:
+    """Return the update of one parameter, from the factors, its gradient, itself and its state.
+
+    The options are factors, too, or with several groups parts of the state that stay as they are.
+    """
     graph = Graph(set())
-    factors = [graph.input(f"factor{i}") for i in range(count)]
+    factors = [graph.input(f"factor{i}") for i, _ in enumerate(_factors(optimizer))]
+    options = [graph.input(f"option{i}") for i in range(count)]
     grad, x, *state = [graph.input(name) for name in ("grad", "x", *keys)]
+    numbers = iter(options)
+    named = {
+        name: tuple([next(numbers) for _ in old]) if isinstance(old, tuple) else next(numbers)
+        for name, old in optimizer.defaults.items()
+        if type(old) is not bool
+    }
     (new,), made = optimizer._formula(
-        [x],
-        [grad],
-        {key: [number] for key, number in zip(keys, state, strict=True)},
-        factors,
-        Functions(table.sqrt, table.maximum),
+        Inputs(
+            decisions_of(optimizer),
+            SimpleNamespace(**named),
+            tuple(factors),
+            [x],
+            [grad],
+            {key: [number] for key, number in zip(keys, state, strict=True)},
+            Functions(table.sqrt, table.maximum),
+        )
     )
-    results = [new, *chain(*[made[key] for key in keys])]
+    shared, own = (options, []) if len(optimizer.param_groups) == 1 else ([], options)
+    results = [new, *chain(*[made[key] for key in keys]), *own]
     # Of a gradient that is infinite or NaN, one of these is, too.
-    finite = [new, *chain(*[made[key] for key in optimizer._overflowing])]
+    finite = [new, *made.get(optimizer._squares, [])]
     graph.lines([*results, *finite], [], [])
-    inputs = [*factors, grad, x, *state]
+    inputs = [*factors, *shared, grad, x, *state, *own]
     return Program(
         inputs={x.serial: x.text for x in inputs},
         paths=[x.text for x in inputs],
         rows=graph.rows,
         outputs=[*map(reference, results)],
-        meanings=["new", *keys],
+        meanings=["new", *keys, *[x.text for x in own]],
         checks=[],
         others=[],
         finite=[*map(reference, deciding(finite))],

@@ -20,8 +20,9 @@ from microgradlib.compiling.source import (
 from microgradlib.errors import short
 from microgradlib.modes import collector_off, forbid, interpreter
 from microgradlib.nn.parameters import forget_gradients
-from microgradlib.optim.optimizer import Optimizer, with_steps
-from microgradlib.optim.tracing import Layout, StepWriter
+from microgradlib.optim.optimizer import Optimizer
+from microgradlib.optim.states import with_steps
+from microgradlib.training.tracing import Layout, StepWriter, decisions_of, numbers_of
 from microgradlib.trees import to_bytes
 
 
@@ -129,19 +130,24 @@ class CompiledStep:
     def _fitting(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[_Step]:
         """Yield the traces that may fit, and a new one if none of them did."""
         flags = [p._requires_grad for p in self._optimizer.params]
-        state, keys = self._optimizer._state, {*self._optimizer._state_keys(), "step"}
-        steps = state.get("step", 0)
-        if self._optimizer._counts_no_steps and len(keys) > 1 and not state:
-            return  # the first step has another formula
         for step in self._steps[::-1]:
-            if step.flags == flags and (
-                type(steps) is int or len({steps[i] for i in step.layout.params}) == 1
-            ):
+            if step.flags == flags:
+                if not self._even(step.layout):
+                    return
                 yield step
         if new := self._trace(args, kwargs):
             self._steps.append(new)
             del self._steps[:-_MOST]
-            yield new
+            if self._even(new.layout):
+                yield new
+
+    def _even(self, layout: Layout) -> bool:
+        """Return whether one formula does for all parameters: they have had equal steps."""
+        steps = self._optimizer._state.get("step", 0)
+        found = {steps} if type(steps) is int else {steps[i] for i in layout.params}
+        # Without a number of steps the first one has another formula.
+        first = found == {0} and self._optimizer._counts_no_steps and bool(layout.keys)
+        return len(found) == 1 and not first
 
     def _write(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -164,25 +170,28 @@ class CompiledStep:
         run, size = builtin(source.program, source.formats, self._cache, update)
         buffer = array("d", [0.0]) * size
         buffers = [(buffer, buffer.buffer_info()[0])]
-        first, steps = layout.factors.start, layout.kept[-1]
+        steps, (group, *others) = layout.kept[-1], optimizer.param_groups
+        first = layout.options.start if not others else steps - len(_own_options(optimizer, layout))
 
         def factors(numbers: Any) -> tuple[float, ...]:
-            return optimizer._factors(1 + int(numbers[steps]))
+            return optimizer._factors(group.options, 1 + int(numbers[steps]))
 
-        options = optimizer._formula_options()
+        decisions = decisions_of(optimizer)
         seen = [-1]  # the changes of the options that were looked at
 
         def renew(numbers: Any) -> None:
-            if optimizer._formula_options() != options:
+            changes = optimizer._counter.changes
+            if decisions_of(optimizer) != decisions:
                 raise RetraceError
-            seen[0] = optimizer._changes
-            for i, x in enumerate(factors(numbers), first):
+            options = numbers_of(optimizer, group.options)
+            for i, x in enumerate(_own_options(optimizer, layout) if others else options, first):
                 numbers[i] = x
+            seen[0] = changes
 
         code = {
             "buffers": buffers,
+            "counter": optimizer._counter,
             "factors": factors,
-            "optimizer": optimizer,
             "renew": renew,
             "run": run,
             "seen": seen,
@@ -200,9 +209,11 @@ class CompiledStep:
         steps = state.get("step", 0)
         lists = [state.get(key, [0.0] * len(optimizer.params)) for key in layout.keys]
         numbers = [*[p._data for p in params], *[xs[i] for xs in lists for i in places]]
+        numbers += _own_options(optimizer, layout)
         numbers.append(steps if type(steps) is int else steps[places[0]])
         step.numbers.pack_into(step.buffers[0][0], 8 * layout.kept.start, *numbers)
         self._kept = state
+        optimizer._called = True
         self._current = step
         forget_gradients(params, True)
         _set(
@@ -255,6 +266,16 @@ class CompiledStep:
         return float(loss.data)
 
 
+def _own_options(optimizer: Optimizer, layout: Layout) -> list[float]:
+    """Return the options of each parameter, list by list, if there are several groups."""
+    groups = optimizer.param_groups
+    if len(groups) == 1:
+        return []
+    known = [numbers_of(optimizer, group.options) for group in groups for _ in group.places]
+    columns = zip(*[known[i] for i in layout.params], strict=True)
+    return [x for column in columns for x in column]
+
+
 _MOST = 16  # traces that are kept
 
 
@@ -287,11 +308,13 @@ def compiled_step(
 
     Outside of a ``with`` block each call reads and writes parameters and the state of the
     optimizer. Within one they stay in machine code from call to call, which is faster; to use them
-    there raises a RuntimeError. The learning rate may be changed at any time.
+    there raises a RuntimeError. The learning rate and the other options that are numbers may be
+    changed at any time, as schedulers do. Groups of parameters may differ in these, but not in the
+    betas, nor in whether there is momentum.
 
     Args:
         loss_fn: returns the loss, one Value, from the arguments of the call.
-        optimizer: SGD, Adam or AdamW over the parameters that the loss depends on.
+        optimizer: one of ``microgradlib.optim``, over the parameters that the loss depends on.
         cache: a directory that keeps the machine code, as for ``compile``.
 
     Raises:

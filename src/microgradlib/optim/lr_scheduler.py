@@ -1,0 +1,389 @@
+"""Schedules of learning rates, as in PyTorch: each step sets ``lr`` in the groups of an optimizer.
+
+>>> from microgradlib import Value, optim
+>>> optimizer = optim.SGD([Value(1.0)], lr=1.0)
+>>> scheduler = optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+>>> for epoch in range(4):
+...     optimizer.step()
+...     scheduler.step()
+>>> optimizer.lr
+0.25
+
+Call ``step()`` after that of the optimizer. The numbers are PyTorch's, bit for bit, by the same
+recurrences: where several schedulers change one optimizer, their factors multiply. A checkpoint
+needs the ``state_dict()`` of optimizer and scheduler; the arguments of a scheduler are not in it.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import cos, inf, pi
+from typing import Any
+
+from microgradlib.absent import say_what_to_use as _say_what_to_use
+from microgradlib.core.value import Value
+from microgradlib.errors import StateDictError, short
+from microgradlib.modes import forbid
+from microgradlib.numeric.conversion import to_float
+from microgradlib.optim.optimizer import Optimizer
+from microgradlib.optim.schedule import LRScheduler
+
+_say_what_to_use(__name__)
+
+__all__ = [
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "ExponentialLR",
+    "LRScheduler",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "OneCycleLR",
+    "ReduceLROnPlateau",
+    "SequentialLR",
+    "StepLR",
+]
+
+
+@dataclass(eq=False)
+class LambdaLR(LRScheduler):
+    """The first learning rate times a function of the number of steps, or one for each group."""
+
+    optimizer: Optimizer
+    lr_lambda: Callable[[int], float] | list[Callable[[int], float]]
+    last_epoch: int = -1
+
+    def get_lr(self) -> list[float]:
+        """Return the learning rates of the groups."""
+        functions = self._each("lr_lambda", self.lr_lambda)
+        return [x * f(self.last_epoch) for x, f in zip(self.base_lrs, functions, strict=True)]
+
+    _first = get_lr
+
+
+@dataclass(eq=False)
+class StepLR(LRScheduler):
+    """The learning rate times ``gamma`` after every ``step_size`` steps."""
+
+    optimizer: Optimizer
+    step_size: int
+    gamma: float = 0.1
+    last_epoch: int = -1
+
+    def get_lr(self) -> list[float]:
+        """Return the learning rates of the groups."""
+        unchanged = self.last_epoch == 0 or self.last_epoch % self.step_size
+        return self._by(1.0 if unchanged else self.gamma)
+
+
+@dataclass(eq=False)
+class MultiStepLR(LRScheduler):
+    """The learning rate times ``gamma`` at each of the ``milestones``, numbers of steps."""
+
+    optimizer: Optimizer
+    milestones: Iterable[int]
+    gamma: float = 0.1
+    last_epoch: int = -1
+
+    def __post_init__(self) -> None:
+        """Count the milestones."""
+        self._counts = Counter(self.milestones)
+        if any(type(x) is not int for x in self._counts):
+            raise TypeError(f"MultiStepLR: milestones must be ints, got {short([*self._counts])}")
+        super().__post_init__()
+
+    def get_lr(self) -> list[float]:
+        """Return the learning rates of the groups."""
+        return self._by(self.gamma ** self._counts[self.last_epoch])
+
+    def _first(self) -> list[float]:
+        return [x * self.gamma ** self._counts[0] for x in self.base_lrs]
+
+
+@dataclass(eq=False)
+class ConstantLR(LRScheduler):
+    """The learning rate times ``factor`` until there were ``total_iters`` steps."""
+
+    optimizer: Optimizer
+    factor: float = 1.0 / 3
+    total_iters: int = 5
+    last_epoch: int = -1
+
+    def get_lr(self) -> list[float]:
+        """Return the learning rates of the groups."""
+        if self.last_epoch == 0:
+            return self._by(self.factor)
+        return self._by(1.0 / self.factor if self.last_epoch == self.total_iters else 1.0)
+
+    def _first(self) -> list[float]:
+        return [x * (self.factor if self.total_iters else 1.0) for x in self.base_lrs]
+
+
+@dataclass(eq=False)
+class LinearLR(LRScheduler):
+    """The learning rate times a factor between two, which changes over ``total_iters`` steps."""
+
+    optimizer: Optimizer
+    start_factor: float = 1.0 / 3
+    end_factor: float = 1.0
+    total_iters: int = 5
+    last_epoch: int = -1
+
+    def get_lr(self) -> list[float]:
+        """Return the learning rates of the groups."""
+        start, change = self.start_factor, self.end_factor - self.start_factor
+        if self.last_epoch == 0:
+            return self._by(start)
+        if self._initial or self.last_epoch > self.total_iters:
+            return self._by(1.0)
+        return self._by(1.0 + change / (self.total_iters * start + (self.last_epoch - 1) * change))
+
+    def _first(self) -> list[float]:
+        return [x * self.start_factor for x in self.base_lrs]
+
+
+@dataclass(eq=False)
+class ExponentialLR(LRScheduler):
+    """The learning rate times ``gamma`` after every step."""
+
+    optimizer: Optimizer
+    gamma: float
+    last_epoch: int = -1
+
+    def get_lr(self) -> list[float]:
+        """Return the learning rates of the groups."""
+        return self._by(1.0 if self._initial else self.gamma)
+
+
+@dataclass(eq=False)
+class CosineAnnealingLR(LRScheduler):
+    """Half a period of a cosine, down to ``eta_min`` in ``T_max`` steps, and then up again.
+
+    Source: Loshchilov and Hutter (2016), arXiv:1608.03983, without restarts.
+    """
+
+    optimizer: Optimizer
+    T_max: int
+    eta_min: float = 0.0
+    last_epoch: int = -1
+
+    def get_lr(self) -> list[float]:
+        """Return the learning rates of the groups."""
+        t, half, low, rates = self.last_epoch, self.T_max, self.eta_min, self._by(1.0)
+        if self._initial:
+            return rates
+        if (t - 1 - half) % (2 * half) == 0:  # from the lowest up again
+            rise, pairs = 1 - cos(pi / half), zip(rates, self.base_lrs, strict=True)
+            return [x + (base - low) * rise / 2 for x, base in pairs]
+        ratio = (1 + cos(pi * t / half)) / (1 + cos(pi * (t - 1) / half))
+        return [ratio * (x - low) + low for x in rates]
+
+    def _first(self) -> list[float]:
+        return [self.eta_min + (x - self.eta_min) * (1 + cos(0.0)) / 2 for x in self.base_lrs]
+
+
+@dataclass(eq=False)
+class OneCycleLR(LRScheduler):
+    """Up to ``max_lr`` and down to far below the beginning, in ``total_steps`` steps.
+
+    Momentum, or the first of ``betas``, goes the other way. There are ``epochs * steps_per_epoch``
+    steps if ``total_steps`` is None. What is one number for each group may be a list.
+
+    Source: Smith and Topin (2017), arXiv:1708.07120.
+    """
+
+    optimizer: Optimizer
+    max_lr: float | list[float]
+    total_steps: int | None = None
+    epochs: int | None = None
+    steps_per_epoch: int | None = None
+    pct_start: float = 0.3
+    anneal_strategy: str = "cos"
+    cycle_momentum: bool = True
+    base_momentum: float | list[float] = 0.85
+    max_momentum: float | list[float] = 0.95
+    div_factor: float = 25.0
+    final_div_factor: float = 1e4
+    three_phase: bool = False
+    last_epoch: int = -1
+
+    def __post_init__(self) -> None:
+        """Lay out the phases, and keep their bounds in the groups."""
+        self._check()
+        if self.total_steps is None:
+            if not self.epochs or not self.steps_per_epoch:
+                raise ValueError("OneCycleLR: pass total_steps, or epochs and steps_per_epoch")
+            self.total_steps = self.epochs * self.steps_per_epoch
+        if self.cycle_momentum and not {"momentum", "betas"} & {*self.optimizer.defaults}:
+            raise ValueError("OneCycleLR: the optimizer has no momentum; pass cycle_momentum=False")
+        share, last = self.pct_start * self.total_steps, self.total_steps - 1
+        up = "initial_lr", "max_lr", "max_momentum", "base_momentum"
+        down = "max_lr", "min_lr", "base_momentum", "max_momentum"
+        self._phases: list[tuple[float, tuple[str, ...]]] = [(share - 1, up), (last, down)]
+        if self.three_phase:
+            back = "max_lr", "initial_lr", *down[2:]
+            flat = "initial_lr", "min_lr", "max_momentum", "max_momentum"
+            self._phases[1:] = [(2 * share - 2, back), (last, flat)]
+        names = ["max_lr", *(down[2:] if self.cycle_momentum else ())]
+        each = {key: self._each(key, getattr(self, key)) for key in names}
+        each = {key: [self._number(key, x) for x in xs] for key, xs in each.items()}
+        for i, group in enumerate(self.optimizer.param_groups if self.last_epoch == -1 else ()):
+            group.update({key: xs[i] for key, xs in each.items()})
+            group["initial_lr"] = group["max_lr"] / self.div_factor
+            group["min_lr"] = group["initial_lr"] / self.final_div_factor
+        super().__post_init__()
+
+    def get_lr(self) -> list[float]:
+        """Return the learning rates of the groups, and set their momentum."""
+        t, ends = self.last_epoch, [end for end, _ in self._phases]
+        if t > ends[-1] + 1:
+            raise ValueError(f"OneCycleLR: the schedule ended after total_steps={ends[-1] + 1}")
+        i = min(bisect_left(ends, t), len(ends) - 1)
+        start, (end, keys) = ends[i - 1] if i else 0.0, self._phases[i]
+        if end == start:
+            raise ValueError(f"OneCycleLR: pct_start={self.pct_start} leaves a phase without steps")
+        rates, at = [], (t - start) / (end - start)
+        for group in self.optimizer.param_groups:
+            high, low, slow, fast = [group.get(key, 0.0) for key in keys]
+            rates.append(self._between(high, low, at))
+            if self.cycle_momentum and "betas" in group:
+                group["betas"] = self._between(slow, fast, at), group["betas"][1]
+            elif self.cycle_momentum:
+                group["momentum"] = self._between(slow, fast, at)
+        return rates
+
+    _first = get_lr
+
+    def _between(self, start: float, end: float, at: float) -> float:
+        if self.anneal_strategy == "linear":
+            return (end - start) * at + start
+        return end + (start - end) / 2.0 * (cos(pi * at) + 1)
+
+
+@dataclass(eq=False)
+class ReduceLROnPlateau(LRScheduler):
+    """The learning rate times ``factor`` if ``step(loss)`` saw no better loss for long enough.
+
+    A loss is better if it is less, or with mode "max" more, by more than ``threshold``, a share of
+    the best one or with threshold_mode "abs" a number. More than ``patience`` that are not reduce
+    the learning rate, by more than ``eps`` and not below ``min_lr``; ``cooldown`` more do not count.
+    """
+
+    optimizer: Optimizer
+    mode: str = "min"
+    factor: float = 0.1
+    patience: int = 10
+    threshold: float = 1e-4
+    threshold_mode: str = "rel"
+    cooldown: int = 0
+    min_lr: float | list[float] = 0.0
+    eps: float = 1e-8
+
+    _kept = ("last_epoch", "best", "num_bad_epochs", "cooldown_counter", "_last_lr")
+
+    def __post_init__(self) -> None:
+        """Check the arguments."""
+        self._check()
+        if self.factor == 1.0:
+            raise ValueError("ReduceLROnPlateau: factor must be < 1, got 1")
+        self.min_lrs = [self._number("min_lr", x) for x in self._each("min_lr", self.min_lr)]
+        self.last_epoch = self.num_bad_epochs = self.cooldown_counter = 0
+        self.best = inf if self.mode == "min" else -inf
+        self._last_lr = self._by(1.0)
+
+    def step(self, metrics: Any) -> None:  # type: ignore[override]
+        """Take notice of a loss, a number or a Value, and reduce the learning rates if it is time.
+
+        Raises:
+            TypeError: if it is no number.
+        """
+        forbid("step()", "call it outside")
+        loss = metrics.data if isinstance(metrics, Value) else metrics
+        x = to_float("ReduceLROnPlateau.step", loss, "a number")
+        best, bad, cooling = self.best, self.num_bad_epochs + 1, self.cooldown_counter
+        sign = 1.0 if self.mode == "max" else -1.0
+        share, relative = sign * self.threshold, self.threshold_mode == "rel"
+        if sign * x > sign * (best * (1.0 + share) if relative else best + share):
+            best, bad = x, 0
+        if cooling > 0:
+            cooling, bad = cooling - 1, 0
+        reduces = bad > self.patience
+        self._set(self.last_epoch + 1, self._reduced if reduces else lambda: self._by(1.0))
+        self.best, self.num_bad_epochs = best, 0 if reduces else bad
+        self.cooldown_counter = self.cooldown if reduces else cooling
+
+    def _reduced(self) -> list[float]:
+        pairs = zip(self._by(1.0), self.min_lrs, strict=True)
+        new = [(old, max(old * self.factor, low)) for old, low in pairs]
+        return [lr if old - lr > self.eps else old for old, lr in new]
+
+
+@dataclass(eq=False)
+class SequentialLR(LRScheduler):
+    """One scheduler after the other: the next one begins at each of the ``milestones``."""
+
+    optimizer: Optimizer
+    schedulers: list[LRScheduler]
+    milestones: list[int]
+    last_epoch: int = -1
+
+    _kept = ("last_epoch", "_last_lr")
+
+    def __post_init__(self) -> None:
+        """Check the arguments, and begin with the first scheduler."""
+        self._check()
+        parts, marks = [*self.schedulers], [*self.milestones]
+        for i, x in enumerate(parts):
+            if not isinstance(x, LRScheduler) or isinstance(x, SequentialLR | ReduceLROnPlateau):
+                raise TypeError(
+                    f"SequentialLR: schedulers[{i}] must be a schedule of its own, got {short(x)}"
+                )
+            if x.optimizer is not self.optimizer:
+                raise ValueError(f"SequentialLR: schedulers[{i}] has another optimizer")
+        if len(marks) != len(parts) - 1 or marks != sorted({*marks}):
+            raise ValueError(
+                f"SequentialLR: milestones must be {len(parts) - 1} ints that grow, one less than "
+                f"there are schedulers, got {short(marks)}"
+            )
+        self.schedulers, self.milestones, self.last_epoch = parts, marks, self.last_epoch + 1
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"]
+        for x in parts:
+            x.last_epoch -= 1
+        current = parts[bisect_right(marks, 0)]
+        current._begin()
+        self._last_lr = current.get_last_lr()
+
+    def step(self) -> None:
+        """Set the next learning rates."""
+        epoch = self.last_epoch + 1
+        current = self.schedulers[bisect_right(self.milestones, epoch)]
+        if epoch in self.milestones:
+            current._set(0, current._first)
+        else:
+            current.step()
+        self.last_epoch, self._last_lr = epoch, current.get_last_lr()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return how far it has come, and the states of the schedulers."""
+        return {**super().state_dict(), "schedulers": [x.state_dict() for x in self.schedulers]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load a result of ``state_dict()``: all of it or, if it does not fit, nothing."""
+        given = state_dict if isinstance(state_dict, dict) else {}
+        states = given.get("schedulers")
+        if not isinstance(states, list) or len(states) != len(self.schedulers):
+            raise StateDictError(
+                f"SequentialLR.load_state_dict: expected {len(self.schedulers)} schedulers, got "
+                f"{short(state_dict)}"
+            )
+        old = [x.state_dict() for x in self.schedulers]
+        try:
+            for x, state in zip(self.schedulers, states, strict=True):
+                x.load_state_dict(state)
+            self._load({key: x for key, x in given.items() if key != "schedulers"})
+        except BaseException:
+            for x, state in zip(self.schedulers, old, strict=True):
+                x.load_state_dict(state)
+            raise

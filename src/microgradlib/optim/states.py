@@ -1,0 +1,69 @@
+"""The state that steps of an optimizer leave: shown, and checked before it is loaded."""
+
+from collections.abc import Sequence
+from itertools import repeat
+from math import inf
+from typing import Any, TypeAlias
+
+from microgradlib.errors import StateDictError, short
+from microgradlib.optim.options import check_number
+
+State: TypeAlias = dict[str, Any]
+"""Lists of numbers, one for each parameter, and how many steps they have had: a number or a list.
+
+What a parameter without steps has in the lists means nothing."""
+
+
+def with_steps(state: State, steps: list[int]) -> State:
+    """Add the steps that parameters have had: one number if all have had as many."""
+    lists = {key: xs for key, xs in state.items() if key != "step"}
+    if len({*steps}) > 1:
+        return {"step": steps, **lists}
+    return {"step": steps[0], **lists} if steps[0] else {}
+
+
+def shown_state(state: State, binary: bool) -> State:
+    """Return a copy with None where there is nothing yet, and without binary steps, 0 or 1."""
+    shown = dict(state.items())
+    steps = shown.get("step", 0)
+    for key, xs in shown.items():
+        if isinstance(xs, list):
+            known = repeat(True) if type(steps) is int or xs is steps else steps
+            shown[key] = [x if there else None for x, there in zip(xs, known)]  # noqa: B905
+    if binary:
+        shown.pop("step", None)
+    return shown
+
+
+def checked_state(
+    function: str, shown: Any, needed: Sequence[str], keys: Sequence[str], count: int, binary: bool
+) -> State:
+    """Return the state of which ``shown_state`` is a copy; all or none of the keys are needed."""
+    if not isinstance(shown, dict) or (shown and not {*needed} <= {*shown} <= {*keys}):
+        got = [*shown] if isinstance(shown, dict) else shown
+        raise StateDictError(
+            f"{function}: 'state' must have the keys {[*needed]}, or none, got {short(got)}"
+        )
+    new, steps = dict(shown), []
+    for key, xs in new.items():
+        if key == "step" and not isinstance(xs, list):
+            if type(xs) is not int or not 0 < xs < 2**63:
+                raise StateDictError(f"{function}: 'step' must be a positive int, got {short(xs)}")
+            new[key] = [xs] * count
+        elif not isinstance(xs, list) or len(xs) != count:
+            raise StateDictError(
+                f"{function}: {short(key)} must be a list of {count} numbers, got {short(xs)}"
+            )
+        elif binary:
+            steps = [0 if x is None else 1 for x in xs]
+    steps = new.pop("step", steps)
+    for i, step in enumerate(steps):
+        if type(step) is not int or not 0 <= step < 2**63:
+            raise StateDictError(f"{function}: step[{i}] must be an int >= 0, got {short(step)}")
+    for key, xs in new.items():
+        low = 0.0 if "sq" in key else -inf
+        new[key] = [
+            check_number(function, f"{key}[{i}]", x, low) if step else 0.0
+            for i, (x, step) in enumerate(zip(xs, steps, strict=True))
+        ]
+    return new and with_steps(new, steps)
