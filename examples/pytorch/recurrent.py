@@ -38,8 +38,7 @@ phases = [0.0, 0.5, 1.0, 1.5]
 waves = sin(tensor([[2 * pi * (t + p) / 6 for t in range(9)] for p in phases], dtype=float64))
 inputs, targets = waves[:, :-1], waves[:, 1:]
 
-model = Recurrent(6).double()
-model.apply(initialise)
+model = Recurrent(6).apply(initialise).double()
 optimizer = optim.RMSprop(model.parameters(), lr=0.01)
 scheduler = optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1, threshold=0.05)
 
