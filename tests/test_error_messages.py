@@ -257,10 +257,9 @@ CODE = re.compile(r"(?<=^write )[^it].*|[\w.]+\((?:[^()]|\([^()]*\))*\)")
 WORDS = re.compile(r"\.?[A-Za-z_][\w.]*(?<!\.)")
 PLAIN_WORDS = """
 Module NumPy Python Values a an and are arrays as assign attribute bit built call choose derivative
-devices each every floats for from have in indices is it iterable jac lists loop loss mode module modules needed no
-nothing number numbers of on one operations optimizer or over pass random read row s sampler
-then
-scipy.optimize.minimize set so the them there to types use with write writes
+devices each every floats for from have in indices is it iterable jac lists loop loss mode module
+modules needed no nothing number numbers of on one operations optimizer or over pass random read
+row s sampler scipy.optimize.minimize set so the them then there to types use with write writes
 """
 
 
