@@ -69,6 +69,16 @@ class TestBatches:
         assert [[*loader], [*loader]] == SHUFFLED
         assert random.rand() == AFTER
 
+    def test_shuffled_by_a_generator(self) -> None:
+        g, h = Generator().manual_seed(3), Generator().manual_seed(3)
+        before = get_state()
+        batches = [*DataLoader(range(7), 7, shuffle=True, generator=g)]
+        random.rand(2, generator=h)  # the seed of the workers
+        assert batches == [random.randperm(7, generator=h)]
+        random.randperm(7, generator=h)  # at the end of the pass
+        assert g.get_state() == h.get_state()
+        assert get_state() == before
+
     def test_a_pass_moves_the_stream_even_in_order(self) -> None:
         manual_seed(0)
         expected = random.rand(3)[2]
@@ -118,6 +128,11 @@ class TestBatches:
             iter(DataLoader([1], shuffle=True, generator=0))  # type: ignore[arg-type]
         with pytest.raises(mg.CompileError, match=r"DataLoader\(\)"):
             mg.compile(lambda x: [[*DataLoader([1])], x][1])(1.0)
+        batches = iter(DataLoader([1], shuffle=True))
+        before = get_state()
+        with pytest.raises(mg.CompileError, match=r"DataLoader\(\)"):
+            mg.compile(lambda x: [next(batches), x][1])(1.0)
+        assert get_state() == before
 
 
 # Stored numbers: PyTorch 2.13.0.
@@ -161,20 +176,19 @@ class TestCollate:
         assert ys.dtype == int
         (batch,) = DataLoader(rows, 3)
         assert (batch == rows).all()
-        with pytest.raises(
-            mg.ShapeError, match=r"items must have one shape, got {\(\d,\), \(\d,\)}"
-        ):
+        with pytest.raises(mg.ShapeError, match=r"items have shapes {\(\d,\), \(\d,\)}"):
             default_collate([rows[0], rows[0][:1]])
 
     def test_other_lengths(self) -> None:
         for items in ([[1], [1, 2]], [(1,), (1, 2)], [[1], 1]):
-            with pytest.raises(mg.ShapeError, match=r"items must have one shape, got {.*}; pass a"):
+            with pytest.raises(mg.ShapeError, match=r"items have shapes {.*}; pass a"):
                 default_collate(items)
 
 
 class TestDatasets:
     def test_tensors(self) -> None:
         dataset = TensorDataset([[1.0, 2.0], [3.0, 4.0]], [0, 1])
+        assert isinstance(dataset, Dataset)
         assert len(dataset) == 2
         assert dataset[1] == ([3.0, 4.0], 1)
         assert dataset[:1] == ([[1.0, 2.0]], [0])
@@ -186,6 +200,7 @@ class TestDatasets:
 
     def test_subset(self) -> None:
         subset = Subset("abcde", [3, 1])
+        assert isinstance(subset, Dataset)
         assert (subset[0], subset[-1], len(subset), [*subset]) == ("d", "b", 2, ["d", "b"])
         assert [*DataLoader(Subset(subset, [1]))] == [["b"]]
 
@@ -210,7 +225,18 @@ class TestDatasets:
         assert sorted(x for part in parts for x in part) == [*range(n)]
 
     @pytest.mark.parametrize(
-        "lengths", [[3, 3], [6, -1], [2.5, 2.5], [0.5, 0.4], [1.5, -0.5], [0.6, 0.6], [5.0], []]
+        "lengths",
+        [
+            [3, 3],
+            [6, -1],
+            [2.5, 2.5],
+            [0.5, 0.4],
+            [1.5, -0.5],
+            [0.6, 0.6],
+            [5.0],
+            [],
+            [0.5, 0.5 + 2**-52],
+        ],
     )
     def test_other_sums(self, lengths: list[float]) -> None:
         rule = "lengths must be >= 0 with a sum of 5, or fractions with a sum of 1"

@@ -70,7 +70,7 @@ TESTS = {
     "core.primitive": "primitives value misuse extending compiling",
     "core.table": "primitives policy functions value extending compiling",
     "core.value": "value functions misuse policy checking extending transforms compiling",
-    "data": "data",
+    "data": "data structure::test_modules_name_what_is_public",
     "drawing": "draw summary layout rendering explain anomaly misuse",
     "errors": "error_messages misuse",
     "extending": "extending",
