@@ -540,6 +540,11 @@ class TestGenerator:
         assert rand(5, generator=Generator()) == rand(5, generator=Generator())
         assert repr(Generator().manual_seed(-1)) == "<Generator with seed 18446744073709551615>"
 
+    def test_the_device_is_the_cpu(self) -> None:
+        assert Generator("cpu").get_state() == Generator(device="cpu").get_state()
+        with pytest.raises(ValueError, match='Generator: device must be "cpu", got .cuda.; leave'):
+            Generator("cuda")
+
     def test_seeds(self) -> None:
         first, second = seed(), seed()
         assert first != second
@@ -584,7 +589,8 @@ class TestGenerator:
             message = f"{name}: generator must be a Generator or None, got "
             with pytest.raises(TypeError, match=message) as caught:
                 ours(f"{code}{', ' * bool(rest)}generator=wrong)", wrong=wrong)
-            assert str(caught.value).endswith("; pass microgradlib.random.Generator()")
+            shown = f"{short(wrong)}; pass microgradlib.random.Generator()"
+            assert str(caught.value) == f"{message}{shown}"
 
     @pytest.mark.parametrize(
         "code",
@@ -597,7 +603,8 @@ class TestGenerator:
     )
     def test_no_draw_in_a_compiled_function(self, code: str) -> None:
         name = {"seed()": "manual_seed"}.get(code, code.partition("(")[0])
-        with pytest.raises(mg.CompileError, match=rf"{name}\(\)"):
+        remedy = "call it outside, and pass what it draws"
+        with pytest.raises(mg.CompileError, match=rf"{name}\(\) .*; {remedy}"):
             mg.compile(lambda x: [ours(code), x][1])(1.0)
 
     def test_threads_share_blocks(self) -> None:

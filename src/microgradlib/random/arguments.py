@@ -32,11 +32,10 @@ def is_single(function: str, dtype: Any) -> bool:
     """Return whether a dtype is float32; it is float64 otherwise."""
     if dtype is float:  # which is a double, as in torch
         return False
-    # Of NumPy a class or an object with a name, of torch an object.
-    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None)
-    name = str(name or getattr(dtype, "__name__", dtype)).removeprefix("torch.")
+    if type(dtype) is not str:  # but an object of torch, or an object or class of NumPy
+        dtype = str(getattr(dtype, "__name__", dtype)).removeprefix("torch.")
     try:
-        return _SINGLE[name]
+        return _SINGLE[dtype]
     except KeyError:
         raise ValueError(
             f'{function}: dtype must be "float32" or "float64", got {short(dtype)}; draw one of '
@@ -53,10 +52,12 @@ class Shape:
 
     def __init__(self, function: str, size: Any, words: int = 1) -> None:
         """Check a size; ``words`` is how many words of the generator a number takes."""
-        sizes = (size,) if not isinstance(size, tuple | list) else size
-        self._sizes = (
-            () if size is None else tuple(whole_number(f"{function}: size", n) for n in sizes)
-        )
+        self._sizes: tuple[int, ...] = ()
+        self.count = 1
+        if size is None:
+            return
+        sizes = size if isinstance(size, tuple | list) else (size,)
+        self._sizes = tuple([whole_number(f"{function}: size", n) for n in sizes])
         if any(n < 0 for n in self._sizes):
             raise ValueError(
                 f"{function}: size must not be negative, got {short(size)}; pass a length, or a "
