@@ -542,7 +542,7 @@ class TestGenerator:
 
     def test_the_device_is_the_cpu(self) -> None:
         assert Generator("cpu").get_state() == Generator(device="cpu").get_state()
-        with pytest.raises(ValueError, match='Generator: device must be "cpu", got .cuda.; leave'):
+        with pytest.raises(ValueError, match=r'Generator: device must be "cpu", got .cuda.; leave'):
             Generator("cuda")
 
     def test_seeds(self) -> None:
