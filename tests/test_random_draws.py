@@ -3,6 +3,7 @@
 import hashlib
 import math
 import pickle
+import re
 import struct
 import sys
 from array import array
@@ -392,7 +393,6 @@ class TestDtypes:
 
     @pytest.mark.parametrize("dtype", ["float16", int, None, 64])
     def test_others(self, dtype: Any) -> None:
-        message = 'dtype must be "float32" or "float64", got .*; draw one of these and round it'
         calls: list[Callable[[], Any]] = [
             *(lambda: uniform(0, 1, dtype=dtype), lambda: normal(0, 1, dtype=dtype)),
             *(lambda: rand(dtype=dtype), lambda: randn(dtype=dtype)),
@@ -400,11 +400,24 @@ class TestDtypes:
             *(lambda: geometric(0.5, dtype=dtype), lambda: log_normal(dtype=dtype)),
             *(lambda: trunc_normal(dtype=dtype), lambda: multinomial([1], 1, dtype=dtype)),
         ]
+        message = f'dtype must be "float32" or "float64", got {short(dtype)}; draw one of these'
         names = "uniform normal rand randn bernoulli exponential geometric log_normal"
         names += " trunc_normal multinomial"
         for name, call in zip(names.split(), calls, strict=True):
-            with pytest.raises(ValueError, match=f"{name}: {message}"):
+            with pytest.raises(ValueError, match=re.escape(f"{name}: {message}")):
                 call()
+
+    def test_texts_as_torchs(self) -> None:
+        class Dtype:
+            def __init__(self, text: str) -> None:
+                self.text = text
+
+            def __str__(self) -> str:
+                return self.text
+
+        for name in ("float32", "float64"):
+            expected = rand(dtype=name, generator=Generator())
+            assert rand(dtype=Dtype(f"torch.{name}"), generator=Generator()) == expected
 
     @pytest.mark.parametrize("single", [True, False])
     def test_float32_numbers_are_rounded(self, single: bool) -> None:

@@ -32,10 +32,10 @@ def is_single(function: str, dtype: Any) -> bool:
     """Return whether a dtype is float32; it is float64 otherwise."""
     if dtype is float:  # which is a double, as in torch
         return False
-    if type(dtype) is not str:  # but an object of torch, or an object or class of NumPy
-        dtype = str(getattr(dtype, "__name__", dtype)).removeprefix("torch.")
+    # An object of torch, or an object or a class of NumPy, has the name in its text.
+    name = str(getattr(dtype, "__name__", dtype)).removeprefix("torch.")
     try:
-        return _SINGLE[dtype]
+        return _SINGLE[name]
     except KeyError:
         raise ValueError(
             f'{function}: dtype must be "float32" or "float64", got {short(dtype)}; draw one of '
