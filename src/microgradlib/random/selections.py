@@ -36,8 +36,8 @@ def trunc_normal(
     >>> [round(x, 4) for x in trunc_normal(0, 1, -1, 1, 4)]
     [-0.7193, -0.2934, 0.4033, 0.5684]
 
-    All numbers are drawn again and again, and those outside are replaced, until none is left (since
-    PyTorch 2.12; before, the distribution function was inverted). They come from the normal
+    All numbers are drawn again and again, and those outside are replaced, until none is left
+    (PyTorch 2.10 inverted the distribution function instead). They come from the normal
     distribution if more than 30 % of it are within the bounds; else from the uniform one, of which
     each is taken with a probability that its density gives. There PyTorch compares logarithms in
     float32, whose last bit may differ from the ones here: about one decision in ten million.
