@@ -21,7 +21,6 @@ from microgradlib.errors import short
 from microgradlib.random import (
     Generator,
     bernoulli,
-    blocks,
     default_generator,
     distributions,
     exponential,
@@ -464,14 +463,6 @@ class TestNormalNumbers:
         last = randn(16, dtype=dtype)
         assert numbers == first[: count - 16] + last
         assert get_state() == after
-
-    def test_many_blocks_are_computed_in_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        manual_seed(3)
-        expected = normal(0.1, 0.2, 300)
-        for at_once in (16, 32, 304):
-            monkeypatch.setattr(blocks, "_AT_ONCE", at_once)
-            manual_seed(3)
-            assert normal(0.1, 0.2, 300) == expected
 
     def test_the_ends_of_the_range(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for word in (0, 0xFFFF_FFFF):
