@@ -366,10 +366,10 @@ class TestShapes:
             "multinomial([1, 1], {}, True)": 4,
         }
         for code, most in counts.items():
+            name = code.partition("(")[0]
+            message = f"^{name}: size must be at most {most} numbers at once, got .*; draw them in"
             assert len(ours(code.format(most))) == most
-            with pytest.raises(
-                ValueError, match=f"size must be at most {most} numbers at once, got"
-            ):
+            with pytest.raises(ValueError, match=message):
                 ours(code.format(most + 1))
 
 
@@ -708,6 +708,22 @@ class TestProbabilities:
 
 
 class TestMisuse:
+    @pytest.mark.parametrize(
+        ("code", "name"),
+        [
+            *(("exponential('1')", "lambd"), ("geometric('1')", "p"), ("log_normal('1')", "mean")),
+            *(("log_normal(1, '1')", "std"), ("trunc_normal('1')", "mean")),
+            *(("trunc_normal(0, '1')", "std"), ("trunc_normal(0, 1, '1')", "a")),
+            *(("trunc_normal(0, 1, -1, '1')", "b"), ("multinomial(['1'], 1)", "weights")),
+            *(("uniform('1', 1)", "low"), ("uniform(0, '1')", "high"), ("normal('1', 1)", "mean")),
+            *(("normal(0, '1')", "std"), ("bernoulli(['1'])", "p")),
+        ],
+    )
+    def test_numbers(self, code: str, name: str) -> None:
+        message = f"{code.partition('(')[0]}: {name} must be a number, got '1'; convert it with"
+        with pytest.raises(TypeError, match=f"^{re.escape(message)}"):
+            ours(code)
+
     @pytest.mark.parametrize("rate", [0, -1.0, 1e-38, 1e-320])
     def test_rate(self, rate: float) -> None:
         message = "exponential: lambd must be above 0, and draws of about 1 / lambd must fit in the"
