@@ -32,9 +32,8 @@ def is_single(function: str, dtype: Any) -> bool:
     """Return whether a dtype is float32; it is float64 otherwise."""
     if dtype is float:  # which is a double, as in torch
         return False
-    # Of NumPy a class or an object with a name, of torch an object.
-    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None)
-    name = str(name or getattr(dtype, "__name__", dtype)).removeprefix("torch.")
+    # An object of torch, or an object or a class of NumPy, has the name in its text.
+    name = str(getattr(dtype, "__name__", dtype)).removeprefix("torch.")
     try:
         return _SINGLE[name]
     except KeyError:
@@ -53,10 +52,12 @@ class Shape:
 
     def __init__(self, function: str, size: Any, words: int = 1) -> None:
         """Check a size; ``words`` is how many words of the generator a number takes."""
-        sizes = (size,) if not isinstance(size, tuple | list) else size
-        self._sizes = (
-            () if size is None else tuple(whole_number(f"{function}: size", n) for n in sizes)
-        )
+        self._sizes: tuple[int, ...] = ()
+        self.count = 1
+        if size is None:
+            return
+        sizes = size if isinstance(size, tuple | list) else (size,)
+        self._sizes = tuple([whole_number(f"{function}: size", n) for n in sizes])
         if any(n < 0 for n in self._sizes):
             raise ValueError(
                 f"{function}: size must not be negative, got {short(size)}; pass a length, or a "
@@ -108,9 +109,3 @@ def rounded_number(function: str, name: str, x: Any, single: bool) -> float:
 def largest_of(single: bool) -> float:
     """Return the largest number of a dtype."""
     return LARGEST32 if single else _LARGEST64
-
-
-def within(function: str, name: str, x: Any, rule: str, kept: bool) -> None:
-    """Raise an error unless a rule is kept."""
-    if not kept:
-        raise ValueError(f"{function}: {name} must be {rule}, got {short(x)}")

@@ -31,11 +31,14 @@ class Generator:
     >>> rand(2, generator=generator)  # torch.rand(2, generator=generator)
     [0.49625658988952637, 0.7682217955589294]
 
-    A new one has the seed of a new ``torch.Generator``: every one draws the same numbers.
+    A new one has the seed of a new ``torch.Generator``: every one draws the same numbers. The
+    only device is "cpu".
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
         """Seed it as torch does."""
+        if str(device) != "cpu":
+            raise ValueError(f'Generator: device must be "cpu", got {short(device)}; leave it out')
         self._random = Random()
         self._spares: list[float] = []  # normals come in pairs: the second, until it is asked for
         self._seed = _NEW

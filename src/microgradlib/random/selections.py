@@ -36,8 +36,8 @@ def trunc_normal(
     >>> [round(x, 4) for x in trunc_normal(0, 1, -1, 1, 4)]
     [-0.7193, -0.2934, 0.4033, 0.5684]
 
-    All numbers are drawn again and again, and those outside are replaced, until none is left (since
-    PyTorch 2.12; before, the distribution function was inverted). They come from the normal
+    All numbers are drawn again and again, and those outside are replaced, until none is left
+    (PyTorch 2.10 inverted the distribution function instead). They come from the normal
     distribution if more than 30 % of it are within the bounds; else from the uniform one, of which
     each is taken with a probability that its density gives. There PyTorch compares logarithms in
     float32, whose last bit may differ from the ones here: about one decision in ten million.
@@ -184,7 +184,8 @@ def multinomial(
 
 def _weights(row: Any, single: bool) -> list[float]:
     weights = [rounded_number("multinomial", "weights", w, single) for w in as_list(row)]
-    if any(w < 0.0 for w in weights) or not 0.0 < sum(weights) < inf:
+    total = number("multinomial", "the sum of weights", sum(weights), single)
+    if total <= 0.0 or min(weights) < 0.0:
         raise ValueError(
             f"multinomial: weights must be >= 0, with a sum above 0, got {short(row)}; leave out "
             "the sign"
@@ -204,5 +205,5 @@ def _largest(weights: list[float], us: list[float], single: bool) -> list[int]:
     """Return the indices by the quotients of weights and exponential numbers, the largest first."""
     r = rounded_one if single else float
     waits = [r(-log1p(-u)) for u in us]
-    quotients = [r(w / wait) if wait else inf for w, wait in zip(weights, waits, strict=True)]
+    quotients = [r(w / wait) if wait else w and inf for w, wait in zip(weights, waits, strict=True)]
     return sorted(range(len(weights)), key=quotients.__getitem__, reverse=True)
