@@ -14,7 +14,7 @@ import pytest
 
 import microgradlib as mg
 import microgradlib.math as mg_math
-from microgradlib import Value, data, nn, optim, random
+from microgradlib import Value, data, nn, optim, random, safetensors
 from microgradlib.absent import ABSENT
 from microgradlib.core.table import PRIMITIVES
 from microgradlib.errors import short, shorten
@@ -237,6 +237,7 @@ SUBJECTS: dict[str, Any] = {
     "microgradlib.optim": optim,
     "microgradlib.data": data,
     "microgradlib.random": random,
+    "microgradlib.safetensors": safetensors,
     "Value": small,
     "Module": layer,
 }

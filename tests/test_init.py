@@ -297,19 +297,6 @@ class TestClippingAgainstTorch:
             pytest.approx(peer.grad.flatten().tolist(), rel=1e-6) for peer in theirs
         ]
 
-    def test_vectors(self, torch: Any) -> None:
-        random.manual_seed(3)
-        torch.manual_seed(3)
-        model, peer = nn.Linear(3, 2), torch.nn.Linear(3, 2)
-        vector = torch.nn.utils.parameters_to_vector(peer.parameters())
-        ours = utils.parameters_to_vector(model.parameters())
-        assert [p.data for p in ours] == vector.tolist()
-        assert ours == utils.parameters_to_vector([model.weight, model.bias])
-        new = [float(i) for i in range(8)]
-        torch.nn.utils.vector_to_parameters(torch.tensor(new), peer.parameters())
-        utils.vector_to_parameters(new, model.parameters())
-        assert model.state_dict() == {name: x.tolist() for name, x in peer.state_dict().items()}
-
 
 def flat(tree: Any) -> list[Any]:
     return [x for part in tree for x in flat(part)] if isinstance(tree, list) else [tree]
@@ -400,12 +387,6 @@ class TestClipping:
                 "clip_grad_value_: clip_value: ",
             ),
             (lambda x: utils.clip_grad_value_({"a": x}, 1.0), TypeError, "clip_grad_value_: expec"),
-            (lambda x: utils.vector_to_parameters([1.0], x), mg.ShapeError, "vector_to_par"),
-            (
-                lambda x: utils.vector_to_parameters(["1", 2.0], x),
-                TypeError,
-                "vector_to_parameters",
-            ),
             (
                 lambda x: mg.compile(lambda y: utils.clip_grad_value_(x, 1.0))(1.0),
                 mg.CompileError,

@@ -92,7 +92,7 @@ ABSENT: dict[str, dict[str, str]] = {
         "clip_grad_norm": "use clip_grad_norm_",
         "get_total_norm": "call clip_grad_norm_(xs, 1e300)",
         **dict.fromkeys(("parametrizations", "spectral_norm", "weight_norm"), _WRITTEN),
-        "rnn": _WRITTEN,
+        **dict.fromkeys(("parameters_to_vector", "vector_to_parameters"), "use Parameter.data"),
     },
     "microgradlib.optim": {
         "lr_scheduler": "assign to .lr of the optimizer",
@@ -111,6 +111,10 @@ ABSENT: dict[str, dict[str, str]] = {
         "IterableDataset": "write it as a Dataset, or loop over it",
     },
     "microgradlib.random": _RANDOM,
+    "microgradlib.safetensors": {
+        "safe_open": "call load_file(path)",
+        **dict.fromkeys(("load_model", "save_model"), "use state_dict() and load_state_dict"),
+    },
     "Value": {
         **dict.fromkeys(("numpy", "val", "value"), "read .data"),
         **dict.fromkeys(("backprop", "backwards"), "call backward()"),

@@ -98,6 +98,7 @@ TESTS = {
     "optim": "optim misuse",
     "parallel": "parallel structure::test_modules_name_what_is_public",
     "random": "random misuse",
+    "safetensors": "safetensors",
     "serialization": "serialization misuse checkpoints",
     "teardown": "structure",
     "testing": "testing structure",

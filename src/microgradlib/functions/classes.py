@@ -22,6 +22,8 @@ from microgradlib.functions.selections import select
 from microgradlib.numeric.conversion import refuse_table
 from microgradlib.trees import Tree, array_like, as_list, numbers_in
 
+__all__ = ["cross_entropy", "nll_loss"]
+
 
 def nll_loss(
     input: Tree,

@@ -1,7 +1,6 @@
 """PyTorch's names of the functions of networks, also as ``import microgradlib.nn.functional as F``.
 
->>> import microgradlib.nn.functional as F
->>> F.cross_entropy([0.0, 0.0], 1) == -F.logsigmoid(0.0)
+>>> cross_entropy([0.0, 0.0], 1) == -logsigmoid(0.0)
 True
 """
 
@@ -15,60 +14,22 @@ from microgradlib.absent import say_what_to_use as _say_what_to_use
 from microgradlib.core import table
 from microgradlib.core.value import Value
 from microgradlib.errors import ShapeError, short
-from microgradlib.functions import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    elu,
-    gelu,
-    huber_loss,
-    l1_loss,
-    leaky_relu,
-    log_softmax,
-    mse_loss,
-    nll_loss,
-    relu,
-    sigmoid,
-    silu,
-    smooth_l1_loss,
-    softmax,
-    softplus,
-    tanh,
-)
-from microgradlib.functions import log_sigmoid as logsigmoid
+from microgradlib.functions.activations import elu, gelu, leaky_relu, relu, sigmoid, silu, softplus
+from microgradlib.functions.activations import log_sigmoid as logsigmoid
 from microgradlib.functions.arguments import positive_number, whole_number
+from microgradlib.functions.classes import *  # noqa: F403
+from microgradlib.functions.elementary import tanh
+from microgradlib.functions.losses import *  # noqa: F403
+from microgradlib.functions.reductions import log_softmax, softmax
 from microgradlib.modes import forbid
 from microgradlib.nn.parameter import shape_of
 from microgradlib.trees import as_list, flatten, numbers_in, on_rows, rebuild
 
 _say_what_to_use(__name__)
 
-__all__ = [
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
-    "dropout",
-    "elu",
-    "embedding",
-    "gelu",
-    "huber_loss",
-    "l1_loss",
-    "layer_norm",
-    "leaky_relu",
-    "linear",
-    "log_softmax",
-    "logsigmoid",
-    "mse_loss",
-    "nll_loss",
-    "relu",
-    "rms_norm",
-    "sigmoid",
-    "silu",
-    "smooth_l1_loss",
-    "softmax",
-    "softplus",
-    "tanh",
-]
+__all__ = ["dropout", "elu", "embedding", "gelu", "layer_norm", "leaky_relu", "linear", "rms_norm"]
+__all__ += ["log_softmax", "logsigmoid", "relu", "sigmoid", "silu", "softmax", "softplus", "tanh"]
+__all__ += functions.classes.__all__ + functions.losses.__all__
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:

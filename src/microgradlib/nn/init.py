@@ -8,8 +8,8 @@
 
 A tensor is a Value, nested lists or an array of Values, or a Parameter. Each function sets the data
 of all its numbers or, if there is a mistake, of none, and returns the tensor. Numbers are drawn and
-rounded in float32, PyTorch's default. ``generator`` is a ``microgradlib.random.Generator``, or None
-for the default one.
+rounded in float32, PyTorch's default. What is drawn by fans needs two axes, or raises a ValueError.
+``generator`` is a ``microgradlib.random.Generator``, or None for the default one.
 """
 
 from collections.abc import Callable
@@ -54,23 +54,22 @@ def _fill(function: str, tensor: T, draw: Callable[[Any], Any], whole: bool = Fa
     return tensor
 
 
-def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator = None) -> T:
-    """Draw from U[a, b).
+def _draw(
+    function: str, tensor: T, draw: Callable[..., Any], *options: float, generator: Generator
+) -> T:
+    # One by one, only uniform numbers are those of the whole tensor.
+    whole = draw is not random.uniform
+    return _fill(function, tensor, lambda n: draw(*options, n, generator=generator), whole)
 
-    >>> uniform_(Value(0.0), 2.0, 3.0).data >= 2.0
-    True
-    """
-    return _fill("uniform_", tensor, lambda n: random.uniform(a, b, n, generator=generator))
+
+def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator = None) -> T:
+    """Draw from U[a, b)."""
+    return _draw("uniform_", tensor, random.uniform, a, b, generator=generator)
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator = None) -> T:
-    """Draw from N(mean, std**2); a Value of a larger tensor raises a ValueError.
-
-    >>> normal_(Value(0.0), 5.0, 0.0).data
-    5.0
-    """
-    draw = random.normal
-    return _fill("normal_", tensor, lambda n: draw(mean, std, n, generator=generator), whole=True)
+    """Draw from N(mean, std**2); a Value that is part of a larger tensor raises a ValueError."""
+    return _draw("normal_", tensor, random.normal, mean, std, generator=generator)
 
 
 def trunc_normal_(
@@ -81,14 +80,9 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Generator = None,
 ) -> T:
-    """Draw from N(mean, std**2) within [a, b], as ``random.trunc_normal`` does.
-
-    >>> -2.0 <= trunc_normal_(Value(0.0)).data <= 2.0
-    True
-    """
-    draw = random.trunc_normal
-    name = "trunc_normal_"
-    return _fill(name, tensor, lambda n: draw(mean, std, a, b, n, generator=generator), whole=True)
+    """Draw from N(mean, std**2) within [a, b], as ``random.trunc_normal`` does."""
+    options = mean, std, a, b
+    return _draw("trunc_normal_", tensor, random.trunc_normal, *options, generator=generator)
 
 
 def constant_(tensor: T, val: float) -> T:
@@ -102,29 +96,17 @@ def constant_(tensor: T, val: float) -> T:
 
 
 def zeros_(tensor: T) -> T:
-    """Set all numbers to 0.
-
-    >>> zeros_(Value(3.0)).data
-    0.0
-    """
+    """Set all numbers to 0."""
     return _fill("zeros_", tensor, lambda n: [0.0] * prod(n or ()))
 
 
 def ones_(tensor: T) -> T:
-    """Set all numbers to 1.
-
-    >>> ones_(Value(3.0)).data
-    1.0
-    """
+    """Set all numbers to 1."""
     return _fill("ones_", tensor, lambda n: [1.0] * prod(n or ()))
 
 
 def eye_(tensor: T) -> T:
-    """Set a tensor with two axes to the identity matrix.
-
-    >>> [[x.data for x in row] for row in eye_([[Value(3.0), Value(3.0)]])]
-    [[1.0, 0.0]]
-    """
+    """Set a tensor with two axes to the identity matrix."""
     if len(shape := shape_of("eye_", tensor)) != 2:
         raise ValueError(f"eye_: needs a tensor with two axes, got one of shape {shape}")
     rows, columns = map(range, shape)
@@ -132,22 +114,15 @@ def eye_(tensor: T) -> T:
 
 
 def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator = None) -> T:
-    """Draw from U[-a, a) with a = gain * sqrt(6 / (fan_in + fan_out)).
-
-    Raises a ValueError for fewer than two axes, and so do the next ones.
-
-    Source: Glorot and Bengio (2010), AISTATS.
-    """
+    """Draw from U[-a, a) with a = gain * sqrt(6 / (fan_in + fan_out)): Glorot and Bengio (2010)."""
     a = sqrt(3.0) * _xavier("xavier_uniform_", tensor, gain)
-    draw = random.uniform
-    return _fill("xavier_uniform_", tensor, lambda n: draw(-a, a, n, generator=generator))
+    return _draw("xavier_uniform_", tensor, random.uniform, -a, a, generator=generator)
 
 
 def xavier_normal_(tensor: T, gain: float = 1.0, generator: Generator = None) -> T:
     """Draw from N(0, std**2) with std = gain * sqrt(2 / (fan_in + fan_out))."""
     std = _xavier("xavier_normal_", tensor, gain)
-    draw = random.normal
-    return _fill("xavier_normal_", tensor, lambda n: draw(0.0, std, n, generator=generator))
+    return _draw("xavier_normal_", tensor, random.normal, 0.0, std, generator=generator)
 
 
 def kaiming_uniform_(
@@ -157,15 +132,12 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Generator = None,
 ) -> T:
-    """Draw from U[-bound, bound) with bound = gain * sqrt(3 / fan).
+    """Draw from U[-bound, bound) with bound = calculate_gain(nonlinearity, a) * sqrt(3 / fan).
 
-    ``mode`` is "fan_in" or "fan_out", and ``gain`` is ``calculate_gain(nonlinearity, a)``.
-
-    Source: He, Zhang, Ren and Sun (2015), arXiv:1502.01852.
+    ``mode`` is "fan_in" or "fan_out". Source: He, Zhang, Ren and Sun (2015), arXiv:1502.01852.
     """
     bound = sqrt(3.0) * _kaiming("kaiming_uniform_", tensor, a, mode, nonlinearity)
-    draw = random.uniform
-    return _fill("kaiming_uniform_", tensor, lambda n: draw(-bound, bound, n, generator=generator))
+    return _draw("kaiming_uniform_", tensor, random.uniform, -bound, bound, generator=generator)
 
 
 def kaiming_normal_(
@@ -177,24 +149,14 @@ def kaiming_normal_(
 ) -> T:
     """Draw from N(0, std**2) with std = gain / sqrt(fan), as in ``kaiming_uniform_``."""
     std = _kaiming("kaiming_normal_", tensor, a, mode, nonlinearity)
-    draw = random.normal
-    return _fill("kaiming_normal_", tensor, lambda n: draw(0.0, std, n, generator=generator))
+    return _draw("kaiming_normal_", tensor, random.normal, 0.0, std, generator=generator)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """Return the factor by which PyTorch's initialisation makes up for an activation.
+    """Return the gain for an activation; ``param`` is the slope of "leaky_relu", None for 0.01.
 
     >>> calculate_gain("tanh")
     1.6666666666666667
-
-    Args:
-        nonlinearity: "linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu", or the name of a
-            convolution such as "conv2d".
-        param: the slope of "leaky_relu" where x < 0; None for 0.01.
-
-    Raises:
-        TypeError: if the slope is not a number.
-        ValueError: if the activation is unknown.
     """
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else to_number("calculate_gain: param", param)

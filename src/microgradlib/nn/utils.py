@@ -1,22 +1,21 @@
-"""Gradient clipping, and parameters as one list, with PyTorch's names.
+"""Gradient clipping, as PyTorch does it.
 
 ``parameters`` is a Value, nested lists or arrays of Values such as a Parameter, or any iterable of
 these, each of which counts once. What has no gradient, or is frozen, is left out. A gradient that
 can be differentiated again becomes a plain number.
 """
 
-from collections.abc import Iterable
 from math import fsum, hypot, inf, isfinite, nan
 from typing import Any
 
 from microgradlib.absent import say_what_to_use as _say_what_to_use
 from microgradlib.core.value import Value, constant
-from microgradlib.errors import NonFiniteError, ShapeError, short
+from microgradlib.errors import NonFiniteError, short
 from microgradlib.modes import forbid, nonfinite_allowed
 from microgradlib.nn.parameters import has_gradient
 from microgradlib.numeric.conversion import to_number
 from microgradlib.numeric.piecewise import clip
-from microgradlib.trees import numbers_in, set_data
+from microgradlib.trees import numbers_in
 
 _say_what_to_use(__name__)
 
@@ -86,49 +85,14 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     _set_gradients(found, [clip(g, -bound, bound) for g in grads])
 
 
-def parameters_to_vector(parameters: Any) -> list[Value]:
-    """Return the numbers of all tensors as one list, such as PyTorch's vector.
-
-    >>> w, b = [[Value(1.0), Value(2.0)]], Value(3.0)
-    >>> [p.data for p in parameters_to_vector([w, b])]
-    [1.0, 2.0, 3.0]
-    """
-    return _values_in("parameters_to_vector", parameters)
-
-
-def vector_to_parameters(vec: Iterable[Any], parameters: Any) -> None:
-    """Set the data of all tensors to the numbers of one list: all of them or none.
-
-    >>> w, b = [[Value(1.0), Value(2.0)]], Value(3.0)
-    >>> vector_to_parameters([5.0, 6.0, 7.0], [w, b])
-    >>> w[0][1].data
-    6.0
-
-    Raises a ShapeError if there are not as many numbers as parameters.
-    """
-    forbid("vector_to_parameters()", "call it outside")
-    found = _values_in("vector_to_parameters", parameters)
-    new = [x.data if isinstance(x, Value) else x for x in numbers_in(vec)]
-    if len(new) != len(found):
-        raise ShapeError(
-            f"vector_to_parameters: got {len(new)} numbers for {len(found)} parameters"
-        )
-    set_data(found, [to_number("vector_to_parameters: vec", x) for x in new])
-
-
-def _values_in(function: str, parameters: Any) -> list[Value]:
+def _with_gradients(function: str, parameters: Any) -> tuple[list[Value], list[float]]:
+    forbid(f"{function}()", "call it outside")
     values = numbers_in([parameters] if isinstance(parameters, Value) else parameters)
     for x in values:
         if not isinstance(x, Value):
             raise TypeError(f"{function}: expected parameters, got {short(x)}; pass Values")
-    return values
-
-
-def _with_gradients(function: str, parameters: Any) -> tuple[list[Value], list[float]]:
-    forbid(f"{function}()", "call it outside")
-    found = dict.fromkeys(_values_in(function, parameters))
-    with_gradients = [x for x in found if x._requires_grad and has_gradient(x._grad)]
-    return with_gradients, [_number(function, x._grad) for x in with_gradients]
+    found = [x for x in dict.fromkeys(values) if x._requires_grad and has_gradient(x._grad)]
+    return found, [_number(function, x._grad) for x in found]
 
 
 def _number(function: str, grad: Any) -> float:
