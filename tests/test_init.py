@@ -221,8 +221,8 @@ def test_normal_numbers_one_by_one() -> None:
 
 MISTAKES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: init.eye_(tensor(3)), ValueError, "eye_: needs a tensor with two axes, got one of"),
-    (lambda: init.xavier_uniform_(tensor(3)), ValueError, "xavier_uniform_: a tensor with fewer"),
-    (lambda: init.kaiming_normal_(Value(1.0)), ValueError, "kaiming_normal_: a tensor with fewer"),
+    (lambda: init.xavier_uniform_(tensor(3)), ValueError, "xavier_uniform_: needs a tensor"),
+    (lambda: init.kaiming_normal_(Value(1.0)), ValueError, "kaiming_normal_: needs a tensor"),
     (
         lambda: init.kaiming_uniform_(tensor(2, 2), mode="fan"),
         ValueError,

@@ -14,6 +14,7 @@ import microgradlib as mg
 from microgradlib import Value, nn, safetensors
 
 packages: Any = pytest.importorskip("safetensors")
+pytest.importorskip("safetensors.numpy")
 np = pytest.importorskip("numpy")
 
 SPECIAL = [0.1, -0.0, 5e-324, 1.7976931348623157e308, math.inf, -math.inf, math.nan, 2.0**-1074]
@@ -21,6 +22,7 @@ SPECIAL = [0.1, -0.0, 5e-324, 1.7976931348623157e308, math.inf, -math.inf, math.
 
 @pytest.fixture
 def torch() -> Any:
+    pytest.importorskip("safetensors.torch")
     return pytest.importorskip("torch")
 
 
@@ -261,7 +263,7 @@ MISTAKES: list[tuple[Any, type[Exception], str]] = [
     (
         lambda: safetensors.save({"x": np.array([1.0, Value(1.0)], object)}),
         TypeError,
-        "save: 'x': expected numberslue(data=1.0",
+        "save: 'x': expected numbers, got Value(data=1.0",
     ),
     (
         lambda: safetensors.save({"x": np.ones(2, complex)}),

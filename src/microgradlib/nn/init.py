@@ -40,10 +40,7 @@ def _fill(function: str, tensor: T, draw: Callable[[Any], Any], whole: bool = Fa
     values = numbers_in([tensor])
     for x in values:
         if not isinstance(x, Value) or x._op:
-            raise TypeError(
-                f"{function}: expected parameters, got {short(x)}; pass a Value that you made, or "
-                "nested lists of such Values"
-            )
+            raise TypeError(f"{function}: expected parameters, got {short(x)}; pass leaf Values")
         if whole and not shape and tensor_of(x) not in (x, x._serial):
             raise ValueError(
                 f"{function}: the Value is part of a larger tensor, of which PyTorch draws all "
@@ -185,8 +182,7 @@ def _fans(function: str, tensor: Any) -> tuple[int, int]:
     shape = shape_of(function, tensor)
     if len(shape) < 2:
         raise ValueError(
-            f"{function}: a tensor with fewer than two axes has no inputs and outputs, got one of "
-            f"shape {shape}; draw it with uniform_ or normal_"
+            f"{function}: needs a tensor with two axes or more, got one of shape {shape}; use normal_"
         )
     field = prod(shape[2:])
     return (shape[1] * field, shape[0] * field) if 0 not in shape else (1, 1)

@@ -32,20 +32,21 @@ def clip_grad_norm_(
     >>> f"{x.grad:.6f} {y.grad:.6f}"
     '0.600000 0.800000'
 
+    The gradients are multiplied by max_norm / (norm + 1e-6), or by 1 if that is more, as in PyTorch.
+
     Args:
         parameters: what has the gradients.
-        max_norm: a plain number. The gradients are multiplied by max_norm / (norm + 1e-6), or by 1
-            if that is more, as in PyTorch.
+        max_norm: a plain number.
         norm_type: p of the p-norm, > 0; ``math.inf`` for the largest absolute value.
-        error_if_nonfinite: whether an infinite norm, or NaN, is an error under
-            ``allow_nonfinite()``, too; PyTorch would set gradients to 0 and NaN there.
+        error_if_nonfinite: whether to raise under ``allow_nonfinite()``, too, where PyTorch sets
+            gradients to 0 and NaN otherwise.
 
     Returns:
         The norm of all gradients before, as a constant.
 
     Raises:
         NonFiniteError: if the norm is infinite or NaN; no gradient is changed then.
-        TypeError: if there is anything but Values, or a number is none.
+        TypeError: if there is anything but Values.
         ValueError: if norm_type <= 0.
     """
     found, grads = _with_gradients("clip_grad_norm_", parameters)
@@ -56,8 +57,8 @@ def clip_grad_norm_(
     norm = _norm(grads, p)
     if not isfinite(norm) and (error_if_nonfinite or not nonfinite_allowed()):
         raise NonFiniteError(
-            f"clip_grad_norm_: the norm of the gradients is {norm}; nothing was clipped: look for "
-            "the first infinite gradient, or clip each by clip_grad_value_"
+            f"clip_grad_norm_: the norm of the gradients is {norm}; nothing was clipped: lower the "
+            "learning rate, or clip each by clip_grad_value_"
         )
     factor = min(limit / (norm + 1e-6), 1.0) if norm == norm else norm
     _set_gradients(found, [g * factor for g in grads])
@@ -92,12 +93,8 @@ def _with_gradients(function: str, parameters: Any) -> tuple[list[Value], list[f
         if not isinstance(x, Value):
             raise TypeError(f"{function}: expected parameters, got {short(x)}; pass Values")
     found = [x for x in dict.fromkeys(values) if x._requires_grad and has_gradient(x._grad)]
-    return found, [_number(function, x._grad) for x in found]
-
-
-def _number(function: str, grad: Any) -> float:
-    """Return a gradient as a float, also one that can be differentiated again."""
-    return to_number(f"{function}: a gradient", grad._data if isinstance(grad, Value) else grad)
+    grads = [x._grad._data if isinstance(x._grad, Value) else x._grad for x in found]
+    return found, [to_number(f"{function}: a gradient", g) for g in grads]
 
 
 def _norm(xs: list[float], p: float) -> float:
