@@ -182,7 +182,7 @@ def _fans(function: str, tensor: Any) -> tuple[int, int]:
     shape = shape_of(function, tensor)
     if len(shape) < 2:
         raise ValueError(
-            f"{function}: needs a tensor with two axes or more, got one of shape {shape}; use normal_"
+            f"{function}: needs a tensor with two axes, got one of shape {shape}; use normal_"
         )
     field = prod(shape[2:])
     return (shape[1] * field, shape[0] * field) if 0 not in shape else (1, 1)

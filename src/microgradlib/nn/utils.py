@@ -32,7 +32,7 @@ def clip_grad_norm_(
     >>> f"{x.grad:.6f} {y.grad:.6f}"
     '0.600000 0.800000'
 
-    The gradients are multiplied by max_norm / (norm + 1e-6), or by 1 if that is more, as in PyTorch.
+    As in PyTorch gradients are multiplied by max_norm / (norm + 1e-6), or by 1 if that is more.
 
     Args:
         parameters: what has the gradients.
