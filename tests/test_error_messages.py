@@ -256,9 +256,9 @@ def test_names_of_other_libraries_say_what_to_use(owner: str) -> None:
 CODE = re.compile(r"(?<=^write )[^it].*|[\w.]+\((?:[^()]|\([^()]*\))*\)")
 WORDS = re.compile(r"\.?[A-Za-z_][\w.]*(?<!\.)")
 PLAIN_WORDS = """
-Module NumPy Python Values a an and are array arrays as assign attribute bit built call choose derivative
-devices each every floats for from have in is it jac lists loss make mode module modules needed no
-nothing number numbers of on one operations optimizer or pass random read row s then
+" Module NumPy Python Values a an and are array arrays as assign attribute bit built call choose
+derivative devices each every floats for from have in is it jac lists loss make mode module modules
+needed no nothing number numbers of on one operations optimizer or pass random read row s then
 scipy.optimize.minimize set so tensors the them there to types use with write writes
 """
 

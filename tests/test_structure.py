@@ -196,7 +196,16 @@ ROOMS = (
         "trees",
     ),
     *("functions", "math", "ufuncs", "transforms"),
-    *("checking", "extending", "serialization", "random", "compiling", "many", "parallel"),
+    *(
+        "checking",
+        "extending",
+        "serialization",
+        "random",
+        "compiling",
+        "many",
+        "parallel",
+        "parameters",
+    ),
     *("nn", "optim", "drawing"),
     *("testing", "_hypothesis", "__init__"),
 )

@@ -374,6 +374,18 @@ def as_list(x: Any) -> Any:
     return x.tolist() if hasattr(x, "tolist") else x
 
 
+def shape_of(name: str, x: Any) -> tuple[int, ...]:
+    """Return the shape of nested lists."""
+    x = as_list(x)
+    if not isinstance(x, list | tuple):
+        return ()
+    shapes = {shape_of(name, y) for y in x}
+    if len(shapes) != 1:
+        remedy = "make the lists in it equally long" if shapes else "give it an entry"
+        raise ShapeError(f"{name}: {short([*x])} is not a tensor; {remedy}")
+    return (len(x), *shapes.pop())
+
+
 def set_data(values: Iterable[Value], data: Iterable[float]) -> None:
     """Assign the data of several Values, all of them or none.
 

@@ -1,7 +1,7 @@
 """Neural networks: modules with parameters, and the losses that train them."""
 
 from microgradlib.absent import say_what_to_use as _say_what_to_use
-from microgradlib.nn import functional
+from microgradlib.nn import functional as functional
 from microgradlib.nn.activations import (
     ELU,
     GELU,
@@ -29,7 +29,7 @@ from microgradlib.nn.losses import (
 )
 from microgradlib.nn.modules import ACTIVATIONS as ACTIVATIONS
 from microgradlib.nn.modules import MLP, Layer, Linear, Module, Neuron
-from microgradlib.nn.parameter import Parameter
+from microgradlib.parameters.tensor import Parameter
 
 _say_what_to_use(__name__)
 
@@ -67,6 +67,5 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
-    "functional",
     "mse_loss",
 ]

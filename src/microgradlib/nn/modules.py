@@ -16,10 +16,10 @@ from microgradlib.core.value import Value, apply
 from microgradlib.errors import ShapeError, short
 from microgradlib.functions.arguments import positive_number
 from microgradlib.modes import forbid
-from microgradlib.nn.parameter import Parameter
-from microgradlib.nn.parameters import HasParameters, find
-from microgradlib.nn.parts import HasParts
 from microgradlib.numeric.conversion import refuse_table, to_float
+from microgradlib.parameters.finding import HasParameters, find
+from microgradlib.parameters.parts import HasParts
+from microgradlib.parameters.tensor import Parameter
 from microgradlib.trees import on_rows
 
 

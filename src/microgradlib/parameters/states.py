@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from microgradlib.core.value import Value
 from microgradlib.errors import StateDictError, short
 from microgradlib.modes import forbid
-from microgradlib.nn.parameters import (
+from microgradlib.numeric.conversion import to_float
+from microgradlib.parameters.finding import (
     BUFFERS,
     Buffer,
     Entry,
@@ -14,7 +15,6 @@ from microgradlib.nn.parameters import (
     modules_of,
     unique_entries,
 )
-from microgradlib.numeric.conversion import to_float
 from microgradlib.trees import ARRAYS, as_list, set_data
 
 

@@ -5,8 +5,8 @@ from typing import Any, Self
 
 from microgradlib.core.value import Value
 from microgradlib.errors import short
-from microgradlib.nn.parameters import HasParameters, children, find, is_entry, modules_of
-from microgradlib.nn.states import HasState
+from microgradlib.parameters.finding import HasParameters, children, find, is_entry, modules_of
+from microgradlib.parameters.states import HasState
 
 _MODE = "mode of training"  # the key of a _Mode among the attributes
 

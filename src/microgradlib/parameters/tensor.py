@@ -9,7 +9,7 @@ from microgradlib.absent import Absent
 from microgradlib.core.value import Value
 from microgradlib.errors import ShapeError, short
 from microgradlib.numeric.conversion import NoGradient, to_float
-from microgradlib.trees import as_list, as_number, numbers_in, set_data
+from microgradlib.trees import as_list, as_number, numbers_in, set_data, shape_of
 
 
 class Parameter(list[Any], Absent, absent="Parameter"):
@@ -30,6 +30,7 @@ class Parameter(list[Any], Absent, absent="Parameter"):
         TypeError: if an entry is not a number.
     """
 
+    __module__ = "microgradlib.nn"  # where it is public
     __slots__ = ()
     __hash__ = object.__hash__  # type: ignore[assignment]
 
@@ -152,18 +153,6 @@ def _leaf(x: Any) -> Value:
 def _each(f: Callable[[Any], Any], x: Any) -> Any:
     """Return f of each number, in lists as deep."""
     return [_each(f, as_list(y)) for y in x] if isinstance(x, list | tuple) else f(x)
-
-
-def shape_of(name: str, x: Any) -> tuple[int, ...]:
-    """Return the shape of nested lists."""
-    x = as_list(x)
-    if not isinstance(x, list | tuple):
-        return ()
-    shapes = {shape_of(name, y) for y in x}
-    if len(shapes) != 1:
-        remedy = "make the lists in it equally long" if shapes else "give it an entry"
-        raise ShapeError(f"{name}: {short([*x])} is not a tensor; {remedy}")
-    return (len(x), *shapes.pop())
 
 
 def _paired(name: str, old: Any, new: Any) -> Iterator[tuple[Value, float]]:

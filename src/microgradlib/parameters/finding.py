@@ -13,8 +13,8 @@ from microgradlib.core.value import Operand, Value, apply, constant
 from microgradlib.errors import StateDictError, short
 from microgradlib.interpreters import Located, current
 from microgradlib.modes import forbid, nested
-from microgradlib.nn.parameter import Parameter
 from microgradlib.numeric.conversion import NoGradient
+from microgradlib.parameters.tensor import Parameter
 from microgradlib.trees import ARRAYS, NESTS, PLAIN, Kind, Tree, kind_of, register
 
 Entry: TypeAlias = Any
