@@ -134,6 +134,20 @@ class TestParameter:
             p.data = [[9.0, 9.0], [9.0, "a"]]
         assert p.data == [[1.0, 2.0], [3.0, 4.0]]
 
+    def test_numbers_that_were_read(self) -> None:
+        p = Parameter([[1.0, 2.0]])
+        p.grad = [[3.0, 4.0]]
+        for change in ("p.data[0][1] = 5.0", "p.data[0] = [1.0, 1.0]", "p.grad[0][0] = 0.0"):
+            with pytest.raises(TypeError, match=r"^Parameter: .data and .grad give copies; assign"):
+                exec(change, {"p": p})
+        assert (p.data, p.grad) == ([[1.0, 2.0]], [[3.0, 4.0]])
+        assert mg.grad(lambda w: w[0][0] * w[0][1])(p.data) == [[2.0, 1.0]]
+        assert copy.deepcopy(p.data) == pickle.loads(pickle.dumps(p.data)) == p.data
+        for change in ("p.data += [[1.0, 2.0]]", "p.data *= 2", "p.data -= p.grad"):
+            with pytest.raises((mg.ShapeError, TypeError)):
+                exec(change, {"p": p})
+        assert p.data == [[1.0, 2.0]]
+
     def test_data_in_a_compiled_function(self) -> None:
         p = Parameter([1.0, 2.0])
 
