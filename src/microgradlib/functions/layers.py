@@ -11,7 +11,8 @@ from microgradlib.errors import ShapeError
 from microgradlib.functions.arguments import positive_number, whole_number
 from microgradlib.functions.reductions import dot, mean
 from microgradlib.functions.selections import select
-from microgradlib.trees import as_list, flatten, numbers_in, on_rows, rebuild, shape_of
+from microgradlib.trees import ARRAYS, as_list, numbers_in, on_rows, rebuild, shape_of
+from microgradlib.trees import flatten as taken_apart
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
@@ -133,6 +134,35 @@ def sizes_of(function: str, shape: Any) -> tuple[int, ...]:
     return tuple([positive_number(f"{function}: normalized_shape", n) for n in sizes])
 
 
+def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """Return the numbers with some dimensions, which follow each other, made into one.
+
+    >>> flatten([[1.0, 2.0], [3.0, 4.0]])
+    [1.0, 2.0, 3.0, 4.0]
+
+    Args:
+        input: numbers or Values: nested lists or an array of them.
+        start_dim: the first of these dimensions, from the end if negative.
+        end_dim: the last one, likewise.
+
+    Raises:
+        IndexError: if there is no such dimension.
+        ShapeError: if lists beside each other differ in length.
+    """
+    shape = shape_of("flatten", input)
+    first, last = [range(len(shape))[dim] for dim in (start_dim, end_dim)]
+
+    def merged(x: Any, depth: int) -> list[Any]:
+        parts = [*map(as_list, x)]
+        if depth < last:
+            parts = [merged(y, depth + 1) for y in parts]
+        return [z for y in parts for z in y] if first <= depth < last else parts
+
+    if isinstance(input, ARRAYS):
+        return input.reshape(*shape[:first], -1, *shape[last + 1 :])
+    return merged(input, 0)
+
+
 def full(sizes: tuple[int, ...], x: float) -> Any:
     """Return nested lists of one number, in a shape."""
     return [full(sizes[1:], x) for _ in range(sizes[0])] if sizes else x
@@ -156,7 +186,7 @@ def _samples(
     shape = shape_of(function, input)
     if shape[-len(sizes) :] != sizes:
         raise ShapeError(f"{function}: expected samples of shape {sizes}, got {shape}")
-    leaves, build = flatten(function, "input", input)
+    leaves, build = taken_apart(function, "input", input)
     xs, ys = [*leaves.values()], []
     for start in range(0, len(xs), count):
         ys += normalized(xs[start : start + count])

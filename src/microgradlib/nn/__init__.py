@@ -16,7 +16,7 @@ from microgradlib.nn.activations import (
     Tanh,
 )
 from microgradlib.nn.containers import ModuleDict, ModuleList, ParameterList, Sequential
-from microgradlib.nn.layers import Dropout, Embedding, Identity, LayerNorm, RMSNorm
+from microgradlib.nn.layers import Dropout, Embedding, Flatten, Identity, LayerNorm, RMSNorm
 from microgradlib.nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -42,6 +42,7 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
+    "Flatten",
     "Identity",
     "Layer",
     "LayerNorm",

@@ -4,11 +4,12 @@ from typing import Any
 
 from microgradlib import random
 from microgradlib.errors import short
-from microgradlib.functions.layers import embedding, layer_norm, linear, rms_norm
+from microgradlib.functions.layers import embedding, flatten, layer_norm, linear, rms_norm
 from microgradlib.modes import forbid
-from microgradlib.trees import flatten, rebuild
+from microgradlib.trees import flatten as taken_apart
+from microgradlib.trees import rebuild
 
-__all__ = ["dropout", "embedding", "layer_norm", "linear", "rms_norm"]
+__all__ = ["dropout", "embedding", "flatten", "layer_norm", "linear", "rms_norm"]
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
@@ -31,7 +32,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     if not training or p == 0.0:
         return input
     forbid("dropout() in training", "call eval() of the module, or multiply by an argument")
-    xs, build = flatten("dropout", "input", input)
+    xs, build = taken_apart("dropout", "input", input)
     mask = random.bernoulli(1.0 - p, len(xs), dtype="float64") if p < 1.0 else [0.0] * len(xs)
     scale = 1.0 / (1.0 - p) if p < 1.0 else 1.0
     return rebuild(build, [x * (m * scale) for x, m in zip(xs.values(), mask, strict=True)])
