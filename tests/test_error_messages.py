@@ -240,6 +240,7 @@ SUBJECTS: dict[str, Any] = {
     "microgradlib.safetensors": safetensors,
     "Value": small,
     "Module": layer,
+    "Parameter": nn.Parameter([[1.0, 2.0]]),
 }
 
 
@@ -260,11 +261,11 @@ def test_names_of_other_libraries_say_what_to_use(owner: str) -> None:
 CODE = re.compile(r"(?<=^write )[^it].*|[\w.]+\((?:[^()]|\([^()]*\))*\)")
 WORDS = re.compile(r"\.?[A-Za-z_][\w.]*(?<!\.)")
 PLAIN_WORDS = """
-Module NumPy Python Values a an and are arrays as assign attribute bit built by call choose class
-derivative devices divide each every floats for from have in indices is it iterable jac lists loop
-loss mode module modules needed no nothing number numbers of on one operations optimizer or over
-pass random read row s sampler then
-scipy.optimize.minimize set so the them there to types use with write writes
+Module NumPy Python Values a an and are array arrays as assign attribute bit built by call choose
+class derivative devices divide each every floats for from have in indices is it iterable jac lists
+loop loss make mode module modules needed no nothing number numbers of on one operations optimizer
+or over pass random read row s sampler scipy.optimize.minimize set so tensors the them then there to
+types use with write writes
 """
 
 
@@ -273,7 +274,7 @@ def test_what_to_use_exists_and_works(owner: str, tmp_path: Path) -> None:
     """The code in each remedy is run, and every other name in it is looked up."""
     x, model = Value(0.5), nn.Layer(2, 1)
     subject = {"Value": x, "Module": model}.get(owner) or SUBJECTS[owner]
-    places = [subject, x, model, optim.SGD([x], lr=0.1), mg, builtins]
+    places = [subject, x, model, optim.SGD([x], lr=0.1), mg, nn, builtins]
     path = tmp_path / "state.json"
     mg.save(model.state_dict(), path)
     samples: dict[str, Any] = {
@@ -298,6 +299,8 @@ def test_what_to_use_exists_and_works(owner: str, tmp_path: Path) -> None:
         "activation": "tanh",
         "f": lambda x: x * x,
         "module": model,
+        "name": "tail",
+        "p": model.weight,
         "path": path,
         "microgradlib": mg,
     }

@@ -208,6 +208,7 @@ ROOMS = (
         "compiling",
         "many",
         "parallel",
+        "parameters",
     ),
     *("nn", "optim", "drawing"),
     *("testing", "_hypothesis", "__init__"),

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 _LISTS = "a Value is one number; use lists of Values, or NumPy arrays of them"
-_TENSORS = "parameters() gives single numbers; use named_parameters() for whole tensors"
+_TENSORS = "a Value is one number; use named_parameters() for tensors"
 _UNITS = "there are no devices and types to choose: numbers are 64-bit floats"
 _WRITTEN = "write it as a Module, from operations on Values"
 _RANDOM = {
@@ -55,8 +55,8 @@ ABSENT: dict[str, dict[str, str]] = {
         "swish": "use silu",
     },
     "microgradlib.nn": {
-        "Dense": "use Linear(in_features, out_features)",
-        "ParameterDict": "assign a dict of Parameters as an attribute",
+        "Dense": "use Linear(nin, nout)",
+        "ParameterDict": "assign a dict as an attribute",
         **dict.fromkeys(
             ("BatchNorm1d", "Conv1d", "Conv2d", "GRU", "LSTM", "MaxPool2d", "RNN", "Transformer"),
             _WRITTEN,
@@ -112,7 +112,7 @@ ABSENT: dict[str, dict[str, str]] = {
     },
     "microgradlib.random": _RANDOM,
     "microgradlib.safetensors": {
-        "safe_open": "call load_file(path)",
+        "safe_open": "use load_file",
         **dict.fromkeys(("load_model", "save_model"), "use state_dict() and load_state_dict"),
     },
     "Value": {
@@ -134,20 +134,18 @@ ABSENT: dict[str, dict[str, str]] = {
     "Parameter": {
         **dict.fromkeys(("copy_", "fill_", "normal_", "uniform_", "zero_"), "assign to .data"),
         **dict.fromkeys(("cpu", "cuda", "device", "double", "dtype", "float", "to"), _UNITS),
-        **dict.fromkeys(("numpy", "tolist"), "read .data, nested lists of floats"),
-        **dict.fromkeys(("abs", "reshape", "t", "view"), "make an array of it: numpy.array(p)"),
-        **dict.fromkeys(
-            ("max", "mean", "min", "sum"), "use the function microgradlib.mean(p), ..."
-        ),
-        **dict.fromkeys(("backward",), "call backward() on the loss"),
-        "norm": "use microgradlib.hypot of its entries",
+        **dict.fromkeys(("numpy", "tolist"), "read .data"),
+        **dict.fromkeys(("abs", "max", "min", "reshape", "view"), "make it an array of NumPy"),
+        **{name: f"use microgradlib.{name}(p)" for name in ("mean", "prod", "softmax", "sum")},
+        "backward": "call backward() on the loss",
+        "t": "read .T",
     },
     "Module": {
         **dict.fromkeys(("params", "weights"), "call parameters() or named_parameters()"),
         **dict.fromkeys(("bfloat16", "cpu", "cuda", "device", "float", "half", "to"), _UNITS),
         **dict.fromkeys(
             ("register_backward_hook", "register_forward_hook", "register_forward_pre_hook"),
-            "override forward, or wrap the call",
+            "write it in forward",
         ),
         "register_module": "call add_module(name, module)",
         "backward": "call backward() on the loss",

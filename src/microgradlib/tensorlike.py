@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 from microgradlib.absent import AbsentOperators
+from microgradlib.modes import interpreter
 
 
 class TensorMethods(AbsentOperators):
@@ -26,7 +27,9 @@ class TensorMethods(AbsentOperators):
     @property
     def is_leaf(self) -> bool:
         """Whether it was made and not computed, or needs no gradient."""
-        return not (self._op and self.requires_grad)
+        current = interpreter()
+        computed = self._op if current is None else current.read(self, "op")
+        return not (computed and self.requires_grad)
 
     def numel(self) -> int:
         """Return 1, the number of numbers in a Value."""

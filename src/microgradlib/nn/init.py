@@ -18,14 +18,11 @@ from typing import Any, TypeVar
 
 from microgradlib import random
 from microgradlib.absent import say_what_to_use as _say_what_to_use
-from microgradlib.core.value import Value
 from microgradlib.errors import short
 from microgradlib.functions.arguments import shape_of
-from microgradlib.modes import forbid
-from microgradlib.nn.parameters import tensor_of
 from microgradlib.numeric.conversion import to_number
+from microgradlib.parameters.filling import fans, fill
 from microgradlib.random.rounding import rounded_one
-from microgradlib.trees import numbers_in, set_data
 
 T = TypeVar("T")
 Generator = random.Generator | None
@@ -33,30 +30,12 @@ Generator = random.Generator | None
 _say_what_to_use(__name__)
 
 
-def _fill(function: str, tensor: T, draw: Callable[[Any], Any], whole: bool = False) -> T:
-    """Set the data of a tensor to what is drawn for its shape; ``whole`` if parts draw others."""
-    forbid(f"{function}()", "call it outside")
-    shape = shape_of(function, tensor)
-    values = numbers_in([tensor])
-    for x in values:
-        if not isinstance(x, Value) or x._op:
-            raise TypeError(f"{function}: expected parameters, got {short(x)}; pass leaf Values")
-        if whole and not shape and tensor_of(x) not in (x, x._serial):
-            raise ValueError(
-                f"{function}: the Value is part of a larger tensor, of which PyTorch draws all "
-                "numbers at once; pass the tensors of named_parameters()"
-            )
-    if values:
-        set_data(values, numbers_in([draw(shape or None)]))
-    return tensor
-
-
 def _draw(
     function: str, tensor: T, draw: Callable[..., Any], *options: float, generator: Generator
 ) -> T:
     # One by one, only uniform numbers are those of the whole tensor.
     whole = draw is not random.uniform
-    return _fill(function, tensor, lambda n: draw(*options, n, generator=generator), whole)
+    return fill(function, tensor, lambda n: draw(*options, n, generator=generator), whole)
 
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator = None) -> T:
@@ -89,17 +68,17 @@ def constant_(tensor: T, val: float) -> T:
     0.10000000149011612
     """
     number = rounded_one(to_number("constant_: val", val))
-    return _fill("constant_", tensor, lambda n: [number] * prod(n or ()))
+    return fill("constant_", tensor, lambda n: [number] * prod(n or ()))
 
 
 def zeros_(tensor: T) -> T:
     """Set all numbers to 0."""
-    return _fill("zeros_", tensor, lambda n: [0.0] * prod(n or ()))
+    return fill("zeros_", tensor, lambda n: [0.0] * prod(n or ()))
 
 
 def ones_(tensor: T) -> T:
     """Set all numbers to 1."""
-    return _fill("ones_", tensor, lambda n: [1.0] * prod(n or ()))
+    return fill("ones_", tensor, lambda n: [1.0] * prod(n or ()))
 
 
 def eye_(tensor: T) -> T:
@@ -107,7 +86,7 @@ def eye_(tensor: T) -> T:
     if len(shape := shape_of("eye_", tensor)) != 2:
         raise ValueError(f"eye_: needs a tensor with two axes, got one of shape {shape}")
     rows, columns = map(range, shape)
-    return _fill("eye_", tensor, lambda n: [[float(i == j) for j in columns] for i in rows])
+    return fill("eye_", tensor, lambda n: [[float(i == j) for j in columns] for i in rows])
 
 
 def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator = None) -> T:
@@ -177,23 +156,12 @@ _GAINS = {
 }
 
 
-def _fans(function: str, tensor: Any) -> tuple[int, int]:
-    """Return the numbers of inputs and outputs: (1, 1) if there is nothing to draw."""
-    shape = shape_of(function, tensor)
-    if len(shape) < 2:
-        raise ValueError(
-            f"{function}: needs a tensor with two axes, got one of shape {shape}; use normal_"
-        )
-    field = prod(shape[2:])
-    return (shape[1] * field, shape[0] * field) if 0 not in shape else (1, 1)
-
-
 def _xavier(function: str, tensor: Any, gain: float) -> float:
-    return to_number(f"{function}: gain", gain) * sqrt(2.0 / float(sum(_fans(function, tensor))))
+    return to_number(f"{function}: gain", gain) * sqrt(2.0 / float(sum(fans(function, tensor))))
 
 
 def _kaiming(function: str, tensor: Any, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"{function}: mode must be 'fan_in' or 'fan_out', got {short(mode)}")
-    fan = _fans(function, tensor)[mode == "fan_out"]
+    fan = fans(function, tensor)[mode == "fan_out"]
     return calculate_gain(nonlinearity, a) / sqrt(fan)

@@ -5,16 +5,17 @@ these, each of which counts once. What has no gradient, or is frozen, is left ou
 can be differentiated again becomes a plain number.
 """
 
-from math import fsum, hypot, inf, isfinite, nan
+from math import isfinite
 from typing import Any
 
 from microgradlib.absent import say_what_to_use as _say_what_to_use
 from microgradlib.core.value import Value, constant
 from microgradlib.errors import NonFiniteError, short
 from microgradlib.modes import forbid, nonfinite_allowed
-from microgradlib.nn.parameters import has_gradient
 from microgradlib.numeric.conversion import to_number
 from microgradlib.numeric.piecewise import clip
+from microgradlib.numeric.reductions import norm_of
+from microgradlib.parameters.finding import has_gradient
 from microgradlib.trees import numbers_in
 
 _say_what_to_use(__name__)
@@ -54,7 +55,7 @@ def clip_grad_norm_(
     p = to_number("clip_grad_norm_: norm_type", norm_type)
     if not p > 0.0:
         raise ValueError(f"clip_grad_norm_: norm_type must be > 0, got {norm_type}")
-    norm = _norm(grads, p)
+    norm = norm_of(p, grads)
     if not isfinite(norm) and (error_if_nonfinite or not nonfinite_allowed()):
         raise NonFiniteError(
             f"clip_grad_norm_: the norm of the gradients is {norm}; nothing was clipped: lower the "
@@ -95,18 +96,6 @@ def _with_gradients(function: str, parameters: Any) -> tuple[list[Value], list[f
     found = [x for x in dict.fromkeys(values) if x._requires_grad and has_gradient(x._grad)]
     grads = [x._grad._data if isinstance(x._grad, Value) else x._grad for x in found]
     return found, [to_number(f"{function}: a gradient", g) for g in grads]
-
-
-def _norm(xs: list[float], p: float) -> float:
-    """Return the p-norm of numbers of any size."""
-    if any(x != x for x in xs):
-        return nan
-    if p == 2.0:
-        return hypot(*xs)
-    top = max(map(abs, xs), default=0.0)
-    if p == inf or not top or not isfinite(top):
-        return top
-    return top * float(fsum([(abs(x) / top) ** p for x in xs]) ** (1.0 / p))
 
 
 def _set_gradients(values: list[Any], grads: list[float]) -> None:

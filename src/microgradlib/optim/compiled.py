@@ -19,9 +19,9 @@ from microgradlib.compiling.source import (
 )
 from microgradlib.errors import short
 from microgradlib.modes import collector_off, forbid, interpreter
-from microgradlib.nn.parameters import forget_gradients
 from microgradlib.optim.optimizer import Optimizer, with_steps
 from microgradlib.optim.tracing import Layout, StepWriter
+from microgradlib.parameters.finding import forget_gradients
 from microgradlib.trees import to_bytes
 
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 from microgradlib.core.value import Value
 from microgradlib.errors import NonFiniteError, StateDictError, short, shorten
 from microgradlib.modes import forbid
-from microgradlib.nn.parameters import forget_gradients, has_gradient, tensor_of
 from microgradlib.optim.options import Option, check_number, option
+from microgradlib.parameters.finding import forget_gradients, has_gradient, tensor_of
 from microgradlib.trees import set_data
 
 State: TypeAlias = dict[str, Any]
