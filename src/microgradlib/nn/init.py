@@ -64,6 +64,7 @@ def trunc_normal_(
 def constant_(tensor: T, val: float) -> T:
     """Set all numbers to the float32 nearest to ``val``, as PyTorch's tensors hold it.
 
+    >>> from microgradlib import Value
     >>> constant_(Value(0.0), 0.1).data
     0.10000000149011612
     """
