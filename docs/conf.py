@@ -55,7 +55,8 @@ class Exports(SphinxDirective):
         package = import_module(f"microgradlib.{self.arguments[0].split('.')[0]}")
         owner = package if hasattr(package, "__all__") else microgradlib
         members = [getattr(owner, name) for name in owner.__all__]
-        public = [x for x in members if getattr(x, "__module__", "") == module.__name__]
+        named = [x for x in members if hasattr(x, "__qualname__")]  # a class or function
+        public = [x for x in named if x.__module__ == module.__name__]
         lines = []
         for x in sorted(public, key=lambda x: getsourcelines(x)[1]):
             kind = "autoclass" if isinstance(x, type) else "autofunction"

@@ -27,8 +27,7 @@ class TensorDataset(Dataset):
 
     def __init__(self, *tensors: Any) -> None:
         """Keep them, or raise a ShapeError."""
-        lengths = [*map(len, tensors)]
-        if len({*lengths}) != 1:
+        if len({*(lengths := [*map(len, tensors)])}) != 1:
             raise ShapeError(f"TensorDataset: lists must have one length, got {short(lengths)}")
         self.tensors = tensors
 
@@ -84,8 +83,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
         return {key: default_collate([item[key] for item in batch]) for key in first}
     shapes = {getattr(x, "shape", len(x) if isinstance(x, list | tuple) else None) for x in batch}
     if len(shapes) > 1:
-        rule = "items must have one shape"
-        raise ShapeError(f"default_collate: {rule}, got {short(shapes)}; pass a collate_fn")
+        raise ShapeError(f"default_collate: items have shapes {short(shapes)}; pass a collate_fn")
     if isinstance(first, tuple):
         columns = [*map(default_collate, zip(*batch, strict=True))]
         return type(first)(*columns) if hasattr(first, "_fields") else columns
@@ -94,7 +92,9 @@ def default_collate(batch: Sequence[Any]) -> Any:
 
 def _shuffled(dataset: Any, generator: Generator | None) -> Iterator[int]:
     """Draw an order when the first index is asked for, and PyTorch's second at the end."""
-    source = generator or Generator().manual_seed(random63(generator_of("DataLoader", None)))
+    source = generator_of("DataLoader", generator)
+    if generator is None:
+        source = Generator().manual_seed(random63(source))
     yield from randperm(len(dataset), generator=source)
     randperm(len(dataset), generator=source)
 

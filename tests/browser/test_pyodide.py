@@ -21,6 +21,7 @@ FILES = [
     "tests/test_policy.py",
     "tests/test_primitives.py",
     "tests/test_random.py",
+    "tests/test_random_draws.py",
     "tests/test_reductions.py",
     "tests/test_special.py",
     "tests/test_structure.py",

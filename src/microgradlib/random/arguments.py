@@ -108,9 +108,3 @@ def rounded_number(function: str, name: str, x: Any, single: bool) -> float:
 def largest_of(single: bool) -> float:
     """Return the largest number of a dtype."""
     return LARGEST32 if single else _LARGEST64
-
-
-def within(function: str, name: str, x: Any, rule: str, kept: bool) -> None:
-    """Raise an error unless a rule is kept."""
-    if not kept:
-        raise ValueError(f"{function}: {name} must be {rule}, got {short(x)}")

@@ -4,7 +4,6 @@ from array import array
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import copysign, fsum, inf, nextafter
-from struct import pack
 
 from microgradlib.numeric.special import two_product
 
@@ -27,28 +26,23 @@ def fused32(products: Iterable[float], addend: float) -> list[float]:
     products = [*products]
     sums = [p + addend for p in products]
     if addend:
-        # A sum is rounded twice, first to float64. That matters where the first result is halfway
-        # between two float32 and not exact: its last 28 bits are 0.
+        # A sum is rounded twice, first to float64. That matters only if the first result is halfway
+        # between two float32, so that its last 28 bits are 0.
         for i, bits in enumerate(memoryview(array("d", sums)).cast("B").cast("Q")):
             if not bits & 0xFFF_FFFF:
-                sums[i] = _add_to_odd(products[i], addend)
+                sums[i] = _off_tie(products[i], addend)
     return rounded(sums).tolist()
 
 
-def _add_to_odd(x: float, y: float) -> float:
-    """Return x + y, an inexact sum rounded to the neighbour whose last bit is 1.
+def _off_tie(x: float, y: float) -> float:
+    """Return x + y or, if that is not exact, its neighbour in the direction of the exact sum.
 
-    Rounding the usual float64 sum to float32 would round twice, and break ties the wrong way; after
-    this sum the second rounding gives what one would have (Boldo & Melquiond, IEEE Trans. Comput.
-    57, 2008).
+    No tie is left then for the second rounding, which gives what one would have.
     """
     total = x + y
-    if total - x == y and total - y == x:  # it is exact
+    if total - x == y and total - y == x:
         return total
-    error = fsum((x, y, -total))
-    if pack("<d", total)[0] % 2 == 0:
-        total = nextafter(total, copysign(inf, error))
-    return total
+    return nextafter(total, copysign(inf, fsum((x, y, -total))))
 
 
 def fused64(x: float, factor: float, addend: float) -> float:

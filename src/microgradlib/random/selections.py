@@ -184,7 +184,8 @@ def multinomial(
 
 def _weights(row: Any, single: bool) -> list[float]:
     weights = [rounded_number("multinomial", "weights", w, single) for w in as_list(row)]
-    if any(w < 0.0 for w in weights) or not 0.0 < sum(weights) < inf:
+    total = number("multinomial", "the sum of weights", sum(weights), single)
+    if total <= 0.0 or min(weights) < 0.0:
         raise ValueError(
             f"multinomial: weights must be >= 0, with a sum above 0, got {short(row)}; leave out "
             "the sign"
@@ -204,5 +205,5 @@ def _largest(weights: list[float], us: list[float], single: bool) -> list[int]:
     """Return the indices by the quotients of weights and exponential numbers, the largest first."""
     r = rounded_one if single else float
     waits = [r(-log1p(-u)) for u in us]
-    quotients = [r(w / wait) if wait else inf for w, wait in zip(weights, waits, strict=True)]
+    quotients = [r(w / wait) if wait else w and inf for w, wait in zip(weights, waits, strict=True)]
     return sorted(range(len(weights)), key=quotients.__getitem__, reverse=True)
