@@ -14,7 +14,7 @@ import pytest
 
 import microgradlib as mg
 import microgradlib.math as mg_math
-from microgradlib import Value, data, nn, optim, random
+from microgradlib import Value, data, nn, optim, random, safetensors
 from microgradlib.absent import ABSENT
 from microgradlib.core.table import PRIMITIVES
 from microgradlib.errors import short, shorten
@@ -237,6 +237,7 @@ SUBJECTS: dict[str, Any] = {
     "microgradlib.optim": optim,
     "microgradlib.data": data,
     "microgradlib.random": random,
+    "microgradlib.safetensors": safetensors,
     "Value": small,
     "Module": layer,
 }
@@ -259,11 +260,11 @@ def test_names_of_other_libraries_say_what_to_use(owner: str) -> None:
 CODE = re.compile(r"(?<=^write )[^it].*|[\w.]+\((?:[^()]|\([^()]*\))*\)")
 WORDS = re.compile(r"\.?[A-Za-z_][\w.]*(?<!\.)")
 PLAIN_WORDS = """
-a an and are arrays as assign attribute bit built by call choose class derivative devices divide
-each every floats for from have in indices is it iterable jac lists loop loss mode Module module
-modules needed no nothing number numbers NumPy of on one operations optimizer or over pass Python
-random read row s sampler scipy.optimize.minimize set so the them then there to types use Values
-with write writes
+a an and are array arrays as assign attribute bit built by call choose class derivative devices
+divide each every floats for from have in indices is it iterable jac lists loop loss make mode
+Module module modules needed no nothing number numbers NumPy of on one operations optimizer or over
+pass Python random read row s sampler scipy.optimize.minimize set so tensors the them then there to
+types use Values with write writes
 """
 
 
@@ -272,7 +273,7 @@ def test_what_to_use_exists_and_works(owner: str, tmp_path: Path) -> None:
     """The code in each remedy is run, and every other name in it is looked up."""
     x, model = Value(0.5), nn.Layer(2, 1)
     subject = {"Value": x, "Module": model}.get(owner) or SUBJECTS[owner]
-    places = [subject, x, model, optim.SGD([x], lr=0.1), mg, builtins]
+    places = [subject, x, model, optim.SGD([x], lr=0.1), mg, nn, builtins]
     path = tmp_path / "state.json"
     mg.save(model.state_dict(), path)
     samples: dict[str, Any] = {

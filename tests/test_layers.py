@@ -157,6 +157,24 @@ def test_norms_of_several_dimensions(torch: Any, make: Any, x: Any) -> None:
     check(torch, make, x)
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize("start", [0, 1, 2, -1, -2])
+@pytest.mark.parametrize("end", [-1, 2, 1])
+def test_flatten(torch: Any, start: int, end: int) -> None:
+    numpy = pytest.importorskip("numpy")
+    if range(3)[start] > range(3)[end]:
+        pytest.skip("no such dimensions")
+    ours, theirs = nn.Flatten(start, end), torch.nn.Flatten(start, end)
+    assert repr(ours) == repr(theirs)
+    expected = theirs(torch.tensor(DEEP)).tolist()
+    assert ours(DEEP) == ours([numpy.array(x) for x in DEEP]) == expected
+    assert ours(numpy.array(DEEP)).tolist() == expected
+    with pytest.raises(IndexError):
+        nn.Flatten()([1.0])
+    with pytest.raises(mg.ShapeError, match=r"^flatten: .* is not a tensor"):
+        ours([[1.0], [1.0, 2.0]])
+
+
 class TestDropout:
     @pytest.mark.torch
     @pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.9, 1.0])

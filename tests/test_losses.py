@@ -245,6 +245,185 @@ def test_softplus_options(torch: Any) -> None:
     assert mg.softplus([2.0], 2.0) == [mg.softplus(4.0) / 2.0]
 
 
+# What torch 2.13.0 gives: the loss of each entry, their sum and mean.
+X1, T1, W1 = [0.5, -1.5, 2.25, 4.0], [0.25, 0.5, 2.0, 0.0], [1.0, 2.0, 0.5, 3.0]
+P1, U1 = [0.125, 0.5, 0.75, 0.9], [0.25, 1.0, 0.0, 0.5]
+X2, I2 = [[0.5, -1.0, 2.0], [1.5, 0.25, -0.5], [0.0, 3.0, 1.0]], [2, 0, 1]
+S2, W2 = [[0.25, 0.25, 0.5], [0.0, 1.0, 0.0], [0.5, 0.125, 0.375]], [1.0, 2.0, 0.5]
+STORED: list[tuple[str, Any, Any, dict[str, Any], tuple[list[float], float, float]]] = [
+    ("mse_loss", X1, T1, {}, ([0.0625, 4.0, 0.0625, 16.0], 20.125, 5.03125)),
+    (
+        "mse_loss",
+        X1,
+        T1,
+        {"weight": W1},
+        ([0.0625, 8.0, 0.03125, 48.0], 56.09375, 8.629807692307692),
+    ),
+    ("l1_loss", X1, T1, {}, ([0.25, 2.0, 0.25, 4.0], 6.5, 1.625)),
+    ("l1_loss", X1, T1, {"weight": W1}, ([0.25, 4.0, 0.125, 12.0], 16.375, 2.519230769230769)),
+    ("huber_loss", X1, T1, {}, ([0.03125, 1.5, 0.03125, 3.5], 5.0625, 1.265625)),
+    (
+        "huber_loss",
+        X1,
+        T1,
+        {"delta": 0.5, "weight": W1},
+        ([0.03125, 1.75, 0.015625, 5.625], 7.421875, 1.85546875),
+    ),
+    ("smooth_l1_loss", X1, T1, {}, ([0.03125, 1.5, 0.03125, 3.5], 5.0625, 1.265625)),
+    ("smooth_l1_loss", X1, T1, {"beta": 2.5}, ([0.0125, 0.8, 0.0125, 2.75], 3.575, 0.89375)),
+    ("smooth_l1_loss", X1, T1, {"beta": 0.0}, ([0.25, 2.0, 0.25, 4.0], 6.5, 1.625)),
+    (
+        "binary_cross_entropy",
+        P1,
+        U1,
+        {},
+        (
+            [0.6200089298883509, 0.6931471805599453, 1.3862943611198906, 1.2039728043259361],
+            3.9034232758941227,
+            0.9758558189735307,
+        ),
+    ),
+    (
+        "binary_cross_entropy",
+        P1,
+        U1,
+        {"weight": W1},
+        (
+            [0.6200089298883509, 1.3862943611198906, 0.6931471805599453, 3.6119184129778086],
+            6.311368884545995,
+            1.5778422211364989,
+        ),
+    ),
+    (
+        "binary_cross_entropy",
+        P1,
+        U1,
+        {"weight": [2.0]},
+        (
+            [1.2400178597767018, 1.3862943611198906, 2.772588722239781, 2.4079456086518722],
+            7.8068465517882455,
+            1.9517116379470614,
+        ),
+    ),
+    (
+        "binary_cross_entropy_with_logits",
+        X1,
+        U1,
+        {},
+        (
+            [0.8490769841801067, 1.7014132779827524, 2.350206558916747, 2.01814992791781],
+            6.9188467489974155,
+            1.7297116872493539,
+        ),
+    ),
+    (
+        "binary_cross_entropy_with_logits",
+        X1,
+        U1,
+        {"pos_weight": 3.0},
+        (
+            [1.0861154762701601, 5.104239833948258, 2.350206558916747, 2.0362998558356193],
+            10.576861724970785,
+            2.644215431242696,
+        ),
+    ),
+    (
+        "binary_cross_entropy_with_logits",
+        X1,
+        U1,
+        {"weight": W1, "pos_weight": [3.0]},
+        (
+            [1.0861154762701601, 10.208479667896516, 1.1751032794583736, 6.1088995675068585],
+            18.578597991131907,
+            4.644649497782977,
+        ),
+    ),
+    ("nll_loss", X2, I2, {}, ([-2.0, -1.5, -3.0], -6.5, -2.1666666666666665)),
+    ("nll_loss", X2, I2, {"weight": W2}, ([-1.0, -1.5, -6.0], -8.5, -2.4285714285714284)),
+    ("nll_loss", X2, I2, {"ignore_index": 0}, ([-2.0, 0.0, -3.0], -5.0, -2.5)),
+    (
+        "cross_entropy",
+        X2,
+        I2,
+        {},
+        (
+            [0.24131129665715703, 0.3519518638028018, 0.16984601955628548],
+            0.7631091800162443,
+            0.2543697266720814,
+        ),
+    ),
+    (
+        "cross_entropy",
+        X2,
+        I2,
+        {"weight": W2, "ignore_index": 2},
+        ([0.0, 0.3519518638028018, 0.33969203911257095], 0.6916439029153727, 0.23054796763845756),
+    ),
+    (
+        "cross_entropy",
+        X2,
+        I2,
+        {"label_smoothing": 0.25},
+        (
+            [0.6163112966571571, 0.6227851971361351, 0.5865126862229522],
+            1.8256091800162444,
+            0.6085363933387481,
+        ),
+    ),
+    (
+        "cross_entropy",
+        X2,
+        I2,
+        {"weight": W2, "label_smoothing": 0.25, "ignore_index": 2},
+        ([0.0, 0.6582831914612519, 0.6376407850383448], 1.2959239764995967, 0.43197465883319885),
+    ),
+    (
+        "cross_entropy",
+        X2,
+        S2,
+        {},
+        (
+            [1.3663112966571571, 1.6019518638028019, 2.4198460195562856],
+            5.3881091800162455,
+            1.7960363933387484,
+        ),
+    ),
+    (
+        "cross_entropy",
+        X2,
+        S2,
+        {"weight": W2, "label_smoothing": 0.25},
+        (
+            [2.2826159340178718, 2.797247089313353, 1.9085447382044298],
+            6.988407761535655,
+            2.329469253845218,
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "input", "target", "options", "expected"), STORED)
+def test_stored_numbers(name: str, input: Any, target: Any, options: Any, expected: Any) -> None:
+    loss = getattr(mg, name)
+    each, total, mean = expected
+    assert loss(input, target, reduction="none", **options) == close(each)
+    assert loss(input, target, reduction="sum", **options) == close(total)
+    assert loss(input, target, **options) == close(mean)
+    assert mg.gradcheck(lambda x: loss(x, target, **options), (input,))
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("name", "input", "target", "options", "expected"), STORED)
+def test_the_stored_numbers_are_those_of_torch(
+    torch: Any, name: str, input: Any, target: Any, options: Any, expected: Any
+) -> None:
+    tensors = {key: torch.tensor(x) if "weight" in key else x for key, x in options.items()}
+    for reduction, stored in zip(("none", "sum", "mean"), expected, strict=True):
+        x, t = torch.tensor(input), torch.tensor(target)
+        loss = getattr(torch.nn.functional, name)(x, t, reduction=reduction, **tensors)
+        assert loss.tolist() == close(stored)
+
+
 class TestNodes:
     """How many nodes a loss has: what it costs."""
 

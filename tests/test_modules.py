@@ -134,6 +134,20 @@ class TestParameter:
             p.data = [[9.0, 9.0], [9.0, "a"]]
         assert p.data == [[1.0, 2.0], [3.0, 4.0]]
 
+    def test_numbers_that_were_read(self) -> None:
+        p = Parameter([[1.0, 2.0]])
+        p.grad = [[3.0, 4.0]]
+        for change in ("p.data[0][1] = 5.0", "p.data[0] = [1.0, 1.0]", "p.grad[0][0] = 0.0"):
+            with pytest.raises(TypeError, match=r"^Parameter: .data and .grad give copies; assign"):
+                exec(change, {"p": p})
+        assert (p.data, p.grad) == ([[1.0, 2.0]], [[3.0, 4.0]])
+        assert mg.grad(lambda w: w[0][0] * w[0][1])(p.data) == [[2.0, 1.0]]
+        assert copy.deepcopy(p.data) == pickle.loads(pickle.dumps(p.data)) == p.data
+        for change in ("p.data += [[1.0, 2.0]]", "p.data *= 2", "p.data -= p.grad"):
+            with pytest.raises((mg.ShapeError, TypeError)):
+                exec(change, {"p": p})
+        assert p.data == [[1.0, 2.0]]
+
     def test_data_in_a_compiled_function(self) -> None:
         p = Parameter([1.0, 2.0])
 
@@ -498,11 +512,33 @@ class TestBuffers:
         model.p["q"].register_buffer("r", 1.0)
         assert [*model.state_dict()] == ["a.b", "m", "p.q.r"]
 
+    def test_a_buffer_may_become_a_parameter(self) -> None:
+        for new in (Parameter([1.0]), Value(2.0)):
+            model: Any = Normalized()
+            model.mean = new
+            assert [name for name, _ in model.named_parameters()][:2] == ["mean", "w"]
+            assert [name for name, _ in model.named_buffers()] == ["seen"]
+        for _ in range(2):
+            model.w = Parameter([2.0])
+            with pytest.raises(KeyError, match="register_buffer: attribute 'w' exists already"):
+                model.register_buffer("w", [1.0])
+            with pytest.raises(KeyError, match="add_module: attribute 'w' exists already"):
+                model.add_module("w", nn.ReLU())
+            with pytest.raises(KeyError, match="register_parameter: attribute 'fc' exists already"):
+                model.register_parameter("fc", Value(1.0))
+        model.register_buffer("seen", 3)
+        model.register_parameter("w", Value(1.0))
+        model.add_module("fc", None)
+        model.add_module("fc", nn.ReLU())
+        assert model.state_dict() == {"mean": 2.0, "w": 1.0, "seen": 3}
+
     def test_removed(self) -> None:
         model: Any = Normalized()
         del model.mean
         assert "mean" not in model.state_dict()
         assert [name for name, _ in model.named_buffers()] == ["seen"]
+        model.mean = [Value(1.0)]
+        assert "mean" in dict(model.named_parameters())
 
 
 class TestLoading:

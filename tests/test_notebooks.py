@@ -34,8 +34,8 @@ class TestXorWorkshop:
         return [numbers(row) for row in re.findall(rf"^{moment} (.*)$", self.TEXT, re.MULTILINE)]
 
     def test_weights(self) -> None:
-        found = re.findall(r"^fc\d\.\w+\.[\d.]+ +(-?\d\.\d{4})$", self.TEXT, re.MULTILINE)
-        assert [float(x) for x in found] == [w for row in WEIGHTS.values() for w in row]
+        found = re.findall(r"^fc\d\.(?:weight|bias) +(.*)$", self.TEXT, re.MULTILINE)
+        assert [*map(numbers, found)] == [*WEIGHTS.values()]
 
     def test_predictions(self) -> None:
         assert self.rows("before") == list(BEFORE.values())

@@ -176,7 +176,7 @@ class TestCrash:
 
         def full(name: Path, *args: Any, **kwargs: Any) -> Any:
             name.touch()
-            return real("/dev/full", "w")
+            return real("/dev/full", "wb")
 
         monkeypatch.setattr(builtins, "open", full)
         with pytest.raises(OSError, match="No space left"):

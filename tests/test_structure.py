@@ -25,6 +25,7 @@ from microgradlib import (
     optim,
     parallel,
     random,
+    safetensors,
     testing,
     transforms,
 )
@@ -197,7 +198,18 @@ ROOMS = (
         "trees",
     ),
     *("functions", "math", "ufuncs", "transforms"),
-    *("checking", "extending", "serialization", "random", "data", "compiling", "many", "parallel"),
+    *(
+        "checking",
+        "extending",
+        "serialization",
+        "safetensors",
+        "random",
+        "data",
+        "compiling",
+        "many",
+        "parallel",
+        "parameters",
+    ),
     *("nn", "optim", "training", "drawing"),
     *("testing", "_hypothesis", "__init__"),
 )
@@ -247,6 +259,7 @@ def test_the_core_needs_nothing_but_the_standard_library() -> None:
                 allowed = {
                     "microgradlib",
                     "hypothesis" if path.stem in ("testing", "_hypothesis") else "",
+                    *(("safetensors", "numpy") if room_of(path) == "safetensors" else ()),
                     "tqdm" if room_of(path) == "parallel" else "",  # where a bar is asked for
                 }
                 assert root in allowed | sys.stdlib_module_names, (path, name)
@@ -268,7 +281,7 @@ def test_the_version_is_that_of_the_distribution() -> None:
     assert mg.__version__ == project["project"]["version"]
 
 
-MODULES = [checking, data, functions, nn, optim, parallel, random, testing, transforms]
+MODULES = [checking, data, functions, nn, optim, parallel, random, safetensors, testing, transforms]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: m.__name__)

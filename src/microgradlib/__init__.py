@@ -14,6 +14,7 @@ from microgradlib import (
     nn,
     optim,
     parallel,  # noqa: F401 (a module to be used by its name)
+    safetensors,  # noqa: F401 (so is this)
     teardown,  # noqa: F401 (it changes Value)
     ufuncs,  # noqa: F401 (so does this)
 )

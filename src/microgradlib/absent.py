@@ -105,7 +105,7 @@ ABSENT: dict[str, dict[str, str]] = {
         "clip_grad_norm": "use clip_grad_norm_",
         "get_total_norm": "call clip_grad_norm_(xs, 1e300)",
         **dict.fromkeys(("parametrizations", "spectral_norm", "weight_norm"), _WRITTEN),
-        "rnn": _WRITTEN,
+        **dict.fromkeys(("parameters_to_vector", "vector_to_parameters"), "use Parameter.data"),
     },
     "microgradlib.optim": {
         **dict.fromkeys(("CompiledStep", "compiled_step"), "use microgradlib.compiled_step"),
@@ -132,6 +132,10 @@ ABSENT: dict[str, dict[str, str]] = {
         ),
     },
     "microgradlib.random": _RANDOM,
+    "microgradlib.safetensors": {
+        "safe_open": "use load_file",
+        **dict.fromkeys(("load_model", "save_model"), "use state_dict() and load_state_dict"),
+    },
     "Value": {
         **dict.fromkeys(("numpy", "val", "value"), "read .data"),
         **dict.fromkeys(("backprop", "backwards"), "call backward()"),

@@ -149,6 +149,11 @@ def _methods(key: str, part: Any) -> tuple[Callable[[], Any], Callable[[Any], ob
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text file, or leave the old one as it was."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
     """Write a file, or leave the old one as it was."""
     target = Path(os.path.realpath(path))  # a link stays a link
     try:
@@ -157,20 +162,20 @@ def write_text(path: Path, text: str) -> None:
         if target.is_file() and not os.access(target, os.W_OK):  # which a rename does not ask
             raise PermissionError(EACCES, "The file is read-only; choose another name")
         _remove_left(target.parent)
-        while not _replaced(target, text):
+        while not _replaced(target, data):
             pass
         _flush_directory(target.parent)
     except OSError as error:  # name the file that the caller knows
         raise type(error)(error.errno, error.strerror, os.fspath(path)) from None
 
 
-def _replaced(target: Path, text: str) -> bool:
+def _replaced(target: Path, data: bytes) -> bool:
     """Replace a file, or return False if another process has removed the temporary file."""
     # Write next to the file: a rename within one file system is atomic.
     temporary = target.with_name(f"{_TEMPORARY}{uuid4().hex}")
     with ExitStack() as stack:
         stack.callback(temporary.unlink, missing_ok=True)
-        with open(temporary, "x", encoding="utf-8") as file:
+        with open(temporary, "xb") as file:
             try:
                 _lock(file.fileno())
                 # The copy keeps the lock when the file is closed, as it has to be on Windows.
@@ -184,7 +189,7 @@ def _replaced(target: Path, text: str) -> bool:
             if target.exists():
                 with suppress(PermissionError):  # some file systems have no permissions
                     temporary.chmod(S_IMODE(target.stat().st_mode))
-            file.write(text)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)

@@ -320,7 +320,7 @@ def elementwise(name: str, f: Callable[..., Any], *xs: Tree) -> Tree:
             numpy.broadcast_shapes(*shapes)
         except ValueError:
             raise ShapeError(f"{name}: arrays of shapes {shapes} do not fit together") from None
-        return _of_floats(numpy.frompyfunc(f, len(xs), 1)(*xs))
+        return of_floats(numpy.frompyfunc(f, len(xs), 1)(*xs))
     nests = [x for x in xs if isinstance(x, _LISTS)]
     if not nests:
         return f(*xs)
@@ -340,17 +340,11 @@ def on_rows(f: Callable[[Any], Any], x: Tree) -> Tree:
     [2.0, 4.0]
     """
     if isinstance(x, ARRAYS):
-        return array_like(x, on_rows(f, x.tolist()))
+        y = on_rows(f, x.tolist())
+        return of_floats(sys.modules["numpy"].array(y, object)) if isinstance(y, list) else y
     if isinstance(x, list | tuple) and x and isinstance(as_number(x[0]), (*_LISTS, *ARRAYS)):
         return [on_rows(f, row) for row in x]
     return f(x)
-
-
-def array_like(x: Tree, y: Tree) -> Tree:
-    """Return nested lists as an array if x is one; numbers stay numbers."""
-    if isinstance(x, ARRAYS) and isinstance(y, list):
-        return _of_floats(sys.modules["numpy"].array(y, object))
-    return y
 
 
 def numbers_in(xs: Iterable[Any]) -> list[Any]:
@@ -366,7 +360,7 @@ def numbers_in(xs: Iterable[Any]) -> list[Any]:
     return [y for x in parts for y in (numbers_in(x) if isinstance(x, _LISTS) else (x,))]
 
 
-def _of_floats(x: Any) -> Any:
+def of_floats(x: Any) -> Any:
     """Return an array of objects as one of floats, if it holds nothing else."""
     return x.astype(float) if all(type(y) is float for y in sys.modules["numpy"].ravel(x)) else x
 
@@ -378,6 +372,18 @@ _LISTS = (list, tuple, deque)
 def as_list(x: Any) -> Any:
     """Return an array as nested lists, and a number of an array as Python's own."""
     return x.tolist() if hasattr(x, "tolist") else x
+
+
+def shape_of(name: str, x: Any) -> tuple[int, ...]:
+    """Return the shape of nested lists."""
+    x = as_list(x)
+    if not isinstance(x, list | tuple):
+        return ()
+    shapes = {shape_of(name, y) for y in x}
+    if len(shapes) != 1:
+        remedy = "make the lists in it equally long" if shapes else "give it an entry"
+        raise ShapeError(f"{name}: {short([*x])} is not a tensor; {remedy}")
+    return (len(x), *shapes.pop())
 
 
 def set_data(values: Iterable[Value], data: Iterable[float]) -> None:

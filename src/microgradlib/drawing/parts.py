@@ -4,7 +4,7 @@ from typing import Any
 
 from microgradlib.core.value import Value
 from microgradlib.drawing.graph import Graph
-from microgradlib.nn.parameters import HasParameters, find, modules_of
+from microgradlib.parameters.finding import HasParameters, find, modules_of
 
 
 def parts_of(model: Any, graph: Graph) -> dict[Value, str]:

@@ -1,6 +1,7 @@
 """Checks of arguments, with errors that name the function and the remedy."""
 
 import operator
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from microgradlib.core.primitive import Primitive
 from microgradlib.core.value import Operand, Value, apply
 from microgradlib.errors import ShapeError, short
 from microgradlib.numeric.conversion import refuse_table, to_float
-from microgradlib.trees import as_list, elementwise, numbers_in
+from microgradlib.trees import ARRAYS, Tree, as_list, elementwise, numbers_in, of_floats
 
 T = TypeVar("T")
 
@@ -137,3 +138,10 @@ def mean_of(function: str, total: Any, size: Any) -> Any:
             "the sum 0; leave the batch out, or pass reduction='sum'"
         )
     return table.divide(total, size)
+
+
+def array_like(x: Tree, y: Tree) -> Tree:
+    """Return nested lists as an array if x is one; numbers stay numbers."""
+    if isinstance(x, ARRAYS) and isinstance(y, list):
+        return of_floats(sys.modules["numpy"].array(y, object))
+    return y

@@ -10,6 +10,7 @@ from microgradlib.core.value import Value
 from microgradlib.errors import ShapeError, short
 from microgradlib.functions.arguments import (
     TOTALS,
+    array_like,
     check_reduction,
     classes_last,
     mean_of,
@@ -20,7 +21,9 @@ from microgradlib.functions.arguments import (
 from microgradlib.functions.reductions import log_softmax
 from microgradlib.functions.selections import select
 from microgradlib.numeric.conversion import refuse_table
-from microgradlib.trees import Tree, array_like, as_list, numbers_in
+from microgradlib.trees import Tree, as_list, numbers_in
+
+__all__ = ["cross_entropy", "nll_loss"]
 
 
 def nll_loss(

@@ -21,6 +21,15 @@ from microgradlib.functions.arguments import (
 from microgradlib.numeric.conversion import refuse_table
 from microgradlib.trees import Tree, as_list, elementwise, numbers_in
 
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "huber_loss",
+    "l1_loss",
+    "mse_loss",
+    "smooth_l1_loss",
+]
+
 
 def mse_loss(
     input: Tree, target: Tree, *, reduction: str = "mean", weight: Tree | None = None

@@ -8,6 +8,7 @@ from microgradlib.core.primitive import Primitive
 from microgradlib.core.value import Operand
 from microgradlib.errors import ShapeError
 from microgradlib.functions.arguments import (
+    array_like,
     at_least_one,
     classes_last,
     numbers_of,
@@ -15,7 +16,7 @@ from microgradlib.functions.arguments import (
     shape_of,
     whole_number,
 )
-from microgradlib.trees import array_like, as_list, on_rows
+from microgradlib.trees import as_list, on_rows
 
 
 @overload

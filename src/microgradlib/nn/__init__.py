@@ -24,7 +24,7 @@ from microgradlib.nn.activations import (
     Tanh,
 )
 from microgradlib.nn.containers import ModuleDict, ModuleList, ParameterList, Sequential
-from microgradlib.nn.layers import Dropout, Embedding, Identity, LayerNorm, RMSNorm
+from microgradlib.nn.layers import Dropout, Embedding, Flatten, Identity, LayerNorm, RMSNorm
 from microgradlib.nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -37,7 +37,7 @@ from microgradlib.nn.losses import (
 )
 from microgradlib.nn.modules import ACTIVATIONS as ACTIVATIONS
 from microgradlib.nn.modules import MLP, Layer, Linear, Module, Neuron
-from microgradlib.nn.parameter import Parameter
+from microgradlib.parameters.tensor import Parameter
 
 _say_what_to_use(__name__)
 
@@ -50,6 +50,7 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
+    "Flatten",
     "HuberLoss",
     "Identity",
     "L1Loss",

@@ -7,8 +7,8 @@ from typing import Any, Self
 from microgradlib.core.value import Value
 from microgradlib.errors import short
 from microgradlib.nn.modules import Module, shown
-from microgradlib.nn.parameter import Parameter
-from microgradlib.nn.parameters import HasParameters
+from microgradlib.parameters.finding import HasParameters
+from microgradlib.parameters.tensor import Parameter
 
 
 class _List(Module, MutableSequence[Any]):

@@ -8,8 +8,8 @@
 
 A tensor is a Value, nested lists or an array of Values, or a Parameter. Each function sets the data
 of all its numbers or, if there is a mistake, of none, and returns the tensor. Numbers are drawn and
-rounded in float32, PyTorch's default. ``generator`` is a ``microgradlib.random.Generator``, or None
-for the default one.
+rounded in float32, PyTorch's default. What is drawn by fans needs two axes, or raises a ValueError.
+``generator`` is a ``microgradlib.random.Generator``, or None for the default one.
 """
 
 from collections.abc import Callable
@@ -18,14 +18,11 @@ from typing import Any, TypeVar
 
 from microgradlib import random
 from microgradlib.absent import say_what_to_use as _say_what_to_use
-from microgradlib.core.value import Value
 from microgradlib.errors import short
 from microgradlib.functions.arguments import shape_of
-from microgradlib.modes import forbid
-from microgradlib.nn.parameters import tensor_of
 from microgradlib.numeric.conversion import to_number
+from microgradlib.parameters.filling import fans, fill
 from microgradlib.random.rounding import rounded_one
-from microgradlib.trees import numbers_in, set_data
 
 T = TypeVar("T")
 Generator = random.Generator | None
@@ -33,44 +30,22 @@ Generator = random.Generator | None
 _say_what_to_use(__name__)
 
 
-def _fill(function: str, tensor: T, draw: Callable[[Any], Any], whole: bool = False) -> T:
-    """Set the data of a tensor to what is drawn for its shape; ``whole`` if parts draw others."""
-    forbid(f"{function}()", "call it outside")
-    shape = shape_of(function, tensor)
-    values = numbers_in([tensor])
-    for x in values:
-        if not isinstance(x, Value) or x._op:
-            raise TypeError(
-                f"{function}: expected parameters, got {short(x)}; pass a Value that you made, or "
-                "nested lists of such Values"
-            )
-        if whole and not shape and tensor_of(x) not in (x, x._serial):
-            raise ValueError(
-                f"{function}: the Value is part of a larger tensor, of which PyTorch draws all "
-                "numbers at once; pass the tensors of named_parameters()"
-            )
-    if values:
-        set_data(values, numbers_in([draw(shape or None)]))
-    return tensor
+def _draw(
+    function: str, tensor: T, draw: Callable[..., Any], *options: float, generator: Generator
+) -> T:
+    # One by one, only uniform numbers are those of the whole tensor.
+    whole = draw is not random.uniform
+    return fill(function, tensor, lambda n: draw(*options, n, generator=generator), whole)
 
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator = None) -> T:
-    """Draw from U[a, b).
-
-    >>> uniform_(Value(0.0), 2.0, 3.0).data >= 2.0
-    True
-    """
-    return _fill("uniform_", tensor, lambda n: random.uniform(a, b, n, generator=generator))
+    """Draw from U[a, b)."""
+    return _draw("uniform_", tensor, random.uniform, a, b, generator=generator)
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator = None) -> T:
-    """Draw from N(mean, std**2); a Value of a larger tensor raises a ValueError.
-
-    >>> normal_(Value(0.0), 5.0, 0.0).data
-    5.0
-    """
-    draw = random.normal
-    return _fill("normal_", tensor, lambda n: draw(mean, std, n, generator=generator), whole=True)
+    """Draw from N(mean, std**2); a Value that is part of a larger tensor raises a ValueError."""
+    return _draw("normal_", tensor, random.normal, mean, std, generator=generator)
 
 
 def trunc_normal_(
@@ -81,73 +56,50 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Generator = None,
 ) -> T:
-    """Draw from N(mean, std**2) within [a, b], as ``random.trunc_normal`` does.
-
-    >>> -2.0 <= trunc_normal_(Value(0.0)).data <= 2.0
-    True
-    """
-    draw = random.trunc_normal
-    name = "trunc_normal_"
-    return _fill(name, tensor, lambda n: draw(mean, std, a, b, n, generator=generator), whole=True)
+    """Draw from N(mean, std**2) within [a, b], as ``random.trunc_normal`` does."""
+    options = mean, std, a, b
+    return _draw("trunc_normal_", tensor, random.trunc_normal, *options, generator=generator)
 
 
 def constant_(tensor: T, val: float) -> T:
     """Set all numbers to the float32 nearest to ``val``, as PyTorch's tensors hold it.
 
+    >>> from microgradlib import Value
     >>> constant_(Value(0.0), 0.1).data
     0.10000000149011612
     """
     number = rounded_one(to_number("constant_: val", val))
-    return _fill("constant_", tensor, lambda n: [number] * prod(n or ()))
+    return fill("constant_", tensor, lambda n: [number] * prod(n or ()))
 
 
 def zeros_(tensor: T) -> T:
-    """Set all numbers to 0.
-
-    >>> zeros_(Value(3.0)).data
-    0.0
-    """
-    return _fill("zeros_", tensor, lambda n: [0.0] * prod(n or ()))
+    """Set all numbers to 0."""
+    return fill("zeros_", tensor, lambda n: [0.0] * prod(n or ()))
 
 
 def ones_(tensor: T) -> T:
-    """Set all numbers to 1.
-
-    >>> ones_(Value(3.0)).data
-    1.0
-    """
-    return _fill("ones_", tensor, lambda n: [1.0] * prod(n or ()))
+    """Set all numbers to 1."""
+    return fill("ones_", tensor, lambda n: [1.0] * prod(n or ()))
 
 
 def eye_(tensor: T) -> T:
-    """Set a tensor with two axes to the identity matrix.
-
-    >>> [[x.data for x in row] for row in eye_([[Value(3.0), Value(3.0)]])]
-    [[1.0, 0.0]]
-    """
+    """Set a tensor with two axes to the identity matrix."""
     if len(shape := shape_of("eye_", tensor)) != 2:
         raise ValueError(f"eye_: needs a tensor with two axes, got one of shape {shape}")
     rows, columns = map(range, shape)
-    return _fill("eye_", tensor, lambda n: [[float(i == j) for j in columns] for i in rows])
+    return fill("eye_", tensor, lambda n: [[float(i == j) for j in columns] for i in rows])
 
 
 def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator = None) -> T:
-    """Draw from U[-a, a) with a = gain * sqrt(6 / (fan_in + fan_out)).
-
-    Raises a ValueError for fewer than two axes, and so do the next ones.
-
-    Source: Glorot and Bengio (2010), AISTATS.
-    """
+    """Draw from U[-a, a) with a = gain * sqrt(6 / (fan_in + fan_out)): Glorot and Bengio (2010)."""
     a = sqrt(3.0) * _xavier("xavier_uniform_", tensor, gain)
-    draw = random.uniform
-    return _fill("xavier_uniform_", tensor, lambda n: draw(-a, a, n, generator=generator))
+    return _draw("xavier_uniform_", tensor, random.uniform, -a, a, generator=generator)
 
 
 def xavier_normal_(tensor: T, gain: float = 1.0, generator: Generator = None) -> T:
     """Draw from N(0, std**2) with std = gain * sqrt(2 / (fan_in + fan_out))."""
     std = _xavier("xavier_normal_", tensor, gain)
-    draw = random.normal
-    return _fill("xavier_normal_", tensor, lambda n: draw(0.0, std, n, generator=generator))
+    return _draw("xavier_normal_", tensor, random.normal, 0.0, std, generator=generator)
 
 
 def kaiming_uniform_(
@@ -157,15 +109,12 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Generator = None,
 ) -> T:
-    """Draw from U[-bound, bound) with bound = gain * sqrt(3 / fan).
+    """Draw from U[-bound, bound) with bound = calculate_gain(nonlinearity, a) * sqrt(3 / fan).
 
-    ``mode`` is "fan_in" or "fan_out", and ``gain`` is ``calculate_gain(nonlinearity, a)``.
-
-    Source: He, Zhang, Ren and Sun (2015), arXiv:1502.01852.
+    ``mode`` is "fan_in" or "fan_out". Source: He, Zhang, Ren and Sun (2015), arXiv:1502.01852.
     """
     bound = sqrt(3.0) * _kaiming("kaiming_uniform_", tensor, a, mode, nonlinearity)
-    draw = random.uniform
-    return _fill("kaiming_uniform_", tensor, lambda n: draw(-bound, bound, n, generator=generator))
+    return _draw("kaiming_uniform_", tensor, random.uniform, -bound, bound, generator=generator)
 
 
 def kaiming_normal_(
@@ -177,24 +126,14 @@ def kaiming_normal_(
 ) -> T:
     """Draw from N(0, std**2) with std = gain / sqrt(fan), as in ``kaiming_uniform_``."""
     std = _kaiming("kaiming_normal_", tensor, a, mode, nonlinearity)
-    draw = random.normal
-    return _fill("kaiming_normal_", tensor, lambda n: draw(0.0, std, n, generator=generator))
+    return _draw("kaiming_normal_", tensor, random.normal, 0.0, std, generator=generator)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """Return the factor by which PyTorch's initialisation makes up for an activation.
+    """Return the gain for an activation; ``param`` is the slope of "leaky_relu", None for 0.01.
 
     >>> calculate_gain("tanh")
     1.6666666666666667
-
-    Args:
-        nonlinearity: "linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu", or the name of a
-            convolution such as "conv2d".
-        param: the slope of "leaky_relu" where x < 0; None for 0.01.
-
-    Raises:
-        TypeError: if the slope is not a number.
-        ValueError: if the activation is unknown.
     """
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else to_number("calculate_gain: param", param)
@@ -218,24 +157,12 @@ _GAINS = {
 }
 
 
-def _fans(function: str, tensor: Any) -> tuple[int, int]:
-    """Return the numbers of inputs and outputs: (1, 1) if there is nothing to draw."""
-    shape = shape_of(function, tensor)
-    if len(shape) < 2:
-        raise ValueError(
-            f"{function}: a tensor with fewer than two axes has no inputs and outputs, got one of "
-            f"shape {shape}; draw it with uniform_ or normal_"
-        )
-    field = prod(shape[2:])
-    return (shape[1] * field, shape[0] * field) if 0 not in shape else (1, 1)
-
-
 def _xavier(function: str, tensor: Any, gain: float) -> float:
-    return to_number(f"{function}: gain", gain) * sqrt(2.0 / float(sum(_fans(function, tensor))))
+    return to_number(f"{function}: gain", gain) * sqrt(2.0 / float(sum(fans(function, tensor))))
 
 
 def _kaiming(function: str, tensor: Any, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"{function}: mode must be 'fan_in' or 'fan_out', got {short(mode)}")
-    fan = _fans(function, tensor)[mode == "fan_out"]
+    fan = fans(function, tensor)[mode == "fan_out"]
     return calculate_gain(nonlinearity, a) / sqrt(fan)

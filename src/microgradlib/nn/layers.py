@@ -5,9 +5,10 @@ from typing import Any
 from microgradlib import random
 from microgradlib.errors import short
 from microgradlib.functions.arguments import positive_number, whole_number
+from microgradlib.functions.layers import full, sizes_of
 from microgradlib.nn import functional
 from microgradlib.nn.modules import Module
-from microgradlib.nn.parameter import Parameter
+from microgradlib.parameters.tensor import Parameter
 
 
 class Identity(Module):
@@ -23,6 +24,26 @@ class Identity(Module):
     def forward(self, input: Any) -> Any:
         """Return the input."""
         return input
+
+
+class Flatten(Module):
+    """``functional.flatten`` as a module, which keeps the first dimension.
+
+    >>> Flatten()([[[1.0, 2.0], [3.0, 4.0]]])
+    [[1.0, 2.0, 3.0, 4.0]]
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        """Keep the options."""
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, input: Any) -> Any:
+        """Return the numbers with these dimensions made into one."""
+        return functional.flatten(input, self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
 class Dropout(Module):
@@ -123,9 +144,9 @@ class LayerNorm(Module):
         bias: bool = True,
     ) -> None:
         """Draw nothing."""
-        self.normalized_shape = functional.sizes_of("LayerNorm", normalized_shape)
+        self.normalized_shape = sizes_of("LayerNorm", normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        ones, zeros = [functional.full(self.normalized_shape, x) for x in (1.0, 0.0)]
+        ones, zeros = [full(self.normalized_shape, x) for x in (1.0, 0.0)]
         self.weight = Parameter(ones) if elementwise_affine else None
         self.bias = Parameter(zeros) if elementwise_affine and bias else None
 
@@ -156,9 +177,9 @@ class RMSNorm(Module):
         self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True
     ) -> None:
         """Draw nothing."""
-        self.normalized_shape = functional.sizes_of("RMSNorm", normalized_shape)
+        self.normalized_shape = sizes_of("RMSNorm", normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        ones = functional.full(self.normalized_shape, 1.0)
+        ones = full(self.normalized_shape, 1.0)
         self.weight = Parameter(ones) if elementwise_affine else None
 
     def forward(self, input: Any) -> Any:

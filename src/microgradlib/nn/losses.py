@@ -1,6 +1,7 @@
-"""The losses as modules, with PyTorch's options; ``microgradlib.functions`` computes them."""
+"""The losses as modules, with the options of the functions."""
 
 from collections.abc import Callable
+from inspect import Signature, signature
 from typing import Any, ClassVar
 
 from microgradlib import functions
@@ -8,144 +9,92 @@ from microgradlib.nn.modules import Module
 
 
 class _Loss(Module):
-    """A function with options, which are attributes."""
+    """A function with its options as attributes, but without one that PyTorch's class lacks."""
 
     _function: ClassVar[Callable[..., Any]]
+    _options: ClassVar[Signature]
 
-    def _hold(self, **options: Any) -> None:
-        self._options = tuple(options)
-        for name, x in options.items():
+    def __init_subclass__(
+        cls, of: Callable[..., Any] | None = None, without: str = "", **kwargs: Any
+    ) -> None:
+        super().__init_subclass__(**kwargs)
+        if of:
+            _, _, *options = signature(of).parameters.values()  # after the input and the target
+            cls._function = staticmethod(of)
+            cls._options = Signature([option for option in options if option.name != without])
+            cls.__signature__ = cls._options  # type: ignore[attr-defined]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        given = self._options.bind(*args, **kwargs)
+        given.apply_defaults()
+        for name, x in given.arguments.items():
             setattr(self, name, x)
 
     def forward(self, input: Any, target: Any) -> Any:
         """Return the loss."""
-        options = {name: getattr(self, name) for name in self._options}
-        return self._function(input, target, **options)
+        options = {name: getattr(self, name) for name in self._options.parameters}
+        return type(self)._function(input, target, **options)
 
 
-class MSELoss(_Loss):
+class MSELoss(_Loss, of=functions.mse_loss, without="weight"):
     """``mse_loss`` as a module.
 
     >>> MSELoss()([1.0, 2.0], [0.0, 4.0])
     2.5
     """
 
-    _function = staticmethod(functions.mse_loss)
 
-    def __init__(self, *, reduction: str = "mean") -> None:
-        """Keep the options."""
-        self._hold(reduction=reduction)
-
-
-class L1Loss(_Loss):
+class L1Loss(_Loss, of=functions.l1_loss, without="weight"):
     """``l1_loss`` as a module.
 
     >>> L1Loss()([1.0, 2.0], [0.0, 4.0])
     1.5
     """
 
-    _function = staticmethod(functions.l1_loss)
 
-    def __init__(self, *, reduction: str = "mean") -> None:
-        """Keep the options."""
-        self._hold(reduction=reduction)
-
-
-class HuberLoss(_Loss):
+class HuberLoss(_Loss, of=functions.huber_loss, without="weight"):
     """``huber_loss`` as a module.
 
     >>> HuberLoss()([0.5, 3.0], [0.0, 0.0])
     1.3125
     """
 
-    _function = staticmethod(functions.huber_loss)
 
-    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        """Keep the options."""
-        self._hold(reduction=reduction, delta=delta)
-
-
-class SmoothL1Loss(_Loss):
+class SmoothL1Loss(_Loss, of=functions.smooth_l1_loss):
     """``smooth_l1_loss`` as a module.
 
     >>> SmoothL1Loss(beta=0.5)([0.5, 3.0], [0.0, 0.0])
     1.5
     """
 
-    _function = staticmethod(functions.smooth_l1_loss)
 
-    def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
-        """Keep the options."""
-        self._hold(reduction=reduction, beta=beta)
-
-
-class BCELoss(_Loss):
+class BCELoss(_Loss, of=functions.binary_cross_entropy):
     """``binary_cross_entropy`` as a module.
 
     >>> BCELoss()([0.5], [1.0])
     0.6931471805599453
     """
 
-    _function = staticmethod(functions.binary_cross_entropy)
 
-    def __init__(self, weight: Any = None, *, reduction: str = "mean") -> None:
-        """Keep the options."""
-        self._hold(weight=weight, reduction=reduction)
-
-
-class BCEWithLogitsLoss(_Loss):
+class BCEWithLogitsLoss(_Loss, of=functions.binary_cross_entropy_with_logits):
     """``binary_cross_entropy_with_logits`` as a module.
 
     >>> BCEWithLogitsLoss()([1000.0], [0.0])
     1000.0
     """
 
-    _function = staticmethod(functions.binary_cross_entropy_with_logits)
 
-    def __init__(
-        self, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
-    ) -> None:
-        """Keep the options."""
-        self._hold(weight=weight, reduction=reduction, pos_weight=pos_weight)
-
-
-class NLLLoss(_Loss):
+class NLLLoss(_Loss, of=functions.nll_loss):
     """``nll_loss`` as a module.
 
     >>> NLLLoss()([-0.5, -0.25], 1)
     0.25
     """
 
-    _function = staticmethod(functions.nll_loss)
 
-    def __init__(
-        self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean"
-    ) -> None:
-        """Keep the options."""
-        self._hold(weight=weight, ignore_index=ignore_index, reduction=reduction)
-
-
-class CrossEntropyLoss(_Loss):
+class CrossEntropyLoss(_Loss, of=functions.cross_entropy):
     """``cross_entropy`` as a module.
 
     >>> CrossEntropyLoss()([0.0, 0.0], 1)
     0.6931471805599453
     """
-
-    _function = staticmethod(functions.cross_entropy)
-
-    def __init__(
-        self,
-        weight: Any = None,
-        *,
-        ignore_index: int = -100,
-        reduction: str = "mean",
-        label_smoothing: float = 0.0,
-    ) -> None:
-        """Keep the options."""
-        self._hold(
-            weight=weight,
-            ignore_index=ignore_index,
-            reduction=reduction,
-            label_smoothing=label_smoothing,
-        )

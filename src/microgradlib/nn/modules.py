@@ -16,10 +16,10 @@ from microgradlib.core.value import Value, apply
 from microgradlib.errors import ShapeError, short
 from microgradlib.functions.arguments import positive_number
 from microgradlib.modes import forbid
-from microgradlib.nn.parameter import Parameter
-from microgradlib.nn.parameters import HasParameters, find
-from microgradlib.nn.parts import HasParts
 from microgradlib.numeric.conversion import refuse_table, to_float
+from microgradlib.parameters.finding import HasParameters, find
+from microgradlib.parameters.parts import HasParts
+from microgradlib.parameters.tensor import Parameter
 from microgradlib.trees import on_rows
 
 
@@ -166,7 +166,6 @@ class Linear(Module):
     Source: the default initialisation of PyTorch's ``nn.Linear``.
     """
 
-    activation = "linear"
     bias: Any
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
@@ -185,7 +184,7 @@ class Linear(Module):
         return _each_row(self._row, x)
 
     def _row(self, x: Any) -> list[Value]:
-        return _neurons("Linear", x, self.weight, self.bias, self.activation)
+        return _neurons("Linear", x, self.weight, self.bias, "linear")
 
     def extra_repr(self) -> str:
         """Return the arguments."""
@@ -314,8 +313,8 @@ def _neurons(
         ) from None
     if not {*map(type, x)} <= _USUAL:
         x = tuple([v if isinstance(v, Value) else to_float(function, v) for v in x])
-    if biases is None:
-        biases = [None] * len(weights)
+    biased = biases is not None
+    biases = biases if biases is not None else [0.0] * len(weights)
     if len(biases) != len(weights):
         raise ShapeError(f"{function}: got {len(biases)} biases for {len(weights)} neurons")
     activate = _activation_called(function, activation)
@@ -323,7 +322,7 @@ def _neurons(
     for weight, bias in zip(weights, biases):  # noqa: B905 (their numbers are equal)
         if len(weight) != len(x):
             raise ShapeError(f"{function}: expected {len(weight)} inputs, got {len(x)}: {short(x)}")
-        parameters = weight if bias is None else (bias, *weight)
+        parameters = (bias, *weight) if biased else weight
         if {*map(type, parameters)} != _VALUES:
             for p in parameters:
                 if not isinstance(p, Value):
@@ -331,7 +330,7 @@ def _neurons(
                         f"{function}: every parameter must be a Value, got {short(p)}; assign "
                         "numbers to the data of the one that was there"
                     )
-        outputs.append(activate(apply(table.dot, (0.0 if bias is None else bias, *weight, *x))))
+        outputs.append(activate(apply(table.dot, (bias, *weight, *x))))
     return outputs
 
 

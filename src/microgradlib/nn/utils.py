@@ -1,22 +1,22 @@
-"""Gradient clipping, and parameters as one list, with PyTorch's names.
+"""Gradient clipping, as PyTorch does it.
 
 ``parameters`` is a Value, nested lists or arrays of Values such as a Parameter, or any iterable of
 these, each of which counts once. What has no gradient, or is frozen, is left out. A gradient that
 can be differentiated again becomes a plain number.
 """
 
-from collections.abc import Iterable
-from math import fsum, hypot, inf, isfinite, nan
+from math import isfinite
 from typing import Any
 
 from microgradlib.absent import say_what_to_use as _say_what_to_use
 from microgradlib.core.value import Value, constant
-from microgradlib.errors import NonFiniteError, ShapeError, short
+from microgradlib.errors import NonFiniteError, short
 from microgradlib.modes import forbid, nonfinite_allowed
-from microgradlib.nn.parameters import has_gradient
 from microgradlib.numeric.conversion import to_number
 from microgradlib.numeric.piecewise import clip
-from microgradlib.trees import numbers_in, set_data
+from microgradlib.numeric.reductions import norm_of
+from microgradlib.parameters.finding import has_gradient
+from microgradlib.trees import numbers_in
 
 _say_what_to_use(__name__)
 
@@ -33,20 +33,21 @@ def clip_grad_norm_(
     >>> f"{x.grad:.6f} {y.grad:.6f}"
     '0.600000 0.800000'
 
+    As in PyTorch gradients are multiplied by max_norm / (norm + 1e-6), or by 1 if that is more.
+
     Args:
         parameters: what has the gradients.
-        max_norm: a plain number. The gradients are multiplied by max_norm / (norm + 1e-6), or by 1
-            if that is more, as in PyTorch.
+        max_norm: a plain number.
         norm_type: p of the p-norm, > 0; ``math.inf`` for the largest absolute value.
-        error_if_nonfinite: whether an infinite norm, or NaN, is an error under
-            ``allow_nonfinite()``, too; PyTorch would set gradients to 0 and NaN there.
+        error_if_nonfinite: whether to raise under ``allow_nonfinite()``, too, where PyTorch sets
+            gradients to 0 and NaN otherwise.
 
     Returns:
         The norm of all gradients before, as a constant.
 
     Raises:
         NonFiniteError: if the norm is infinite or NaN; no gradient is changed then.
-        TypeError: if there is anything but Values, or a number is none.
+        TypeError: if there is anything but Values.
         ValueError: if norm_type <= 0.
     """
     found, grads = _with_gradients("clip_grad_norm_", parameters)
@@ -54,11 +55,11 @@ def clip_grad_norm_(
     p = to_number("clip_grad_norm_: norm_type", norm_type)
     if not p > 0.0:
         raise ValueError(f"clip_grad_norm_: norm_type must be > 0, got {norm_type}")
-    norm = _norm(grads, p)
+    norm = norm_of(p, grads)
     if not isfinite(norm) and (error_if_nonfinite or not nonfinite_allowed()):
         raise NonFiniteError(
-            f"clip_grad_norm_: the norm of the gradients is {norm}; nothing was clipped: look for "
-            "the first infinite gradient, or clip each by clip_grad_value_"
+            f"clip_grad_norm_: the norm of the gradients is {norm}; nothing was clipped: lower the "
+            "learning rate, or clip each by clip_grad_value_"
         )
     factor = min(limit / (norm + 1e-6), 1.0) if norm == norm else norm
     _set_gradients(found, [g * factor for g in grads])
@@ -86,66 +87,15 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     _set_gradients(found, [clip(g, -bound, bound) for g in grads])
 
 
-def parameters_to_vector(parameters: Any) -> list[Value]:
-    """Return the numbers of all tensors as one list, such as PyTorch's vector.
-
-    >>> w, b = [[Value(1.0), Value(2.0)]], Value(3.0)
-    >>> [p.data for p in parameters_to_vector([w, b])]
-    [1.0, 2.0, 3.0]
-    """
-    return _values_in("parameters_to_vector", parameters)
-
-
-def vector_to_parameters(vec: Iterable[Any], parameters: Any) -> None:
-    """Set the data of all tensors to the numbers of one list: all of them or none.
-
-    >>> w, b = [[Value(1.0), Value(2.0)]], Value(3.0)
-    >>> vector_to_parameters([5.0, 6.0, 7.0], [w, b])
-    >>> w[0][1].data
-    6.0
-
-    Raises a ShapeError if there are not as many numbers as parameters.
-    """
-    forbid("vector_to_parameters()", "call it outside")
-    found = _values_in("vector_to_parameters", parameters)
-    new = [x.data if isinstance(x, Value) else x for x in numbers_in(vec)]
-    if len(new) != len(found):
-        raise ShapeError(
-            f"vector_to_parameters: got {len(new)} numbers for {len(found)} parameters"
-        )
-    set_data(found, [to_number("vector_to_parameters: vec", x) for x in new])
-
-
-def _values_in(function: str, parameters: Any) -> list[Value]:
+def _with_gradients(function: str, parameters: Any) -> tuple[list[Value], list[float]]:
+    forbid(f"{function}()", "call it outside")
     values = numbers_in([parameters] if isinstance(parameters, Value) else parameters)
     for x in values:
         if not isinstance(x, Value):
             raise TypeError(f"{function}: expected parameters, got {short(x)}; pass Values")
-    return values
-
-
-def _with_gradients(function: str, parameters: Any) -> tuple[list[Value], list[float]]:
-    forbid(f"{function}()", "call it outside")
-    found = dict.fromkeys(_values_in(function, parameters))
-    with_gradients = [x for x in found if x._requires_grad and has_gradient(x._grad)]
-    return with_gradients, [_number(function, x._grad) for x in with_gradients]
-
-
-def _number(function: str, grad: Any) -> float:
-    """Return a gradient as a float, also one that can be differentiated again."""
-    return to_number(f"{function}: a gradient", grad._data if isinstance(grad, Value) else grad)
-
-
-def _norm(xs: list[float], p: float) -> float:
-    """Return the p-norm of numbers of any size."""
-    if any(x != x for x in xs):
-        return nan
-    if p == 2.0:
-        return hypot(*xs)
-    top = max(map(abs, xs), default=0.0)
-    if p == inf or not top or not isfinite(top):
-        return top
-    return top * float(fsum([(abs(x) / top) ** p for x in xs]) ** (1.0 / p))
+    found = [x for x in dict.fromkeys(values) if x._requires_grad and has_gradient(x._grad)]
+    grads = [x._grad._data if isinstance(x._grad, Value) else x._grad for x in found]
+    return found, [to_number(f"{function}: a gradient", g) for g in grads]
 
 
 def _set_gradients(values: list[Any], grads: list[float]) -> None:

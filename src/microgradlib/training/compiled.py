@@ -19,7 +19,7 @@ from microgradlib.compiling.source import (
 )
 from microgradlib.errors import short
 from microgradlib.modes import collector_off, forbid, interpreter
-from microgradlib.nn.parameters import forget_gradients
+from microgradlib.parameters.finding import forget_gradients
 from microgradlib.optim.optimizer import Optimizer
 from microgradlib.optim.states import with_steps
 from microgradlib.training.tracing import Layout, StepWriter, decisions_of, numbers_of

@@ -5,8 +5,8 @@ from typing import Any, Self
 
 from microgradlib.core.value import Value
 from microgradlib.errors import short
-from microgradlib.nn.parameters import HasParameters, children, find, is_entry, modules_of
-from microgradlib.nn.states import HasState
+from microgradlib.parameters.finding import HasParameters, children, find, is_entry, modules_of
+from microgradlib.parameters.states import HasState
 
 _MODE = "mode of training"  # the key of a _Mode among the attributes
 
@@ -117,14 +117,16 @@ class HasParts(HasState):
 
     def add_module(self, name: str, module: Any) -> None:
         """Make a module, or None, the attribute of a name."""
-        self._check_new(name, "add_module")
+        known = isinstance(vars(self).get(name, 0), HasParts | None)
+        self._check_new(name, "add_module", known)
         if not isinstance(module, HasParts | None):
             raise TypeError(f"add_module: {short(name)} must be a Module, got {short(module)}")
         setattr(self, name, module)
 
     def register_parameter(self, name: str, param: Any) -> None:
         """Make a parameter, or None, the attribute of a name."""
-        self._check_new(name, "register_parameter")
+        old = vars(self).get(name, 0)
+        self._check_new(name, "register_parameter", old is None or is_entry(old))
         if param is not None and not is_entry(param):
             raise TypeError(
                 f"register_parameter: {short(name)} must be a leaf Value or an nn.Parameter, got "

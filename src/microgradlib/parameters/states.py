@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from microgradlib.core.value import Value
 from microgradlib.errors import StateDictError, short
 from microgradlib.modes import forbid
-from microgradlib.nn.parameters import (
+from microgradlib.numeric.conversion import to_float
+from microgradlib.parameters.finding import (
     BUFFERS,
     Buffer,
     Entry,
@@ -14,7 +15,6 @@ from microgradlib.nn.parameters import (
     modules_of,
     unique_entries,
 )
-from microgradlib.numeric.conversion import to_float
 from microgradlib.trees import ARRAYS, as_list, set_data
 
 
@@ -50,15 +50,15 @@ class HasState(HasParameters):
             tensor: a number, nested lists or an array, or None.
             persistent: whether they are part of ``state_dict``.
         """
-        self._check_new(name, "register_buffer")
+        self._check_new(name, "register_buffer", name in vars(self).get(BUFFERS, ()))
         vars(self).setdefault(BUFFERS, {})[name] = persistent
         setattr(self, name, tensor)
 
-    def _check_new(self, name: str, method: str) -> None:
-        """Refuse a name that names something else, or that would be two in a state dict."""
+    def _check_new(self, name: str, method: str, known: bool) -> None:
+        """Refuse what is no name in a state dict, or names something of another kind already."""
         if not isinstance(name, str) or not name or "." in name:
             raise KeyError(f"{method}: name must be a str without dots, got {short(name)}")
-        if hasattr(self, name) and name not in vars(self):
+        if hasattr(self, name) and not known:
             raise KeyError(f"{method}: attribute {name!r} exists already; take another name")
 
     def named_buffers(self) -> Iterator[tuple[str, Any]]:

@@ -13,8 +13,8 @@ from microgradlib.core.value import Operand, Value, apply, constant
 from microgradlib.errors import StateDictError, short
 from microgradlib.interpreters import Located, current
 from microgradlib.modes import forbid, nested
-from microgradlib.nn.parameter import Parameter
 from microgradlib.numeric.conversion import NoGradient
+from microgradlib.parameters.tensor import Parameter
 from microgradlib.trees import ARRAYS, NESTS, PLAIN, Kind, Tree, kind_of, register
 
 Entry: TypeAlias = Any
@@ -44,6 +44,13 @@ class HasParameters:
             )
         super().__setattr__(name, new)
         vars(self).setdefault(_TRAINED, {})[name] = _trained(held)
+        if isinstance(new, Parameter) or _is_trained(new):
+            vars(self).get(BUFFERS, {}).pop(name, None)  # it is a parameter from now on
+
+    def __delattr__(self, name: str) -> None:
+        """Delete an attribute, which is no buffer any more."""
+        super().__delattr__(name)
+        vars(self).get(BUFFERS, {}).pop(name, None)
 
     def parameters(self) -> list[Value]:
         """Return the parameters, each once, in the order of ``named_parameters``.

@@ -9,7 +9,7 @@ from microgradlib.absent import Absent
 from microgradlib.core.value import Value
 from microgradlib.errors import ShapeError, short
 from microgradlib.numeric.conversion import NoGradient, to_float
-from microgradlib.trees import as_list, as_number, numbers_in, set_data
+from microgradlib.trees import as_list, as_number, numbers_in, set_data, shape_of
 
 
 class Parameter(list[Any], Absent, absent="Parameter"):
@@ -30,6 +30,7 @@ class Parameter(list[Any], Absent, absent="Parameter"):
         TypeError: if an entry is not a number.
     """
 
+    __module__ = "microgradlib.nn"  # where it is public
     __slots__ = ()
     __hash__ = object.__hash__  # type: ignore[assignment]
 
@@ -87,13 +88,12 @@ class Parameter(list[Any], Absent, absent="Parameter"):
     @property
     def data(self) -> Any:
         """The numbers, as nested lists; assigning others sets all of them, or none."""
-        return _each(lambda v: v.data, self)
+        return _each(lambda v: v.data, self, _Numbers)
 
     @data.setter
     def data(self, data: Any) -> None:
         new = [*_paired("Parameter.data", self, data)]
-        if new:
-            new[0][0].data = new[0][0]._data  # where one may not be assigned to, it raises
+        new[0][0].data = new[0][0].data  # raises where that is not allowed
         set_data(*zip(*new, strict=True))
 
     @property
@@ -102,7 +102,7 @@ class Parameter(list[Any], Absent, absent="Parameter"):
         grads = [v.grad for v in self._values()]
         if all(g is None or type(g) is NoGradient for g in grads):
             return None
-        return _each(lambda v: v.grad or 0.0, self)
+        return _each(lambda v: v.grad or 0.0, self, _Numbers)
 
     @grad.setter
     def grad(self, grad: Any) -> None:
@@ -149,21 +149,22 @@ def _leaf(x: Any) -> Value:
     return Value(x.data if isinstance(x, Value) else to_float("Parameter", x, "a number"))
 
 
-def _each(f: Callable[[Any], Any], x: Any) -> Any:
+class _Numbers(list[Any]):
+    """Numbers that were read: to set one here would not set it in the tensor."""
+
+    def __setitem__(self, index: Any, x: Any) -> None:
+        raise TypeError(
+            "Parameter: .data and .grad give copies; assign to those of one Value, as in "
+            "w[0][1].data = 1.0, or assign all"
+        )
+
+    def __copy__(self) -> list[Any]:
+        return [*self]
+
+
+def _each(f: Callable[[Any], Any], x: Any, kind: Callable[[Any], Any] = list) -> Any:
     """Return f of each number, in lists as deep."""
-    return [_each(f, as_list(y)) for y in x] if isinstance(x, list | tuple) else f(x)
-
-
-def shape_of(name: str, x: Any) -> tuple[int, ...]:
-    """Return the shape of nested lists."""
-    x = as_list(x)
-    if not isinstance(x, list | tuple):
-        return ()
-    shapes = {shape_of(name, y) for y in x}
-    if len(shapes) != 1:
-        remedy = "make the lists in it equally long" if shapes else "give it an entry"
-        raise ShapeError(f"{name}: {short([*x])} is not a tensor; {remedy}")
-    return (len(x), *shapes.pop())
+    return kind([_each(f, as_list(y), kind) for y in x]) if isinstance(x, list | tuple) else f(x)
 
 
 def _paired(name: str, old: Any, new: Any) -> Iterator[tuple[Value, float]]:

@@ -1,0 +1,43 @@
+"""Setting all numbers of a tensor at once, for initialisation."""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any, TypeVar
+
+from microgradlib.core.value import Value
+from microgradlib.errors import short
+from microgradlib.functions.arguments import shape_of
+from microgradlib.modes import forbid
+from microgradlib.parameters.finding import tensor_of
+from microgradlib.trees import numbers_in, set_data
+
+T = TypeVar("T")
+
+
+def fill(function: str, tensor: T, draw: Callable[[Any], Any], whole: bool = False) -> T:
+    """Set the data of a tensor to what is drawn for its shape; ``whole`` if parts draw others."""
+    forbid(f"{function}()", "call it outside")
+    shape = shape_of(function, tensor)
+    values = numbers_in([tensor])
+    for x in values:
+        if not isinstance(x, Value) or x._op:
+            raise TypeError(f"{function}: expected parameters, got {short(x)}; pass leaf Values")
+        if whole and not shape and tensor_of(x) not in (x, x._serial):
+            raise ValueError(
+                f"{function}: the Value is part of a larger tensor, of which PyTorch draws all "
+                "numbers at once; pass the tensors of named_parameters()"
+            )
+    if values:
+        set_data(values, numbers_in([draw(shape or None)]))
+    return tensor
+
+
+def fans(function: str, tensor: Any) -> tuple[int, int]:
+    """Return the numbers of inputs and outputs: (1, 1) if there is nothing to draw."""
+    shape = shape_of(function, tensor)
+    if len(shape) < 2:
+        raise ValueError(
+            f"{function}: needs a tensor with two axes, got one of shape {shape}; use normal_"
+        )
+    field = prod(shape[2:])
+    return (shape[1] * field, shape[0] * field) if 0 not in shape else (1, 1)
