@@ -244,16 +244,20 @@ class TestEmbedding:
             assert ours.weight.grad == theirs.weight.grad.tolist()
         assert type(outputs) is numpy.ndarray
 
-    def test_traced_indices(self) -> None:
-        table = nn.Embedding(4, 2)
+    @pytest.mark.parametrize("padding", [None, 2])
+    def test_traced_indices(self, padding: int | None) -> None:
+        table = nn.Embedding(4, 2, padding)
+        if padding is not None:
+            table.weight[padding].data = [1.0, 2.0]
         f = mg.compile(mg.value_and_grad(lambda m, i: mg.sum(mg.tanh(m(i)))))
-        for i in ([0, 3], [2, 2], [1, 0]):
+        for i in ([0, 3], [2, 0], [1, 2], [3, 3]):
             value, gradient = f(table, i)
             table.zero_grad()
             y = mg.sum(mg.tanh(table(i)))
             y.backward()
             assert value == y.data
-            assert numbers(gradient.weight) == table.weight.grad
+            grad = table.weight.grad or [[0.0, 0.0]] * 4
+            assert numbers(gradient.weight) == grad
         assert f.cache_info().made == 1
 
     def test_what_is_no_index(self) -> None:
