@@ -92,7 +92,7 @@ TESTS = {
     "numeric.special": "primitives special policy",
     "optim": "optim misuse",
     "parallel": "parallel structure::test_modules_name_what_is_public",
-    "parameters": "parameters modules layers nn transforms",
+    "parameters": "modules parameters layers nn error_messages transforms",
     "random": "random misuse",
     "serialization": "serialization misuse checkpoints",
     "teardown": "structure",
