@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from compilers import compiler
 
 import microgradlib as mg
 from microgradlib import Value, nn, random
@@ -279,6 +280,37 @@ class TestEmbedding:
         ):
             nn.Embedding(4, 0)
         assert nn.Embedding(4, 2, -4).weight.data[0] == [0.0, 0.0]
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        self.emb = nn.Embedding(5, 4, padding_idx=0)
+        self.norms = nn.ModuleList([nn.LayerNorm(4), nn.RMSNorm(4)])
+        self.head = nn.Sequential(nn.Linear(4, 3, bias=False), nn.GELU(), nn.Dropout(0.5))
+
+    def forward(self, i: Any) -> Any:
+        x = self.emb(i)
+        for norm in self.norms:
+            x = norm(x)
+        return mg.sum(self.head(x))
+
+
+@pytest.mark.parametrize("backend", ["python", *["c"] * bool(compiler())])
+def test_compiled(backend: Any) -> None:
+    model = Block().eval()
+    f = mg.compile(mg.value_and_grad(lambda m, i: m(i)), backend=backend)
+    for i in ([1, 2, 3], [4, 0, 1], [2, 2, 0]):
+        value, slopes = f(model, i)
+        model.zero_grad()
+        y = model(i)
+        y.backward()
+        assert value == y.data
+        for (name, p), (_, q) in zip(
+            model.named_parameters(), slopes.named_parameters(), strict=True
+        ):
+            assert flat(q) == close(flat(p.grad)), name
+    assert f.cache_info().made == 1
+    assert mg.gradcheck_module(model, lambda m: m([1, 2, 3]))
 
 
 class TestFunctional:
