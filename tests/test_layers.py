@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from compilers import compiler
 
 import microgradlib as mg
 from microgradlib import Value, nn, random
@@ -244,16 +245,20 @@ class TestEmbedding:
             assert ours.weight.grad == theirs.weight.grad.tolist()
         assert type(outputs) is numpy.ndarray
 
-    def test_traced_indices(self) -> None:
-        table = nn.Embedding(4, 2)
+    @pytest.mark.parametrize("padding", [None, 2])
+    def test_traced_indices(self, padding: int | None) -> None:
+        table = nn.Embedding(4, 2, padding)
+        if padding is not None:
+            table.weight[padding].data = [1.0, 2.0]
         f = mg.compile(mg.value_and_grad(lambda m, i: mg.sum(mg.tanh(m(i)))))
-        for i in ([0, 3], [2, 2], [1, 0]):
+        for i in ([0, 3], [2, 0], [1, 2], [3, 3]):
             value, gradient = f(table, i)
             table.zero_grad()
             y = mg.sum(mg.tanh(table(i)))
             y.backward()
             assert value == y.data
-            assert numbers(gradient.weight) == table.weight.grad
+            grad = table.weight.grad or [[0.0, 0.0]] * 4
+            assert numbers(gradient.weight) == grad
         assert f.cache_info().made == 1
 
     def test_what_is_no_index(self) -> None:
@@ -275,6 +280,37 @@ class TestEmbedding:
         ):
             nn.Embedding(4, 0)
         assert nn.Embedding(4, 2, -4).weight.data[0] == [0.0, 0.0]
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        self.emb = nn.Embedding(5, 4, padding_idx=0)
+        self.norms = nn.ModuleList([nn.LayerNorm(4), nn.RMSNorm(4)])
+        self.head = nn.Sequential(nn.Linear(4, 3, bias=False), nn.GELU(), nn.Dropout(0.5))
+
+    def forward(self, i: Any) -> Any:
+        x = self.emb(i)
+        for norm in self.norms:
+            x = norm(x)
+        return mg.sum(self.head(x))
+
+
+@pytest.mark.parametrize("backend", ["python", *["c"] * bool(compiler())])
+def test_compiled(backend: Any) -> None:
+    model = Block().eval()
+    f = mg.compile(mg.value_and_grad(lambda m, i: m(i)), backend=backend)
+    for i in ([1, 2, 3], [4, 0, 1], [2, 2, 0]):
+        value, slopes = f(model, i)
+        model.zero_grad()
+        y = model(i)
+        y.backward()
+        assert value == y.data
+        for (name, p), (_, q) in zip(
+            model.named_parameters(), slopes.named_parameters(), strict=True
+        ):
+            assert flat(q) == close(flat(p.grad)), name
+    assert f.cache_info().made == 1
+    assert mg.gradcheck_module(model, lambda m: m([1, 2, 3]))
 
 
 class TestFunctional:

@@ -108,7 +108,8 @@ class TestParameter:
             )
             assert all(v.is_leaf for row in p for v in row)
         assert Parameter(numpy.array([[Value(1.0)]])).data == [[1.0]]
-        assert repr(Parameter([1.0])) == "Parameter([Value(data=1.0, grad=0.0)])"
+        assert repr(Parameter([[1.0]])) == "Parameter([[Value(data=1.0, grad=0.0)]])"
+        assert p[0].data == [1.0, 2.0]
 
     @pytest.mark.parametrize("data", [[], [[]], [[1.0], [1.0, 2.0]], [[1.0], 2.0], ()])
     def test_of_no_shape(self, data: Any) -> None:
@@ -204,6 +205,7 @@ class TestParameter:
         q = p.clone()
         (q[0][0] * 2.0).backward()
         assert p.grad[0] == [2.0, 0.0]
+        assert p.clone()[1].shape == p.detach()[1].shape == p.T.T[1].shape == (2,)
         for twin in (copy.copy(p), copy.deepcopy(p), pickle.loads(pickle.dumps(p))):
             assert type(twin) is Parameter
             assert twin.data == p.data
@@ -233,6 +235,8 @@ class TestParameter:
             (rows + p, rows + data),
             (other @ p.T, other @ data.T),
             (p - Value(1.0), data - 1.0),
+            (p[0] + p[1], data[0] + data[1]),
+            (2 * p[1], 2 * data[1]),
             (Value(1.0) - p, 1.0 - data),
         ]
         for ours, theirs in results:

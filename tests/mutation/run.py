@@ -100,7 +100,7 @@ TESTS = {
     "optim": "optim misuse",
     "parallel": "parallel structure::test_modules_name_what_is_public",
     "parameters.filling": "init",
-    "parameters": "parameters modules layers nn transforms",
+    "parameters": "modules parameters layers nn error_messages transforms",
     "random": "random_draws random misuse",
     "safetensors": "safetensors",
     "serialization": "serialization misuse checkpoints",

@@ -53,22 +53,22 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
     """
     rows = as_list(weight)
 
+    def detached(i: int) -> list[Any]:
+        return [x.detach() if isinstance(x, Value) else x for x in rows[i]]
+
     def row(index: Any) -> list[Any]:
         if isinstance(index, Value):  # an argument of a compiled function
-            return [select(column, index) for column in zip(*rows, strict=True)]
+            used = [detached(i) if i == padding_idx else row for i, row in enumerate(rows)]
+            return [select(column, index) for column in zip(*used, strict=True)]
         i = whole_number("embedding: an index", index)
         if not 0 <= i < len(rows):
             raise IndexError(f"embedding: index {i} is not in [0, {len(rows)}), as there are rows")
-        return [*map(_detached, rows[i])] if i == padding_idx else [*rows[i]]
+        return detached(i) if i == padding_idx else [*rows[i]]
 
     def each(x: Any) -> Any:
         return [*map(row, x)] if isinstance(x, list | tuple) else row(x)
 
     return on_rows(each, input)
-
-
-def _detached(x: Any) -> Any:
-    return x.detach() if isinstance(x, Value) else x
 
 
 def layer_norm(

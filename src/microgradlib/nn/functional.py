@@ -49,7 +49,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
         return input
     forbid("dropout() in training", "call eval() of the module, or multiply by an argument")
     xs, build = taken_apart("dropout", "input", input)
-    mask = random.bernoulli(1.0 - p, len(xs), dtype="float64") if p < 1.0 else [0.0] * len(xs)
+    mask = random.bernoulli(1.0 - p, len(xs)) if p < 1.0 else [0.0] * len(xs)
     scale = 1.0 / (1.0 - p) if p < 1.0 else 1.0
     return rebuild(build, [x * (m * scale) for x, m in zip(xs.values(), mask, strict=True)])
 

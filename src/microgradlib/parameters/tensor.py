@@ -13,7 +13,7 @@ from microgradlib.trees import as_list, as_number, numbers_in, set_data, shape_o
 
 
 class Parameter(list[Any], Absent, absent="Parameter"):
-    """A tensor to train: nested lists of leaf Values; of one number it is a Value.
+    """A tensor to train: lists of leaf Values or such tensors; of one number it is a Value.
 
     >>> w = Parameter([[1.0, 2.0], [3.0, 4.0]])
     >>> w.shape, w.numel(), w[1][0].data
@@ -43,7 +43,7 @@ class Parameter(list[Any], Absent, absent="Parameter"):
 
     def __init__(self, data: Any = (), requires_grad: bool = True) -> None:
         """Make a leaf of each number."""
-        super().__init__(_each(_leaf, as_list(data)))
+        super().__init__(_each(_leaf, as_list(data), self._of))
         shape_of("Parameter", self)
         self.requires_grad = requires_grad
 
@@ -130,19 +130,23 @@ class Parameter(list[Any], Absent, absent="Parameter"):
         """The same Values with rows as columns."""
         if self.ndim > 2:
             raise ShapeError(f"Parameter.T: needs at most 2 dimensions, got {self.ndim}")
-        return self if self.ndim < 2 else self._of(map(list, zip(*self, strict=True)))
+        return self if self.ndim < 2 else self._of(map(self._of, zip(*self, strict=True)))
 
     def detach(self) -> "Parameter":
         """Return a tensor of constants with the same numbers."""
-        return self._of(_each(lambda v: v.detach(), self))
+        return _each(lambda v: v.detach(), self, self._of)  # type: ignore[no-any-return]
 
     def clone(self) -> "Parameter":
         """Return a tensor of new nodes, through which gradients flow to this one."""
-        return self._of(_each(lambda v: v.clone(), self))
+        return _each(lambda v: v.clone(), self, self._of)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         """Return the class and the Values."""
-        return f"Parameter({super().__repr__()})"
+        return f"Parameter({_each(lambda v: v, self)})"
+
+    def __copy__(self) -> Self:
+        """Return a tensor of the same Values."""
+        return self._of(self)
 
 
 def _leaf(x: Any) -> Value:
