@@ -232,6 +232,7 @@ SUBJECTS: dict[str, Any] = {
     "microgradlib": mg,
     "microgradlib.nn": nn,
     "microgradlib.optim": optim,
+    "microgradlib.optim.lr_scheduler": optim.lr_scheduler,
     "microgradlib.random": random,
     "Value": small,
     "Module": layer,
@@ -256,9 +257,9 @@ CODE = re.compile(r"(?<=^write )[^it].*|[\w.]+\((?:[^()]|\([^()]*\))*\)")
 WORDS = re.compile(r"\.?[A-Za-z_][\w.]*(?<!\.)")
 PLAIN_WORDS = """
 Module NumPy Python Values a an and are arrays as assign attribute bit built call choose derivative
-devices each every floats for from have in is it jac lists loss mode module modules needed no
-nothing number numbers of on one operations optimizer or pass random read row s
-scipy.optimize.minimize set so the them there to types use with write writes
+devices each every floats for from function have in is it jac lists loss mode module
+modules needed no nothing number numbers of on one operations optimizer or pass random read row s
+multiply scipy.optimize.minimize set so steps the them there to types use with write writes
 """
 
 

@@ -73,7 +73,7 @@ ABSENT: dict[str, dict[str, str]] = {
         ),
     },
     "microgradlib.optim.lr_scheduler": {
-        "ChainedScheduler": "call step() of each scheduler: their factors multiply",
+        "ChainedScheduler": "call step() on each of them: the numbers multiply",
         "_LRScheduler": "use LRScheduler",
         **dict.fromkeys(
             ("CosineAnnealingWarmRestarts", "CyclicLR", "MultiplicativeLR", "PolynomialLR"),

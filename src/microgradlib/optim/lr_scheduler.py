@@ -267,7 +267,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     A loss is better if it is less, or with mode "max" more, by more than ``threshold``, a share of
     the best one or with threshold_mode "abs" a number. More than ``patience`` that are not reduce
-    the learning rate, by more than ``eps`` and not below ``min_lr``; ``cooldown`` more do not count.
+    the learning rate, by more than ``eps``, not below ``min_lr``; then ``cooldown`` do not count.
     """
 
     optimizer: Optimizer

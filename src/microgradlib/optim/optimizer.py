@@ -183,7 +183,7 @@ class Optimizer:
         usual = {*map(type, grads)} == {float}
         if not usual:
             grads = self._of_tensors(grads)
-        single = len(self._groups) == 1 and type(self._state.get("step", 0)) is int
+        single = params and len(self._groups) == 1 and type(self._state.get("step", 0)) is int
         if single and (usual or None not in grads):
             data, state = self._update(self._groups[0], params, grads, self._state)
         else:
