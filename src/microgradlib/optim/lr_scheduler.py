@@ -57,6 +57,8 @@ class LambdaLR(LRScheduler):
     def get_lr(self) -> list[float]:
         """Return the learning rates of the groups."""
         functions = self._each("lr_lambda", self.lr_lambda)
+        if wrong := [f for f in functions if not callable(f)]:
+            raise TypeError(f"LambdaLR: lr_lambda must be a function, got {short(wrong[0])}")
         return [x * f(self.last_epoch) for x, f in zip(self.base_lrs, functions, strict=True)]
 
     _first = get_lr
