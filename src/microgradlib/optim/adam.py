@@ -13,6 +13,7 @@ from microgradlib.optim.states import State
 class Adam(Optimizer):
     """Adam: steps scaled by running estimates of the gradient's first and second moments.
 
+    >>> from microgradlib import Value
     >>> w = Value(1.0)
     >>> (w * w).backward()
     >>> Adam([w], lr=0.25).step()
@@ -82,6 +83,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay: parameters shrink by lr * weight_decay at each step.
 
+    >>> from microgradlib import Value
     >>> w = Value(1.0)
     >>> w.grad = 0.0
     >>> AdamW([w], lr=0.5, weight_decay=0.5).step()

@@ -12,6 +12,7 @@ from microgradlib.optim.states import State
 class RMSprop(Optimizer):
     """RMSprop: steps divided by the root of a running mean of the squared gradients.
 
+    >>> from microgradlib import Value
     >>> w = Value(1.0)
     >>> (w * w).backward()
     >>> RMSprop([w], lr=0.25, alpha=0.75).step()

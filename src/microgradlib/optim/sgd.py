@@ -15,6 +15,7 @@ from microgradlib.optim.states import State
 class SGD(Optimizer):
     """Stochastic gradient descent.
 
+    >>> from microgradlib import Value
     >>> w = Value(1.0)
     >>> (w * w).backward()
     >>> SGD([w], lr=0.25).step()
