@@ -255,6 +255,14 @@ class TestOptions:
             optimizer.step()
         assert [p.data for p in optimizer.params] == before[0]
 
+    def test_the_base_class_has_no_rule(self) -> None:
+        w = Value(1.0)
+        base = Optimizer([w], lr=0.1, weight_decay=0.0, maximize=False)
+        w.grad = 1.0
+        with pytest.raises(NotImplementedError):
+            base.step()
+        base.load_state_dict(base.state_dict())
+
     def test_some_groups_have_momentum(self) -> None:
         a, b = Value(0.0), Value(0.0)
         sgd = SGD([{"params": [a], "momentum": 0.5}, {"params": [b]}], lr=1.0)

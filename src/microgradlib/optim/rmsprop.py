@@ -33,7 +33,7 @@ class RMSprop(Optimizer):
     Graves (2013), arXiv:1308.0850.
     """
 
-    _keys = ("step", "square_avg", "momentum_buffer", "grad_avg")
+    _keys = ("step", "square_avg", "grad_avg", "momentum_buffer")
     _squares = "square_avg"
 
     alpha: float = option(check_number)
@@ -62,7 +62,7 @@ class RMSprop(Optimizer):
         return o.momentum > 0.0, o.centered, 1.0 - o.alpha < 0.5
 
     def _state_keys(self, o: Any) -> Iterable[str]:
-        wanted = True, True, o.momentum > 0.0, o.centered
+        wanted = True, True, o.centered, o.momentum > 0.0
         return [key for key, there in zip(self._keys, wanted, strict=True) if there]
 
     def _rule(self, x: Inputs) -> tuple[Numbers, State]:
