@@ -65,7 +65,7 @@ class Adam(Optimizer):
         return 1.0 - o.betas[0] ** step, sqrt(1.0 - o.betas[1] ** step)
 
     def _rule(self, x: Inputs) -> tuple[Numbers, State]:
-        (amsgrad, near), o, grads, state = x.decisions, x.o, x.grads, x.state
+        (*_, amsgrad, near), o, grads, state = x.decisions, x.o, x.grads, x.state
         (beta1, beta2), eps, (bias, root) = o.betas, o.eps, x.factors
         rate, shrink = o.lr / bias, 1.0 - o.lr * o.weight_decay if self._decoupled else 1.0
         zeros, new2 = [0.0] * len(grads), 1.0 - beta2

@@ -293,11 +293,14 @@ class Optimizer:
 
     def _formula(self, x: Inputs) -> tuple[Numbers, State]:
         """Return the new data and the lists of the new state."""
-        maximize, decays, *decisions = x.decisions
-        grads, decay = [-g for g in x.grads] if maximize else x.grads, x.o.weight_decay
+        maximizes, decays, *_ = x.decisions
+        if maximizes:
+            x = x._replace(grads=[-g for g in x.grads])
         if decays:
-            grads = [g + decay * p for p, g in zip(x.data, grads, strict=True)]
-        return self._rule(x._replace(grads=grads, decisions=tuple(decisions)))
+            decay = x.o.weight_decay
+            pairs = zip(x.data, x.grads, strict=True)
+            x = x._replace(grads=[g + decay * p for p, g in pairs])
+        return self._rule(x)
 
     def _decisions(self, o: Any) -> tuple[bool, ...]:
         """Return the decisions that only this kind of optimizer takes."""

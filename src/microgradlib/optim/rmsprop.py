@@ -66,7 +66,7 @@ class RMSprop(Optimizer):
         return [key for key, there in zip(self._keys, wanted, strict=True) if there]
 
     def _rule(self, x: Inputs) -> tuple[Numbers, State]:
-        (has_momentum, centered, near), o, grads, state = x.decisions, x.o, x.grads, x.state
+        (*_, has_momentum, centered, near), o, grads, state = x.decisions, x.o, x.grads, x.state
         lr, alpha, eps, share = o.lr, o.alpha, o.eps, 1.0 - o.alpha
         zeros = [0.0] * len(grads)
         squares = zip(state.get("square_avg", zeros), grads, strict=True)
