@@ -3,8 +3,8 @@
 import json
 import warnings
 from collections.abc import Callable, Iterator
-from itertools import product
-from math import inf, nan
+from itertools import pairwise, product
+from math import cos, inf, nan, pi
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -231,6 +231,125 @@ class TestAgainstTorch:
             other.step()
 
 
+CLOSED: list[tuple[str, Options, Callable[[int], float]]] = [
+    ("StepLR", {"step_size": 7}, lambda t: 0.1 ** (t // 7)),
+    ("MultiStepLR", {"milestones": [3, 3, 10]}, lambda t: 0.1 ** (2 * (t >= 3) + (t >= 10))),
+    ("ExponentialLR", {"gamma": 0.97}, lambda t: 0.97**t),
+    ("ConstantLR", {"factor": 0.5, "total_iters": 4}, lambda t: 0.5 if t < 4 else 1.0),
+    ("ConstantLR", {}, lambda t: 1.0 / 3.0 if t < 5 else 1.0),
+    ("LinearLR", {}, lambda t: 1.0 / 3.0 + 2.0 / 3.0 * min(t / 5, 1.0)),
+    (
+        "LinearLR",
+        {"start_factor": 0.1, "end_factor": 0.5, "total_iters": 12},
+        lambda t: 0.1 + 0.4 * min(t / 12, 1.0),
+    ),
+    ("CosineAnnealingLR", {"T_max": 6}, lambda t: (1.0 + cos(pi * t / 6)) / 2.0),
+    ("LambdaLR", {"lr_lambda": lambda t: 1.0 / (1.0 + t)}, lambda t: 1.0 / (1.0 + t)),
+]
+
+
+class TestClosedForms:
+    """The same without PyTorch: by formulas that need no learning rate of before."""
+
+    @pytest.mark.parametrize(("name", "options", "closed"), CLOSED, ids=str)
+    def test_factors(self, name: str, options: Options, closed: Callable[[int], float]) -> None:
+        optimizer = ours()
+        scheduler = getattr(lr_scheduler, name)(optimizer, **options)
+        for step in range(26):
+            factors = [group["lr"] / x for group, x in zip(optimizer.param_groups, (0.03, 0.1))]  # noqa: B905
+            assert factors == pytest.approx([closed(step)] * 2, rel=1e-9, abs=1e-12), step
+            assert scheduler.base_lrs == [0.03, 0.1]
+            optimizer.step()
+            scheduler.step()
+
+    def test_a_cosine_above_zero(self) -> None:
+        optimizer = ours()
+        scheduler = lr_scheduler.CosineAnnealingLR(optimizer, 6, eta_min=0.01)
+        for step in range(26):
+            expected = [0.01 + (x - 0.01) * (1.0 + cos(pi * step / 6)) / 2.0 for x in (0.03, 0.1)]
+            assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(expected)
+            optimizer.step()
+            scheduler.step()
+
+    @pytest.mark.parametrize("kind", ["SGD", "Adam"])
+    @pytest.mark.parametrize("three", [False, True])
+    @pytest.mark.parametrize("strategy", ["cos", "linear"])
+    def test_one_cycle(self, kind: str, three: bool, strategy: str) -> None:
+        optimizer = ours(kind)
+        lr_scheduler.OneCycleLR(
+            optimizer, [0.5, 1.0], total_steps=40, three_phase=three, anneal_strategy=strategy
+        )
+        scheduler = lr_scheduler.OneCycleLR(
+            optimizer, [0.5, 1.0], total_steps=40, three_phase=three, anneal_strategy=strategy
+        )
+        ends = [(0, 0.04, 0.95), (11, 1.0, 0.85), (39, 4e-6, 0.95)]
+        if three:
+            ends[2:] = [(22, 0.04, 0.95), (39, 4e-6, 0.95)]
+        for step in range(40):
+            (left, low, calm), (right, high, fast) = next(
+                (a, b) for a, b in pairwise(ends) if step <= b[0]
+            )
+            share = (step - left) / (right - left)
+            if strategy == "cos":
+                share = (1.0 - cos(pi * share)) / 2.0
+            for top, group in zip((0.5, 1.0), optimizer.param_groups, strict=True):
+                assert group["lr"] == pytest.approx(top * (low + (high - low) * share))
+                momentum = group["betas"][0] if kind == "Adam" else group["momentum"]
+                assert momentum == pytest.approx(calm + (fast - calm) * share)
+                assert group.get("betas", (0.0, 0.999))[1] == 0.999
+            optimizer.step()
+            scheduler.step()
+        if strategy == "linear":  # the call after the last step stays at the end
+            assert optimizer.param_groups[0]["lr"] == pytest.approx(2e-6)
+
+    def test_a_sequence(self) -> None:
+        optimizer = ours()
+        parts = [
+            lr_scheduler.ConstantLR(optimizer, 0.5, 100),
+            lr_scheduler.LinearLR(optimizer, 0.25, 1.0, 3),
+            lr_scheduler.MultiStepLR(optimizer, [0, 2], 0.5),
+            lr_scheduler.CosineAnnealingLR(optimizer, 2, eta_min=0.01),
+        ]
+        scheduler = lr_scheduler.SequentialLR(optimizer, parts, [2, 6, 9])
+        found = []
+        for _ in range(12):
+            found.append(optimizer.param_groups[1]["lr"])
+            optimizer.step()
+            scheduler.step()
+        expected = [0.05, 0.05, 0.025, 0.05, 0.075, 0.1, 0.05, 0.05, 0.025, 0.1, 0.055, 0.01]
+        assert found == pytest.approx(expected)
+
+    def test_a_plateau(self) -> None:
+        optimizer = ours()
+        scheduler = lr_scheduler.ReduceLROnPlateau(
+            optimizer, factor=0.5, patience=1, threshold=0.1, cooldown=2, min_lr=0.02
+        )
+        found = []
+        for loss in (1.0, 0.95, 0.85, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8):
+            scheduler.step(loss)
+            found.append(optimizer.param_groups[1]["lr"])
+        # 0.95 is not 10 % better than 1; after 0.85 two are not, then two do not count.
+        assert found == [0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05, 0.025, 0.025, 0.025]
+        assert optimizer.param_groups[0]["lr"] == 0.02
+        assert scheduler.best == 0.85
+        keys = ["last_epoch", "best", "num_bad_epochs", "cooldown_counter", "_last_lr"]
+        assert [*scheduler.state_dict()] == keys
+        assert scheduler.last_epoch == 11
+
+    def test_a_plateau_of_gains(self) -> None:
+        optimizer = ours()
+        scheduler = lr_scheduler.ReduceLROnPlateau(
+            optimizer, "max", patience=0, threshold=0.5, threshold_mode="abs", eps=0.04
+        )
+        found = []
+        for gain in (1.0, 1.5, 1.6, 2.2):
+            scheduler.step(gain)
+            found.append([group["lr"] for group in optimizer.param_groups])
+        assert found[0] == [0.03, 0.1]
+        assert found[1:] == [[0.03, 0.1 * 0.1]] * 3  # less than eps is not worth it
+        assert scheduler.best == 2.2
+
+
 class Halving(lr_scheduler.LRScheduler):
     def get_lr(self) -> list[float]:
         return [base / 2**self.last_epoch for base in self.base_lrs]
@@ -246,12 +365,34 @@ def test_a_schedule_of_your_own() -> None:
         lr_scheduler.LRScheduler(optimizer)
 
 
+class Below(lr_scheduler.LRScheduler):
+    below = 0.0
+
+    def get_lr(self) -> list[float]:
+        return [self.below, 0.5]
+
+
+def test_less_than_0_by_rounding_is_0() -> None:
+    optimizer = ours()
+    scheduler = Below(optimizer)
+    optimizer.step()
+    Below.below = -1e-16
+    scheduler.step()
+    assert scheduler.get_last_lr() == [0.0, 0.5]
+    Below.below = -1e-14
+    with pytest.raises(ValueError, match=r"^Below: lr must be finite, >= 0, got -1e-14$"):
+        scheduler.step()
+
+
 class TestOrder:
     def test_a_scheduler_that_comes_first_warns(self) -> None:
         optimizer = ours()
         scheduler = Halving(optimizer)
-        with pytest.warns(UserWarning, match=r"^Halving.step\(\) before optimizer.step\(\)"):
+        with pytest.warns(
+            UserWarning, match=r"^Halving.step\(\) before optimizer.step\(\)"
+        ) as seen:
             scheduler.step()
+        assert seen[0].filename == __file__
         scheduler.step()  # says so once
         assert scheduler.last_epoch == 2
 

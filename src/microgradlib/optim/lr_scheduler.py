@@ -259,7 +259,8 @@ class OneCycleLR(LRScheduler):
 
     def _between(self, start: float, end: float, at: float) -> float:
         if self.anneal_strategy == "linear":
-            return (end - start) * at + start
+            # The call after the last step has at > 1: PyTorch goes on to less than 0 there.
+            return (end - start) * min(at, 1.0) + start
         return end + (start - end) / 2.0 * (cos(pi * at) + 1)
 
 
