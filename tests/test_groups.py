@@ -12,6 +12,7 @@ import pytest
 import microgradlib as mg
 from microgradlib import Value, nn, optim
 from microgradlib.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from microgradlib.optim.options import SCHEDULED
 
 KINDS: list[type[Any]] = [SGD, Adam, AdamW, RMSprop]
 
@@ -189,7 +190,7 @@ class TestOptions:
             ("lr", "0.1", TypeError),
             ("betas", (0.5, 1.0), ValueError),
             ("amsgrad", 1, TypeError),
-            ("initial_lr", -1.0, ValueError),
+            *((key, -1.0, ValueError) for key in SCHEDULED),
             ("params", [], TypeError),
         ):
             with pytest.raises(error, match=rf"^Adam: .*{key}"):
@@ -290,6 +291,20 @@ class TestOptions:
         assert snapshot(rms) == before
         rms.centered = False
         rms.step()
+
+    @pytest.mark.parametrize(
+        ("alpha", "mean"),
+        [
+            (0.9, (1.0 - 0.9) * 0.7 + (1.0 - 0.9) * (-0.3 - (1.0 - 0.9) * 0.7)),
+            (0.5, -0.3 - 0.5 * (-0.3 - 0.35)),  # not 0.35 + 0.5 * (-0.3 - 0.35)
+        ],
+    )
+    def test_the_mean_is_rounded_as_in_pytorch(self, alpha: float, mean: float) -> None:
+        w = Value(0.0)
+        rms = RMSprop([w], alpha=alpha, centered=True)
+        for w.grad in (0.7, -0.3):
+            rms.step()
+        assert rms.state_dict()["state"]["grad_avg"] == [mean]
 
     def test_division_by_zero(self) -> None:
         a, b = Value(1.0), Value(1.0)

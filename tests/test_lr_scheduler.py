@@ -519,6 +519,11 @@ MISTAKES: list[tuple[Callable[[], Any], type[Exception], str]] = [
         ValueError,
         "LambdaLR: lr_lambda must be one, or a list of 2 for the groups, got [<built-in function",
     ),
+    (
+        make("LambdaLR", lr_lambda=[abs, 3]),
+        TypeError,
+        "LambdaLR: lr_lambda must be a function, got 3",
+    ),
     (make("LambdaLR", lr_lambda=0.5), TypeError, "LambdaLR: lr_lambda must be a function, got 0.5"),
     (
         make("LambdaLR", lr_lambda=lambda t: nan),
@@ -552,7 +557,7 @@ MISTAKES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         make("SequentialLR", schedulers=[PLATEAU], milestones=[]),
         TypeError,
-        "SequentialLR: schedulers[0] must be a schedule of its own, got ",
+        "SequentialLR: schedulers[0] must be a schedule of its own, got ReduceLROnPlateau(",
     ),
     (
         make("SequentialLR", STEP.optimizer, schedulers=[STEP, STEP, STEP], milestones=[5, 5]),
@@ -590,6 +595,71 @@ def test_mistakes(mistake: Callable[[], Any], error: type[Exception], message: s
         mistake()
     assert str(caught.value).startswith(message)
     assert (STEP.state_dict(), STEP.optimizer.state_dict()) == before
+
+
+CYCLE: Options = {"max_lr": 0.1, "total_steps": 10}
+RANGES: list[tuple[str, Options, str, float | None, float | None]] = [
+    ("StepLR", {"step_size": 1}, "gamma", 0.0, None),
+    ("CosineAnnealingLR", {"T_max": 3}, "eta_min", 0.0, None),
+    ("LinearLR", {}, "start_factor", 1e-300, 1.0),
+    ("LinearLR", {}, "end_factor", 0.0, 1.0),
+    ("ConstantLR", {}, "factor", 1e-300, 1.0),
+    ("OneCycleLR", CYCLE, "pct_start", None, 1.0),
+    ("OneCycleLR", CYCLE, "div_factor", 1e-300, None),
+    ("OneCycleLR", CYCLE, "final_div_factor", 1e-300, None),
+    ("OneCycleLR", CYCLE, "max_lr", None, None),
+    ("OneCycleLR", CYCLE, "base_momentum", 0.0, None),
+    ("OneCycleLR", CYCLE, "max_momentum", 0.0, None),
+    ("ReduceLROnPlateau", {}, "threshold", 0.0, None),
+    ("ReduceLROnPlateau", {}, "eps", 0.0, None),
+    ("ReduceLROnPlateau", {}, "min_lr", 0.0, None),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "key", "low", "high"), RANGES)
+def test_ranges(
+    name: str, options: Options, key: str, low: float | None, high: float | None
+) -> None:
+    for x in (low, high):
+        if x is not None:
+            make(name, **{**options, key: x})()
+    for x in (-1e-9, nan, "a", *([high * 1.001] if high else ())):
+        with pytest.raises((TypeError, ValueError), match=rf"^{name}: {key} must be "):
+            make(name, **{**options, key: x})()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "key", "low"),
+    [
+        ("StepLR", {}, "step_size", 1),
+        ("CosineAnnealingLR", {}, "T_max", 1),
+        ("LinearLR", {}, "total_iters", 1),
+        ("ConstantLR", {}, "total_iters", 0),
+        ("OneCycleLR", {"max_lr": 1.0, "steps_per_epoch": 3}, "epochs", 1),
+        ("OneCycleLR", {"max_lr": 1.0, "epochs": 3}, "steps_per_epoch", 1),
+        ("OneCycleLR", {"max_lr": 1.0}, "total_steps", 1),
+        ("ReduceLROnPlateau", {}, "patience", 0),
+        ("ReduceLROnPlateau", {}, "cooldown", 0),
+    ],
+)
+def test_counts(name: str, options: Options, key: str, low: int) -> None:
+    make(name, **options, **{key: low})()
+    bound = 0 if key == "total_iters" else low
+    for x in (bound - 1, 2.0, True):
+        with pytest.raises(ValueError, match=rf"^{name}: {key} must be an int >= {bound}, got {x}"):
+            make(name, **options, **{key: x})()
+
+
+def test_beginning_later() -> None:
+    optimizer = ours()
+    for group in optimizer.param_groups:
+        group["initial_lr"] = 0.8
+    scheduler = lr_scheduler.LambdaLR(optimizer, lambda t: 0.5**t, last_epoch=1)
+    assert (scheduler.last_epoch, scheduler.get_last_lr()) == (2, [0.2, 0.2])
+    assert scheduler.base_lrs == [0.8, 0.8]
+    state = scheduler.state_dict() | {"_last_lr": [0.0, 0.0], "last_epoch": -1}
+    scheduler.load_state_dict(state)
+    assert scheduler.state_dict() == state
 
 
 def test_an_optimizer_without_momentum_cycles_only_its_learning_rate() -> None:
