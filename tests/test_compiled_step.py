@@ -28,6 +28,9 @@ OPTIMIZERS: dict[str, Callable[[Any], Optimizer]] = {
     "adam": lambda p: optim.Adam(p, lr=0.05),
     "amsgrad": lambda p: optim.Adam(p, 0.05, (0.3, 0.9), amsgrad=True, weight_decay=0.1),
     "adamw": lambda p: optim.AdamW(p, lr=0.05),
+    "rmsprop": lambda p: optim.RMSprop(p, momentum=0.5, centered=True),
+    "maximize": lambda p: optim.SGD(p, lr=0.01, weight_decay=0.1, maximize=True),
+    "groups": lambda p: optim.AdamW([{"params": p[:1], "lr": 0.1}, {"params": p[1:]}], 0.05),
 }
 
 
@@ -67,7 +70,8 @@ def test_the_numbers_of_the_ordinary_loop(name: str) -> None:
             assert [kept(x, t) for x, t in DATA] == expected
         assert plain.numbers() == single.numbers() == block.numbers()
         for training in (plain, single, block):
-            training.optimizer.lr *= 0.9
+            for group in training.optimizer.param_groups:
+                group["lr"] *= 0.9
             if epoch == 2 and name == "momentum":
                 training.optimizer.momentum = 0.5  # type: ignore[attr-defined]
     assert all(p.grad is None for p in single.model.parameters())
@@ -82,6 +86,17 @@ def test_options_that_change_within_a_block() -> None:
                 if i == 3:
                     training.optimizer.weight_decay = 0.5  # type: ignore[attr-defined]
             assert step([0.0, 1.0], 1.0) == plain.step([0.0, 1.0], 1.0)
+    assert plain.numbers() == block.numbers()
+
+
+def test_a_decision_that_changes_within_a_block() -> None:
+    plain, block = Training("sgd"), Training("sgd")
+    with block.compiled() as step:
+        for i in range(6):
+            for training in (plain, block):
+                training.optimizer.weight_decay = 0.5 * (i % 3)
+            assert step([0.0, 1.0], 1.0) == plain.step([0.0, 1.0], 1.0)
+        assert len(step._steps) == 2  # with weight decay and without
     assert plain.numbers() == block.numbers()
 
 
@@ -258,7 +273,8 @@ def test_parameters_without_a_gradient_stay() -> None:
     before = frozen.data
     step(1.0)
     assert frozen.data == pytest.approx(before - 0.1, rel=1e-8)  # its first step, of length lr
-    assert optimizer.state_dict()["state"]["step"] == [2, 0, 1]
+    step(1.0)  # as unequal steps need unequal formulas, in the ordinary way
+    assert optimizer.state_dict()["state"]["step"] == [3, 0, 2]
 
 
 def test_values_beside_the_parameters_are_read_at_each_call() -> None:

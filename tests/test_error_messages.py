@@ -236,6 +236,7 @@ SUBJECTS: dict[str, Any] = {
     "microgradlib.nn.utils": nn.utils,
     "microgradlib.optim": optim,
     "microgradlib.data": data,
+    "microgradlib.optim.lr_scheduler": optim.lr_scheduler,
     "microgradlib.random": random,
     "microgradlib.safetensors": safetensors,
     "Value": small,
@@ -261,10 +262,10 @@ CODE = re.compile(r"(?<=^write )[^it].*|[\w.]+\((?:[^()]|\([^()]*\))*\)")
 WORDS = re.compile(r"\.?[A-Za-z_][\w.]*(?<!\.)")
 PLAIN_WORDS = """
 a an and are array arrays as assign attribute bit built by call choose class derivative devices
-divide each every floats for from have in indices is it iterable jac lists loop loss make mode
-Module module modules needed no nothing number numbers NumPy of on one operations optimizer or over
-pass Python random read row s sampler scipy.optimize.minimize set so tensors the them then there to
-types use Values with write writes
+divide each every floats for from function have in indices is it iterable jac lists loop loss make
+mode Module module modules multiply needed no nothing number numbers NumPy of on one operations
+optimizer or over pass Python random read row s sampler scipy.optimize.minimize set so steps tensors
+the them then there to types use Values with write writes
 """
 
 

@@ -70,8 +70,11 @@ def state(**changes: object) -> dict[str, object]:
     return {**layer.state_dict(), **changes}
 
 
-def adam_state(**changes: object) -> dict[str, object]:
-    return {**adam.state_dict(), **changes}
+def state_of(optimizer: Any, *, lr: object = 0.5, **changes: object) -> dict[str, object]:
+    """Return its state dict, with another learning rate and changes of the state."""
+    state = optimizer.state_dict()
+    groups = [{**group, "lr": lr} for group in state["param_groups"]]
+    return {"state": {**state["state"], **changes}, "param_groups": groups}
 
 
 def exhausted() -> Iterator[Value]:
@@ -608,30 +611,30 @@ OPTIMIZERS: list[Row] = [
     (
         lambda: sgd.load_state_dict({}),
         StateDictError,
-        "SGD.load_state_dict: expected a state_dict() with an 'lr', got {}",
+        "SGD.load_state_dict: expected a state_dict() with 'state' and 'param_groups', got {}",
     ),
     (
-        lambda: sgd.load_state_dict({"lr": 0.5, "momentum_buffer": [1.0]}),
+        lambda: sgd.load_state_dict(state_of(sgd, momentum_buffer=[1.0])),
         StateDictError,
         "SGD.load_state_dict: 'momentum_buffer' must be a list of 3 numbers, got [1.0]",
     ),
     (
-        lambda: sgd.load_state_dict({"lr": "0.5", "momentum_buffer": [9.0] * 3}),
+        lambda: sgd.load_state_dict(state_of(sgd, lr="0.5", momentum_buffer=[9.0] * 3)),
         TypeError,
-        "SGD.load_state_dict: lr must be a number, got '0.5'; pass a float",
+        "SGD.load_state_dict: param_groups[0]: lr must be a number, got '0.5'; pass a float",
     ),
     (
-        lambda: adam.load_state_dict(adam_state(lr=0.5, step=0)),
+        lambda: adam.load_state_dict(state_of(adam, step=0)),
         StateDictError,
         "Adam.load_state_dict: 'step' must be a positive int, got 0",
     ),
     (
-        lambda: adam.load_state_dict(adam_state(lr=0.5, step=2**63)),
+        lambda: adam.load_state_dict(state_of(adam, step=2**63)),
         StateDictError,
         f"Adam.load_state_dict: 'step' must be a positive int, got {2**63}",
     ),
     (
-        lambda: adam.load_state_dict(adam_state(lr=0.5, exp_avg=None)),
+        lambda: adam.load_state_dict(state_of(adam, exp_avg=None)),
         StateDictError,
         "Adam.load_state_dict: 'exp_avg' must be a list of 3 numbers, got None",
     ),
@@ -655,29 +658,29 @@ OPTIMIZERS: list[Row] = [
     ),
     (lambda: Adam([x], amsgrad=1), TypeError, "Adam: amsgrad must be True or False, got 1"),
     (
-        lambda: sgd.load_state_dict({"lr": 0.5, "exp_avg": [9.0] * 3, "step": 1}),
+        lambda: sgd.load_state_dict(state_of(sgd) | {"state": {"exp_avg": [9.0] * 3, "step": 1}}),
         StateDictError,
         (
-            "SGD.load_state_dict: expected the keys ['momentum_buffer'], got ['exp_avg', "
-            "'step']; make it with the same options"
+            "SGD.load_state_dict: 'state' must have the keys ['momentum_buffer'], got ['exp_avg', "
+            "'step']; load what such an optimizer gave"
         ),
     ),
     (
-        lambda: sgd.load_state_dict({"lr": 0.5, "momentum_buffer": [9.0, "9", 9.0]}),
+        lambda: sgd.load_state_dict(state_of(sgd, momentum_buffer=[9.0, "9", 9.0])),
         TypeError,
         "SGD.load_state_dict: momentum_buffer[1] must be a number, got '9'; pass a float",
     ),
     (
-        lambda: adam.load_state_dict(adam_state(lr=0.5, exp_avg_sq=[9.0, 9.0, -1.0])),
+        lambda: adam.load_state_dict(state_of(adam, exp_avg_sq=[9.0, 9.0, -1.0])),
         ValueError,
         "Adam.load_state_dict: exp_avg_sq[2] must be finite, >= 0, got -1.0",
     ),
     (
-        lambda: adam.load_state_dict({**adam_state(lr=0.5), 1: 2}),
+        lambda: adam.load_state_dict(state_of(adam, **{"1": 2})),
         StateDictError,
         (
-            "Adam.load_state_dict: expected the keys ['step', 'exp_avg', 'exp_avg_sq'], "
-            "got ['step', 'exp_avg', 'exp_avg_sq', 1]; make it with the same options"
+            "Adam.load_state_dict: 'state' must have the keys ['step', 'exp_avg', 'exp_avg_sq'], "
+            "got ['step', 'exp_avg', 'exp_avg_sq', '1']; load what such an optimizer gave"
         ),
     ),
 ]

@@ -1,11 +1,13 @@
 """The optimizers against PyTorch's trajectories, by hand, through a state dict, and interrupted."""
 
+import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import product
 from math import inf, nan, sqrt
+from random import Random
 from types import NoneType
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 
 import microgradlib as mg
 from microgradlib import Value, optim
-from microgradlib.optim import SGD, Adam, AdamW, Optimizer
+from microgradlib.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
 Options = dict[str, Any]
 
@@ -30,13 +32,21 @@ ADAM_OPTIONS: list[Options] = [
         ((0.9, 0.999), (0.5, 0.99), (0.0, 0.95)), (1e-8, 0.1), (0.0, 0.02), (False, True)
     )
 ]
+RMSPROP_OPTIONS: list[Options] = [
+    {"eps": eps, "weight_decay": decay, "momentum": momentum, "centered": centered}
+    for eps, decay, momentum, centered in product(
+        (1e-8, 0.1), (0.0, 0.02), (0.0, 0.9), (False, True)
+    )
+]
 CASES: list[tuple[type[Optimizer], Options]] = [
     *((SGD, {"lr": 0.01, **options}) for options in SGD_OPTIONS),
     *((Adam, {"lr": 0.01, **options}) for options in ADAM_OPTIONS),
     *((AdamW, {"lr": 0.01, **options}) for options in ADAM_OPTIONS),
-    (SGD, {"lr": 0.01}),
-    (Adam, {}),  # the defaults
+    *((RMSprop, options) for options in RMSPROP_OPTIONS),
+    (SGD, {}),  # the defaults
+    (Adam, {}),
     (AdamW, {}),
+    (RMSprop, {}),
 ]
 # Here the steps hardly shrink at the minimum: a training would amplify roundings.
 RESTLESS: list[tuple[type[Optimizer], Options]] = [
@@ -44,6 +54,21 @@ RESTLESS: list[tuple[type[Optimizer], Options]] = [
     for kind, betas, decay, amsgrad in product(
         (Adam, AdamW), ((0.3, 0.5), (0.0, 0.0)), (0.0, 0.02), (False, True)
     )
+]
+RESTLESS += [
+    (RMSprop, {"alpha": alpha, "momentum": momentum, "centered": centered, "eps": 1e-4})
+    for alpha, momentum, centered in product((0.4, 0.0, 1.0), (0.0, 0.9), (False, True))
+    if alpha or not centered
+]
+RESTLESS += [
+    (kind, {"lr": 0.01, "maximize": True, "weight_decay": 0.3, **options})
+    for kind, options in [
+        (SGD, {}),
+        (SGD, {"momentum": 0.5}),
+        (Adam, {"amsgrad": True}),
+        (AdamW, {}),
+        (RMSprop, {"centered": True, "momentum": 0.5}),
+    ]
 ]
 START = [0.3, -0.8, 1.7, -0.4]
 
@@ -106,7 +131,56 @@ class TestAgainstTorch:
             assert [p.data for p in optimizer.params] == pytest.approx(theirs.tolist(), rel=1e-12)
             for key, xs in peer.state[theirs].items():
                 if key != "step" and xs is not None:
-                    assert optimizer.state_dict()[key] == pytest.approx(xs.tolist(), rel=1e-12)
+                    assert optimizer.state_dict()["state"][key] == pytest.approx(
+                        xs.tolist(), rel=1e-12
+                    )
+
+    @pytest.mark.torch
+    @pytest.mark.parametrize(("kind", "options"), CASES + RESTLESS, ids=label)
+    def test_groups_late_and_missing_gradients_and_a_state_dict_between(
+        self, kind: type[Any], options: Options
+    ) -> None:
+        torch = pytest.importorskip("torch")
+        rng = Random(str(options))
+        own: list[Options] = [{}, {"lr": 0.03, "weight_decay": 0.1}, {"maximize": True}]
+        ours = [{"params": [Value(x)], **group} for x, group in zip(START[:3], own, strict=True)]
+        ours[0]["params"].append([Value(0.5), [Value(START[3])]])  # one tensor
+        peers = [torch.tensor([x], dtype=torch.float64, requires_grad=True) for x in START[:3]]
+        peers.insert(1, torch.tensor([0.5, START[3]], dtype=torch.float64, requires_grad=True))
+        theirs = [
+            {"params": ps, **g}
+            for ps, g in zip((peers[:2], peers[2:3], peers[3:]), own, strict=True)
+        ]
+        optimizer, peer = (
+            kind(ours, **options),
+            getattr(torch.optim, kind.__name__)(theirs, **options),
+        )
+        params, tensors = optimizer.params, [(0,), (1, 2), (3,), (4,)]
+        for step in range(40):
+            for where, tensor in zip(tensors, peers, strict=True):
+                late = where == (3,) and step < 5
+                given = [rng.gauss(0.0, 1.0) for _ in where]
+                tensor.grad = (
+                    None if late or rng.random() < 0.2 else torch.tensor(given, dtype=torch.float64)
+                )
+                for i, grad in zip(where, given, strict=True):
+                    params[i].grad = None if tensor.grad is None else grad
+            optimizer.step()
+            peer.step()
+            if step == 10:
+                for groups in (optimizer.param_groups, peer.param_groups):
+                    groups[0]["lr"] = 0.07
+                    groups[1]["weight_decay"] = 0.2
+            if step == 20:
+                state = json.loads(json.dumps(optimizer.state_dict()))
+                optimizer = kind([{"params": group["params"]} for group in optimizer.param_groups])
+                optimizer.load_state_dict(state)
+                assert optimizer.param_groups[0]["lr"] == 0.07
+            found = [p.data for p in params]
+            assert found == pytest.approx(torch.cat(peers).tolist(), rel=1e-12, abs=1e-12), step
+            for group, other in zip(optimizer.param_groups, peer.param_groups, strict=True):
+                for key in optimizer.defaults:
+                    assert group[key] == other[key]
 
     @pytest.mark.torch
     def test_moments_whose_sum_overflows(self) -> None:
@@ -128,12 +202,12 @@ class TestByHand:
         w.grad = 1.0
         sgd.step()  # the first buffer is the gradient itself, undampened: 1 + 0.25 * 1
         assert w.data == 1.0 - 0.5 * 1.25
-        assert sgd.state_dict() == {"lr": 0.5, "momentum_buffer": [1.25]}
+        assert sgd.state_dict()["state"] == {"momentum_buffer": [1.25]}
         w.grad = 2.0
         sgd.step()
         buffer = 0.5 * 1.25 + 0.75 * (2.0 + 0.25 * 0.375)
         assert w.data == 0.375 - 0.5 * buffer
-        assert sgd.state_dict() == {"lr": 0.5, "momentum_buffer": [buffer]}
+        assert sgd.state_dict()["state"] == {"momentum_buffer": [buffer]}
 
     def test_nesterov(self) -> None:
         w = Value(1.0)
@@ -153,8 +227,7 @@ class TestByHand:
         first, second = 0.5 * (0.5 * 2.0) - 0.5, 0.75 * (0.25 * 4.0) + 0.25
         expected = 0.5 - 0.5 * (first / (1.0 - 0.25)) / sqrt(second / (1.0 - 0.75**2))
         assert w.data == pytest.approx(expected, rel=1e-15)
-        assert adam.state_dict() == {
-            "lr": 0.5,
+        assert adam.state_dict()["state"] == {
             "step": 2,
             "exp_avg": [first],
             "exp_avg_sq": [second],
@@ -166,7 +239,7 @@ class TestByHand:
             w.grad = 0.0
             optimizer = kind([w], lr=0.5, betas=(0.5, 0.5), weight_decay=0.5)
             optimizer.step()
-            assert optimizer.state_dict()["exp_avg"] == [moment]
+            assert optimizer.state_dict()["state"]["exp_avg"] == [moment]
 
     def test_adamw_shrinks_by_the_product_of_its_rates(self) -> None:
         w = Value(3.0)
@@ -186,7 +259,7 @@ class TestByHand:
         for grad, moment, largest in ((2.0, 2.0, 2.0), (0.0, 1.0, 2.0), (4.0, 8.5, 8.5)):
             w.grad = grad
             optimizer.step()
-            state = optimizer.state_dict()
+            state = optimizer.state_dict()["state"]
             assert (state["exp_avg_sq"], state["max_exp_avg_sq"]) == ([moment], [largest])
 
     @pytest.mark.parametrize("empty", [0.0, None])
@@ -257,7 +330,7 @@ class TestByHand:
         params = parameters()
         assert SGD((p for p in params), lr=0.1).params == tuple(params)
 
-    @pytest.mark.parametrize("kind", [SGD, Adam, AdamW])
+    @pytest.mark.parametrize("kind", [SGD, Adam, AdamW, RMSprop])
     @pytest.mark.parametrize("unordered", [set, frozenset])
     def test_sets_are_refused(self, kind: type[Any], unordered: Any) -> None:
         message = (
@@ -276,6 +349,7 @@ NUMBERS = [
     (SGD, "dampening", -inf),
     (SGD, "weight_decay", 0.0),
     *product((Adam, AdamW), ("lr", "eps", "weight_decay"), (0.0,)),
+    *product((RMSprop,), ("lr", "alpha", "eps", "weight_decay", "momentum"), (0.0,)),
 ]
 
 
@@ -288,6 +362,10 @@ class TestOptions:
             assert (adam.lr, adam.betas, adam.eps) == (0.001, (0.9, 0.999), 1e-8)
             assert (adam.weight_decay, adam.amsgrad) == (decay, False)
             assert kind(parameters(), amsgrad=True).amsgrad
+        rms = RMSprop(parameters())
+        assert (rms.lr, rms.alpha, rms.eps, rms.momentum) == (0.01, 0.99, 1e-8, 0.0)
+        assert (rms.weight_decay, rms.centered, rms.maximize) == (0.0, False, False)
+        assert SGD(parameters()).lr == 0.001
 
     @pytest.mark.parametrize(("kind", "option", "low"), NUMBERS)
     def test_numbers(self, kind: type[Any], option: str, low: float) -> None:
@@ -299,7 +377,7 @@ class TestOptions:
             yield lambda: kind(parameters(), **{"lr": 0.1, option: x})
             yield lambda: setattr(made, option, x)
 
-        before = dict(vars(made))
+        before = dict(made.param_groups[0])
         for wrong in ("0.1", True, None):
             for set_it in options_with(wrong):
                 with pytest.raises(TypeError) as caught:
@@ -311,7 +389,7 @@ class TestOptions:
                     set_it()
                 bounds = ", >= 0" if low == 0.0 else ""
                 assert str(out_of_range.value) == f"{what} finite{bounds}, got {wrong!r}"
-        assert vars(made) == before
+        assert dict(made.param_groups[0]) == before
         for number in (0, Fraction(1, 4)):
             setattr(made, option, number)
             for optimizer in (made, kind(parameters(), **{"lr": 0.1, option: number})):
@@ -338,6 +416,8 @@ class TestOptions:
         for optimizer, flag in (
             (SGD(parameters(), 0.1), "nesterov"),
             (Adam(parameters()), "amsgrad"),
+            (RMSprop(parameters()), "centered"),
+            (SGD(parameters()), "maximize"),
         ):
             kind = type(optimizer).__name__
             with pytest.raises(TypeError) as caught:
@@ -359,25 +439,26 @@ class TestStateDict:
         assert list(train(second, 20)) == first_goes_on
 
     @every_case
-    def test_before_the_first_step_there_is_only_the_learning_rate(
+    def test_before_the_first_step_there_are_only_options(
         self, kind: type[Any], options: Options
     ) -> None:
         fresh, used = kind(parameters(), **options), kind(parameters(), **options)
-        assert fresh.state_dict() == {"lr": fresh.lr}
+        assert fresh.state_dict()["state"] == {}
         list(train(used, 5))
         used.load_state_dict(fresh.state_dict())
         assert used.state_dict() == fresh.state_dict()
 
     def test_momentum_of_another_is_refused(self) -> None:
         optimizer = SGD(parameters(), lr=0.1)
-        message = r"^SGD\.load_state_dict: expected the keys \[\], got \['momentum_buffer'\]; "
+        state = optimizer.state_dict() | {"state": {"exp_avg": [0.0] * len(START)}}
+        message = r"^SGD\.load_state_dict: 'state' must have the keys \[\], got \['exp_avg'\]; "
         with pytest.raises(mg.errors.StateDictError, match=message):
-            optimizer.load_state_dict({"lr": 0.1, "momentum_buffer": [0.0] * len(START)})
+            optimizer.load_state_dict(state)
 
-    def test_parameters_may_be_exchanged(self) -> None:
+    def test_parameters_may_be_added(self) -> None:
         a, b = Value(1.0), Value(2.0)
         optimizer = SGD([a], lr=0.5, momentum=0.5)
-        optimizer.params += (b,)
+        optimizer.add_param_group({"params": b})
         for _ in range(2):
             a.grad = b.grad = 1.0
             optimizer.step()
@@ -386,9 +467,11 @@ class TestStateDict:
     def test_the_largest_step(self) -> None:
         adam = Adam(parameters())
         list(train(adam, 1))
-        adam.load_state_dict(adam.state_dict() | {"step": 2**63 - 1})
+        state = adam.state_dict()
+        state["state"]["step"] = 2**63 - 1
+        adam.load_state_dict(state)
         adam.step()
-        assert adam.state_dict()["step"] == 2**63
+        assert adam.state_dict()["state"]["step"] == 2**63
 
     def test_is_a_copy_on_the_way_out_and_in(self) -> None:
         adam = Adam(parameters())
@@ -397,7 +480,7 @@ class TestStateDict:
         expected = adam.state_dict()
         adam.load_state_dict(state)
         for nested in (state, adam.state_dict()):
-            nested["exp_avg"][0] = 99.0
+            nested["state"]["exp_avg"][0] = nested["param_groups"][0]["lr"] = 99.0
             assert adam.state_dict() == expected
 
 
@@ -420,6 +503,7 @@ class TestAllOrNothing:
     @pytest.mark.parametrize("kind", [Adam, AdamW])
     def test_overflow_of_the_square_of_a_gradient(self, kind: type[Any]) -> None:
         optimizer = kind(parameters())
+        before = snapshot(optimizer)
         for bad, square in ((-1e200, inf), (nan, nan), (-inf, inf)):
             optimizer.params[0].grad, optimizer.params[1].grad = 1.0, bad
             with pytest.raises(mg.errors.NonFiniteError) as caught:
@@ -428,7 +512,7 @@ class TestAllOrNothing:
                 f"{kind.__name__}.step: parameter 1 would get {square} for its squared gradients "
                 f"(data=-0.8, grad={bad}); nothing was updated: lower lr=0.001 or clip them"
             )
-            assert snapshot(optimizer) == (START, {"lr": 0.001})
+            assert snapshot(optimizer) == before
 
     @pytest.mark.parametrize("kind", [Adam, AdamW])
     @pytest.mark.parametrize("amsgrad", [False, True])
@@ -437,6 +521,7 @@ class TestAllOrNothing:
         optimizer = kind(params, eps=0.0, weight_decay=0.0, amsgrad=amsgrad)
         params[0].requires_grad = False  # whose gradients are 0, too
         params[1].grad, params[2].grad = 1.0, 0.0
+        before = snapshot(optimizer)
         with pytest.raises(mg.errors.NonFiniteError) as caught:
             optimizer.step()
         assert str(caught.value) == (
@@ -444,7 +529,7 @@ class TestAllOrNothing:
             "eps being 0 (data=3.0, grad=0.0); nothing was updated: pass an eps above 0"
         )
         assert caught.value.__suppress_context__
-        assert snapshot(optimizer) == ([1.0, 2.0, 3.0], {"lr": 0.001})
+        assert snapshot(optimizer) == before
         params[2].grad = 1.0
         optimizer.step()
         assert [p.data for p in params] == [1.0, *(x - 0.001 for x in (2.0, 3.0))]
@@ -459,7 +544,7 @@ class TestAllOrNothing:
         last.grad = numpy.float64(0.1)  # is a float
         optimizer.step()
         assert {type(p.data) for p in optimizer.params} == {float}
-        for key, xs in optimizer.state_dict().items():
+        for key, xs in optimizer.state_dict()["state"].items():
             if isinstance(xs, list):
                 assert [*map(type, xs)] == [int] * 4 if key == "step" else [NoneType] * 3 + [float]
         before = snapshot(optimizer)
@@ -519,7 +604,7 @@ class TestAllOrNothing:
                 except KeyboardInterrupt:
                     interrupts += 1
                 (data,) = {p.data for p in params}
-                if "momentum_buffer" in (state := optimizer.state_dict()):
+                if "momentum_buffer" in (state := optimizer.state_dict()["state"]):
                     (velocity,) = set(state["momentum_buffer"])  # minus the number of steps
                     assert data == velocity * (velocity - 1.0) / 2.0
         finally:
@@ -557,7 +642,9 @@ def test_what_is_left_in_the_gradient_of_a_frozen_parameter(
         for _ in range(3):
             first.grad, frozen.grad = 1.0, grad
             optimizer.step()
-        remembered = [xs[1] for xs in optimizer.state_dict().values() if isinstance(xs, list)]
+        remembered = [
+            xs[1] for xs in optimizer.state_dict()["state"].values() if isinstance(xs, list)
+        ]
         assert not any(remembered)
         frozen.requires_grad = True
         frozen.data = frozen.grad = 1.0
@@ -581,7 +668,7 @@ def test_the_first_moment_is_rounded_as_in_pytorch(
     optimizer = Adam([w], betas=(beta, 0.9))
     for w.grad in grads:
         optimizer.step()
-    assert optimizer.state_dict()["exp_avg"] == [moment]
+    assert optimizer.state_dict()["state"]["exp_avg"] == [moment]
 
 
 @pytest.mark.parametrize("name", ["step", "zero_grad"])

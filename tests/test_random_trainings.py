@@ -16,7 +16,7 @@ from random_trees import BLOCKS, run_block
 
 import microgradlib as mg
 from microgradlib import Value, nn
-from microgradlib.optim import SGD, Adam, AdamW
+from microgradlib.optim import SGD, Adam, AdamW, RMSprop
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -70,13 +70,14 @@ class Run:
         self.lone = Value(0.5)  # in no module, and often unused
         self.peers.append(torch.tensor(0.5, dtype=torch.float64, requires_grad=True))
         self.tensors.append(self.lone)
-        self.kind: Any = rng.choice([SGD, Adam, AdamW])
+        self.kind: Any = rng.choice([SGD, Adam, AdamW, RMSprop])
         self.options = self.draw_options()
-        params = [self.lone, *self.model.parameters()]
-        self.optimizer = self.kind(params[:: rng.choice([1, -1])], **self.options)
-        self.peer = getattr(torch.optim, self.kind.__name__)(
-            self.peers, **self.options, foreach=False
-        )
+        self.draw_groups()
+        self.optimizer = self.kind(self.groups(), **self.options)
+        theirs = [
+            {"params": [self.peers[i] for i in members], **own} for members, own in self.members
+        ]
+        self.peer = getattr(torch.optim, self.kind.__name__)(theirs, **self.options, foreach=False)
         self.f: Callable[..., Any] = self.loss
         if self.layered and rng.random() < 0.2:
             self.f = mg.compile(self.loss)
@@ -90,14 +91,39 @@ class Run:
         if self.loss_name == "cross_entropy":
             self.sizes[-1] = rng.randint(2, 3)
 
+    def draw_groups(self) -> None:
+        """Draw which tensors are in which group, and what is given to the optimizer."""
+        rng, count = self.rng, len(self.tensors)
+        order = rng.sample(range(count), count)
+        cut = rng.choice([count, rng.randrange(count)])
+        own = {"lr": 0.03, "weight_decay": rng.choice([0.0, 0.2]), "maximize": rng.random() < 0.2}
+        self.members = [(order[:cut], {}), (order[cut:], own)][: 1 if cut == count else 2]
+        self.flat = rng.random() < 0.5  # single numbers, which the module has given out
+        if self.flat:
+            self.model.parameters()
+
+    def groups(self) -> Any:
+        """Return the groups for the optimizer."""
+        groups = []
+        for members, own in self.members:
+            params = [self.tensors[i] for i in members]
+            groups.append({"params": mg_flat(params) if self.flat else params, **own})
+        return groups[0]["params"] if len(groups) == 1 and self.rng.random() < 0.5 else groups
+
     def draw_options(self) -> dict[str, Any]:
         """Draw options of the optimizer."""
         rng = self.rng
         options: dict[str, Any] = {
             "lr": rng.choice([0.1, 0.01]),
             "weight_decay": rng.choice([0.0, 0.0, 0.02, 0.3]),
+            "maximize": rng.random() < 0.2,
         }
-        if self.kind is SGD:
+        if self.kind is RMSprop:
+            options["alpha"] = rng.choice([0.99, 0.4])
+            options["momentum"] = rng.choice([0.0, 0.9])
+            options["centered"] = rng.random() < 0.5
+            options["eps"] = rng.choice([1e-3, 0.1])
+        elif self.kind is SGD:
             options["momentum"] = rng.choice([0.0, 0.5, 0.9])
             options["nesterov"] = options["momentum"] > 0.0 and rng.random() < 0.4
             options["dampening"] = 0.0 if options["nesterov"] else rng.choice([0.0, 0.3])
@@ -181,12 +207,14 @@ class Run:
 
     def change(self) -> None:
         """Change options, freeze a tensor, or resume the optimizer from a file."""
-        rng, group = self.rng, self.peer.param_groups[0]
+        rng = self.rng
+        k = rng.randrange(len(self.members))
+        mine, group = self.optimizer.param_groups[k], self.peer.param_groups[k]
         what = rng.randrange(8)
         if what == 0:
-            self.optimizer.lr = group["lr"] = rng.choice([0.05, 0.02, 0.0])
+            mine["lr"] = group["lr"] = rng.choice([0.05, 0.02, 0.0])
         elif what == 1:
-            self.optimizer.weight_decay = group["weight_decay"] = rng.choice([0.0, 0.1])
+            mine["weight_decay"] = group["weight_decay"] = rng.choice([0.0, 0.1])
         elif what == 2:
             i = rng.randrange(len(self.peers))
             trained = not self.peers[i].requires_grad
@@ -195,11 +223,10 @@ class Run:
             self.peers[i].requires_grad_(trained)
             self.peers[i].grad = None
         elif what == 3:
-            state = json.loads(json.dumps(self.optimizer.state_dict()))
-            options = {name: getattr(self.optimizer, name) for name in self.options}
-            self.optimizer = self.kind([*self.optimizer.params], **options)
-            self.optimizer.load_state_dict(state)
-            assert self.optimizer.state_dict() == state
+            old = self.optimizer.state_dict()
+            self.optimizer = self.kind(self.groups())  # which brings the options back
+            self.optimizer.load_state_dict(json.loads(json.dumps(old)))
+            assert self.optimizer.state_dict() == old
         elif what == 4:
             self.model.load_state_dict(json.loads(json.dumps(self.model.state_dict())))
 
@@ -209,7 +236,7 @@ class Run:
             found = [p.data for p in mg_flat(x)]
             assert all(map(close, found, tensor.detach().reshape(-1).tolist()))
         if self.kind is not SGD:
-            steps = self.optimizer.state_dict().get("step", 0)
+            steps = self.optimizer.state_dict()["state"].get("step", 0)
             of = dict.fromkeys(self.optimizer.params, steps)
             if isinstance(steps, list):
                 of = dict(zip(self.optimizer.params, steps, strict=True))

@@ -233,15 +233,18 @@ class Session(RuleBasedStateMachine):
     @rule(damage=st.sampled_from(["gone", "short", "text", "infinite"]))
     def load_a_damaged_optimizer(self, damage: str) -> None:
         state = json.loads(self.path.read_text())["optimizer"]
-        key = [key for key in state if key != "step"][-1]
+        inner = state["state"]
+        key = [key for key in inner or {"lr": 0} if key != "step"][-1]
         if damage == "gone":
-            del state["lr"]
-        elif key == "lr" or damage == "text":
-            state[key] = "0.5"
+            del state["param_groups"][0]["lr"]
+        elif key == "lr":
+            state["param_groups"][0]["lr"] = "0.5"
+        elif damage == "text":
+            inner[key] = "0.5"
         elif damage == "short":
-            del state[key][-1]
+            del inner[key][-1]
         else:
-            state[key] = [inf] * 7
+            inner[key] = [inf] * 7
         with pytest.raises((mg.StateDictError, TypeError, ValueError)):
             self.optimizer.load_state_dict(state)
 
@@ -268,8 +271,8 @@ class Session(RuleBasedStateMachine):
         assert self.close([p.data for p in params], e.data)
         grads = [p.grad if has_gradient(p.grad) else None for p in params]
         assert self.close(grads, e.grad)
-        state = self.optimizer.state_dict()
-        assert state.pop("lr") == 0.125
+        state, (group,) = self.optimizer.state_dict().values()
+        assert (group["lr"], group["params"]) == (0.125, [*range(7)])
         assert sorted(state) == sorted(e.state)
         for key, x in state.items():
             assert self.close(x, e.state[key]), key

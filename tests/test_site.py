@@ -15,7 +15,7 @@ import pytest
 import microgradlib as mg
 
 DOCS = Path(__file__).parent.parent / "docs"
-MODULES = ["nn", "optim", "parallel", "math", "random", "data", "testing"]
+MODULES = ["nn", "optim", "optim.lr_scheduler", "parallel", "math", "random", "data", "testing"]
 
 # The hosts that pages may link to. Any other must be added here, and so be thought about.
 LINKED = {

@@ -8,9 +8,9 @@ import pytest
 
 import microgradlib as mg
 from microgradlib import Value, nn, optim
-from microgradlib.optim import SGD, Adam, AdamW
+from microgradlib.optim import SGD, Adam, AdamW, RMSprop
 
-KINDS: list[type[Any]] = [SGD, Adam, AdamW]
+KINDS: list[type[Any]] = [SGD, Adam, AdamW, RMSprop]
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,9 @@ class TestStateDict:
 
     def test_what_has_had_no_step_has_no_state(self) -> None:
         _, sgd = self.state(SGD)
-        assert sgd.state_dict() == {"lr": 0.1, "momentum_buffer": [1.0, None]}
+        assert sgd.state_dict()["state"] == {"momentum_buffer": [1.0, None]}
         _, adam = self.state(Adam)
-        state = adam.state_dict()
+        state = adam.state_dict()["state"]
         assert state["step"] == [1, 0]
         assert state["exp_avg"] == [pytest.approx(0.1), None]
         assert state["exp_avg_sq"] == [pytest.approx(0.001), None]
@@ -141,14 +141,15 @@ class TestStateDict:
         params, optimizer = self.state(kind)
         params[0].grad, params[1].grad = None, 1.0
         optimizer.step()
-        assert optimizer.state_dict().get("step", 1) == 1
-        assert None not in [x for xs in optimizer.state_dict().values() for x in [xs][:1]]
+        state = optimizer.state_dict()["state"]
+        assert state.get("step", 1) == 1
+        assert None not in [x for xs in state.values() for x in [xs][:1]]
 
-    def test_states_of_before_are_loaded(self) -> None:
+    def test_states_without_lists_of_steps_are_loaded(self) -> None:
         adam = Adam([Value(1.0), Value(2.0)])
-        old = {"lr": 0.1, "step": 3, "exp_avg": [0.5, 0.25], "exp_avg_sq": [0.5, 0.125]}
-        adam.load_state_dict(old)
-        assert adam.state_dict() == old
+        old = {"step": 3, "exp_avg": [0.5, 0.25], "exp_avg_sq": [0.5, 0.125]}
+        adam.load_state_dict(adam.state_dict() | {"state": old})
+        assert adam.state_dict()["state"] == old
 
     @pytest.mark.parametrize(
         ("step", "message"),
@@ -164,13 +165,13 @@ class TestStateDict:
         _, adam = self.state(Adam)
         before = adam.state_dict()
         with pytest.raises(mg.errors.StateDictError, match=rf"^Adam\.load_state_dict: {message}$"):
-            adam.load_state_dict(before | {"step": step})
+            adam.load_state_dict(before | {"state": before["state"] | {"step": step}})
         assert adam.state_dict() == before
 
     def test_no_state_without_steps(self) -> None:
         _, sgd = self.state(SGD)
-        sgd.load_state_dict({"lr": 0.1, "momentum_buffer": [None, None]})
-        assert sgd.state_dict() == {"lr": 0.1}
+        sgd.load_state_dict(sgd.state_dict() | {"state": {"momentum_buffer": [None, None]}})
+        assert sgd.state_dict()["state"] == {}
 
     def test_an_error_names_the_parameter_by_its_place(self) -> None:
         params, adam = self.state(Adam)

@@ -124,7 +124,7 @@ ABSENT: dict[str, dict[str, str]] = {
         "IterableDataset": "write it as a Dataset, or loop over it",
     },
     "microgradlib.optim.lr_scheduler": {
-        "ChainedScheduler": "call step() of each scheduler: their factors multiply",
+        "ChainedScheduler": "call step() on each of them: the numbers multiply",
         "_LRScheduler": "use LRScheduler",
         **dict.fromkeys(
             ("CosineAnnealingWarmRestarts", "CyclicLR", "MultiplicativeLR", "PolynomialLR"),

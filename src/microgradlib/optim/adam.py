@@ -13,6 +13,7 @@ from microgradlib.optim.states import State
 class Adam(Optimizer):
     """Adam: steps scaled by running estimates of the gradient's first and second moments.
 
+    >>> from microgradlib import Value
     >>> w = Value(1.0)
     >>> (w * w).backward()
     >>> Adam([w], lr=0.25).step()
@@ -64,7 +65,7 @@ class Adam(Optimizer):
         return 1.0 - o.betas[0] ** step, sqrt(1.0 - o.betas[1] ** step)
 
     def _rule(self, x: Inputs) -> tuple[Numbers, State]:
-        (amsgrad, near), o, grads, state = x.decisions, x.o, x.grads, x.state
+        (*_, amsgrad, near), o, grads, state = x.decisions, x.o, x.grads, x.state
         (beta1, beta2), eps, (bias, root) = o.betas, o.eps, x.factors
         rate, shrink = o.lr / bias, 1.0 - o.lr * o.weight_decay if self._decoupled else 1.0
         zeros, new2 = [0.0] * len(grads), 1.0 - beta2
@@ -82,6 +83,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay: parameters shrink by lr * weight_decay at each step.
 
+    >>> from microgradlib import Value
     >>> w = Value(1.0)
     >>> w.grad = 0.0
     >>> AdamW([w], lr=0.5, weight_decay=0.5).step()

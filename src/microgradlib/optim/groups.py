@@ -61,7 +61,7 @@ class Group(MutableMapping[str, Any]):
         return repr(vars(self.options))
 
     def _option(self, key: str) -> Option | None:
-        found = getattr(self.kind, key, None) if isinstance(key, str) else None
+        found = getattr(self.kind, key, None)
         return found if isinstance(found, Option) else None
 
     def _checked(self, function: str, key: str, x: Any) -> Any:

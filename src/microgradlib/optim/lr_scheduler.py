@@ -57,6 +57,8 @@ class LambdaLR(LRScheduler):
     def get_lr(self) -> list[float]:
         """Return the learning rates of the groups."""
         functions = self._each("lr_lambda", self.lr_lambda)
+        if wrong := [f for f in functions if not callable(f)]:
+            raise TypeError(f"LambdaLR: lr_lambda must be a function, got {short(wrong[0])}")
         return [x * f(self.last_epoch) for x, f in zip(self.base_lrs, functions, strict=True)]
 
     _first = get_lr
@@ -257,7 +259,8 @@ class OneCycleLR(LRScheduler):
 
     def _between(self, start: float, end: float, at: float) -> float:
         if self.anneal_strategy == "linear":
-            return (end - start) * at + start
+            # The call after the last step has at > 1: PyTorch goes on to less than 0 there.
+            return (end - start) * min(at, 1.0) + start
         return end + (start - end) / 2.0 * (cos(pi * at) + 1)
 
 
@@ -267,7 +270,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     A loss is better if it is less, or with mode "max" more, by more than ``threshold``, a share of
     the best one or with threshold_mode "abs" a number. More than ``patience`` that are not reduce
-    the learning rate, by more than ``eps`` and not below ``min_lr``; ``cooldown`` more do not count.
+    the learning rate, by more than ``eps``, not below ``min_lr``; then ``cooldown`` do not count.
     """
 
     optimizer: Optimizer

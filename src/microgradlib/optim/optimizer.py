@@ -183,7 +183,7 @@ class Optimizer:
         usual = {*map(type, grads)} == {float}
         if not usual:
             grads = self._of_tensors(grads)
-        single = len(self._groups) == 1 and type(self._state.get("step", 0)) is int
+        single = params and len(self._groups) == 1 and type(self._state.get("step", 0)) is int
         if single and (usual or None not in grads):
             data, state = self._update(self._groups[0], params, grads, self._state)
         else:
@@ -263,21 +263,29 @@ class Optimizer:
         try:
             data, new = self._formula(Inputs(*given, data, grads, lists, OF_FLOATS))
         except (ZeroDivisionError, ValueError):
-            for i, p in enumerate(params):
-                try:
-                    one = {key: [xs[i]] for key, xs in lists.items()}
-                    self._formula(Inputs(*given, [data[i]], [grads[i]], one, OF_FLOATS))
-                except ZeroDivisionError:
-                    problem = "needs a division by 0, its squared gradients and eps being 0"
-                    self._refuse(p, problem, "pass an eps above 0")
-                except ValueError:
-                    problem = "needs the root of a variance that rounding has made negative"
-                    self._refuse(p, problem, "pass centered=False")
-            raise
+            self._refuse_first(params, Inputs(*given, data, grads, lists, OF_FLOATS))
         if self._squares:
             problem, remedy = "would get {} for its squared gradients", "lower lr={} or clip them"
             self._check_finite(params, new[self._squares], problem, remedy)
         return data, {"step": 1 if self._counts_no_steps else step, **new} if new else state
+
+    def _refuse_first(self, params: Sequence[Value], x: Inputs) -> NoReturn:
+        """Raise the error of the first parameter for which the formula cannot be computed."""
+
+        def error_of(i: int) -> Exception | None:
+            state = {key: [xs[i]] for key, xs in x.state.items()}
+            try:
+                self._formula(x._replace(data=[x.data[i]], grads=[x.grads[i]], state=state))
+            except (ZeroDivisionError, ValueError) as error:
+                return error
+            return None
+
+        p, error = next((p, e) for i, p in enumerate(params) if (e := error_of(i)))
+        if isinstance(error, ZeroDivisionError):
+            problem = "needs a division by 0, its squared gradients and eps being 0"
+            self._refuse(p, problem, "pass an eps above 0")
+        problem = "needs the root of a variance that rounding has made negative"
+        self._refuse(p, problem, "pass centered=False")
 
     def _flags(self, o: Any) -> tuple[bool, ...]:
         """Return the decisions that the formula takes by the options."""
@@ -285,15 +293,18 @@ class Optimizer:
 
     def _formula(self, x: Inputs) -> tuple[Numbers, State]:
         """Return the new data and the lists of the new state."""
-        maximize, decays, *decisions = x.decisions
-        grads, decay = [-g for g in x.grads] if maximize else x.grads, x.o.weight_decay
+        maximizes, decays, *_ = x.decisions
+        if maximizes:
+            x = x._replace(grads=[-g for g in x.grads])
         if decays:
-            grads = [g + decay * p for p, g in zip(x.data, grads, strict=True)]
-        return self._rule(x._replace(grads=grads, decisions=tuple(decisions)))
+            decay = x.o.weight_decay
+            pairs = zip(x.data, x.grads, strict=True)
+            x = x._replace(grads=[g + decay * p for p, g in pairs])
+        return self._rule(x)
 
     def _decisions(self, o: Any) -> tuple[bool, ...]:
         """Return the decisions that only this kind of optimizer takes."""
-        raise NotImplementedError
+        return ()
 
     def _factors(self, o: Any, step: int) -> tuple[float, ...]:
         """Return the numbers in the formula that change from step to step, from 1 on."""
@@ -330,7 +341,7 @@ class Optimizer:
 
     def _state_keys(self, o: Any) -> Iterable[str]:
         """Return the keys that the state has after a step."""
-        raise NotImplementedError
+        return self._keys
 
     def _of_tensors(self, grads: list[Any]) -> list[float | None]:
         """Return gradients as floats: None where a whole tensor has none, 0 where an entry has."""

@@ -12,6 +12,7 @@ from microgradlib.optim.states import State
 class RMSprop(Optimizer):
     """RMSprop: steps divided by the root of a running mean of the squared gradients.
 
+    >>> from microgradlib import Value
     >>> w = Value(1.0)
     >>> (w * w).backward()
     >>> RMSprop([w], lr=0.25, alpha=0.75).step()
@@ -32,7 +33,7 @@ class RMSprop(Optimizer):
     Graves (2013), arXiv:1308.0850.
     """
 
-    _keys = ("step", "square_avg", "momentum_buffer", "grad_avg")
+    _keys = ("step", "square_avg", "grad_avg", "momentum_buffer")
     _squares = "square_avg"
 
     alpha: float = option(check_number)
@@ -61,11 +62,11 @@ class RMSprop(Optimizer):
         return o.momentum > 0.0, o.centered, 1.0 - o.alpha < 0.5
 
     def _state_keys(self, o: Any) -> Iterable[str]:
-        wanted = True, True, o.momentum > 0.0, o.centered
+        wanted = True, True, o.centered, o.momentum > 0.0
         return [key for key, there in zip(self._keys, wanted, strict=True) if there]
 
     def _rule(self, x: Inputs) -> tuple[Numbers, State]:
-        (has_momentum, centered, near), o, grads, state = x.decisions, x.o, x.grads, x.state
+        (*_, has_momentum, centered, near), o, grads, state = x.decisions, x.o, x.grads, x.state
         lr, alpha, eps, share = o.lr, o.alpha, o.eps, 1.0 - o.alpha
         zeros = [0.0] * len(grads)
         squares = zip(state.get("square_avg", zeros), grads, strict=True)

@@ -15,6 +15,7 @@ from microgradlib.optim.states import State
 class SGD(Optimizer):
     """Stochastic gradient descent.
 
+    >>> from microgradlib import Value
     >>> w = Value(1.0)
     >>> (w * w).backward()
     >>> SGD([w], lr=0.25).step()
@@ -70,7 +71,7 @@ class SGD(Optimizer):
         return self._keys if o.momentum else ()
 
     def _rule(self, x: Inputs) -> tuple[Numbers, State]:
-        (has_momentum, nesterov), o, grads, state = x.decisions, x.o, x.grads, x.state
+        (*_, has_momentum, nesterov), o, grads, state = x.decisions, x.o, x.grads, x.state
         lr, momentum = o.lr, o.momentum
         if has_momentum:
             buffer = grads

@@ -42,7 +42,8 @@ def checked_state(
     if not isinstance(shown, dict) or (shown and not {*needed} <= {*shown} <= {*keys}):
         got = [*shown] if isinstance(shown, dict) else shown
         raise StateDictError(
-            f"{function}: 'state' must have the keys {[*needed]}, or none, got {short(got)}"
+            f"{function}: 'state' must have the keys {[*needed]}, got {short(got)}; load what such "
+            "an optimizer gave"
         )
     new, steps = dict(shown), []
     for key, xs in new.items():
