@@ -643,6 +643,14 @@ class TestCompiled:
 
 X = [[0.5, 0.5], [1.0, 2.0]]
 MISTAKES: list[tuple[Any, type[Exception], str]] = [
+    *[
+        (
+            lambda weight=weight: mg.binary_cross_entropy([[0.5] * 3] * 2, [[1.0] * 3] * 2, weight),
+            mg.ShapeError,
+            "binary_cross_entropy: weight: the shape (",
+        )
+        for weight in ([[1.0] * 2] * 3, [[1.0] * 2], [[1.0]] * 3, [1.0] * 2, [[[1.0] * 3] * 2])
+    ],
     (lambda: mg.mse_loss([1.0], [1.0], reduction="avg"), ValueError, "mse_loss: reduction must"),
     (lambda: any_mg.l1_loss([1.0], [1.0], reduction=[1]), ValueError, "l1_loss: reduction must be"),
     (

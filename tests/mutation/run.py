@@ -95,7 +95,7 @@ TESTS = {
     "numeric.exact": "exact",
     "numeric.loops": "scan",
     "numeric.piecewise": "primitives policy",
-    "numeric.reductions": "primitives reductions policy nn init",
+    "numeric.reductions": "primitives reductions policy nn",
     "numeric.special": "primitives special policy",
     "optim": "groups optim unused_parameters misuse",
     "optim.lr_scheduler": "lr_scheduler",

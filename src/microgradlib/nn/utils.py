@@ -14,7 +14,7 @@ from microgradlib.errors import NonFiniteError, short
 from microgradlib.modes import forbid, nonfinite_allowed
 from microgradlib.numeric.conversion import to_number
 from microgradlib.numeric.piecewise import clip
-from microgradlib.numeric.reductions import norm_of
+from microgradlib.parameters.filling import norm_of
 from microgradlib.parameters.finding import has_gradient
 from microgradlib.trees import numbers_in
 

@@ -99,18 +99,6 @@ def mse_and_partials(*values: float) -> tuple[float, tuple[float, ...]]:
     return total / n, (*partials,)
 
 
-def norm_of(p: float, xs: Sequence[float]) -> float:
-    """Return the p-norm, p > 0, of numbers of any size; that of none is 0."""
-    if any(x != x for x in xs):
-        return math.nan
-    if p == 2.0:
-        return math.hypot(*xs)
-    top = max(map(abs, xs), default=0.0)
-    if p == math.inf or not top or math.isinf(top):
-        return top
-    return top * float(math.fsum([(abs(x) / top) ** p for x in xs]) ** (1.0 / p))
-
-
 # With weights exp(x - max(xs)) none of these overflows.
 
 

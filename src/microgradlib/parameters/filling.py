@@ -1,6 +1,7 @@
-"""Setting all numbers of a tensor at once, for initialisation."""
+"""Setting all numbers of a tensor at once, and the norm of gradients."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, TypeVar
 
@@ -41,3 +42,15 @@ def fans(function: str, tensor: Any) -> tuple[int, int]:
         )
     field = prod(shape[2:])
     return (shape[1] * field, shape[0] * field) if 0 not in shape else (1, 1)
+
+
+def norm_of(p: float, xs: Sequence[float]) -> float:
+    """Return the p-norm, p > 0, of numbers of any size; that of none is 0."""
+    if any(x != x for x in xs):
+        return math.nan
+    if p == 2.0:
+        return math.hypot(*xs)
+    top = max(map(abs, xs), default=0.0)
+    if p == math.inf or not top or math.isinf(top):
+        return top
+    return top * float(math.fsum([(abs(x) / top) ** p for x in xs]) ** (1.0 / p))
