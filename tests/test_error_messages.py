@@ -241,6 +241,7 @@ SUBJECTS: dict[str, Any] = {
     "microgradlib.safetensors": safetensors,
     "Value": small,
     "Module": layer,
+    "Parameter": nn.Parameter([[1.0, 2.0]]),
 }
 
 
