@@ -1,7 +1,7 @@
-"""An epoch of digits, as PyTorch's script trains it and as ours does: ``python benchmarks/digits.py``.
+"""An epoch of digits, as scripts of PyTorch and of ours train it: ``python benchmarks/digits.py``.
 
-Needs the ``benchmarks`` and ``scipy`` extras and a C compiler. A network of 64, 32 and 10 units, with
-2,410 parameters, reads 1,797 images in shuffled batches of 30, with SGD: 59 steps, and both begin
+Needs the ``benchmarks`` and ``scipy`` extras and a C compiler. A network of 64, 32 and 10 units,
+with 2,410 parameters, reads 1,797 images in shuffled batches of 30, with SGD: 59 steps. All begin
 with the same weights and shuffle alike. Every time is a median of rounds in which the contestants
 take turns. PyTorch runs on one thread, which suits this size, with 64-bit floats.
 """
@@ -54,7 +54,7 @@ def pytorch() -> Epoch:
             loss = torch.nn.functional.cross_entropy(model(x), y)
             loss.backward()
             optimizer.step()
-        return loss.item()
+        return float(loss)
 
     return epoch
 

@@ -2,10 +2,10 @@
 # safetensors 0.8.0: save of NumPy arrays writes memory in its order, not the entries in theirs.
 #
 # safetensors.numpy.save takes the address of the first entry and the number of bytes. For a
-# transposed array it writes the entries in the wrong order, for a reversed one it reads on behind the
-# end of the array, and for every second entry of one it writes the first half of it. Nothing is
-# raised: what is loaded has the right shape and other numbers. Only the docstring says "need to be
-# contiguous". A copy by numpy.array(x, order="C") is written right.
+# transposed array it writes the entries in the wrong order, and for every second entry of one it
+# writes the first half of it. Nothing is raised: what is loaded has the right shape and other
+# numbers. Only the docstring says "need to be contiguous". A copy by numpy.array(x, order="C") is
+# written right.
 #
 # Seen on CPython 3.11: [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]] in place of
 # [[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]], and [0.0, 1.0, 2.0] in place of [0.0, 2.0, 4.0].

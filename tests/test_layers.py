@@ -159,12 +159,12 @@ def test_norms_of_several_dimensions(torch: Any, make: Any, x: Any) -> None:
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("start", [0, 1, 2, -1, -2])
-@pytest.mark.parametrize("end", [-1, 2, 1])
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(i, j) for i in (0, 1, 2, -1, -2) for j in (-1, 2, 1) if range(3)[i] <= range(3)[j]],
+)
 def test_flatten(torch: Any, start: int, end: int) -> None:
     numpy = pytest.importorskip("numpy")
-    if range(3)[start] > range(3)[end]:
-        pytest.skip("no such dimensions")
     ours, theirs = nn.Flatten(start, end), torch.nn.Flatten(start, end)
     assert repr(ours) == repr(theirs)
     expected = theirs(torch.tensor(DEEP)).tolist()

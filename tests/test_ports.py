@@ -17,14 +17,16 @@ NAMES = sorted(path.stem for path in PORTS.glob("*.py") if not path.stem.endswit
 
 def test_there_are_pairs() -> None:
     theirs = sorted(path.stem.removesuffix("_torch") for path in PORTS.glob("*_torch.py"))
-    assert NAMES == theirs
+    assert theirs == NAMES
     assert len(NAMES) >= 6
 
 
 def without_imports(path: Path) -> list[str]:
     """Return the lines of a script but those of its imports, and empty ones beside them."""
     text = path.read_text(encoding="utf-8")
-    imports = [node for node in ast.parse(text).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    imports = [
+        node for node in ast.parse(text).body if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
     left_out = {i for node in imports for i in range(node.lineno, (node.end_lineno or 0) + 1)}
     lines = text.splitlines()
     head, *rest = [line for i, line in enumerate(lines, 1) if i not in left_out]

@@ -63,18 +63,17 @@ RENAMED = {
     "torch.tensor": "numpy.array",
 }
 # Names of ours that mean something else, or are no functions.
-OTHERS = {"torch.nn", "torch.optim", "torch.select", "torch.optim.lr_scheduler"}
+OTHERS = {"torch.Value", "torch.select", "torch.nn.init.Callable", "torch.nn.init.TypeVar"}
 
 # What PyTorch advises against, or what chooses a device, a type or an implementation.
-SILENT = set(
-    "size_average reduce device dtype layout out memory_format pin_memory foreach fused capturable "
-    "differentiable _stacklevel args kwargs".split()
-)
-NUMBERS = "also of plain numbers, nested lists and arrays"
-# Differences that signatures do not show; "also" what is more, which is no obstacle.
+SILENT = {
+    *("size_average", "reduce", "device", "dtype", "layout", "out", "memory_format", "pin_memory"),
+    *("foreach", "fused", "capturable", "differentiable"),
+}
+# Differences that signatures do not show.
 NOTES = {
     "torch.Tensor": "one number; what has several is a list or an array of them",
-    "torch.Tensor.backward": "no `gradient`, as it is one number; a graph may be gone through again",
+    "torch.Tensor.backward": "a graph may be gone through again",
     "torch.Tensor.grad": "a float, at first 0.0; of a tensor, `Parameter.grad`",
     "torch.Tensor.item": "the same as `data`",
     "torch.Tensor.numel": "1",
@@ -119,7 +118,7 @@ In general:
   of `dim`, `reshape` in place of `view`.
 - All numbers are 64-bit floats of Python, in memory of the processor: there is no `device`, and no
   `dtype` but that of random numbers.
-- Parameters that PyTorch advises against (`size_average`, `reduce`), and those that choose among its
+- Arguments that PyTorch advises against (`size_average`, `reduce`), and those that choose among its
   implementations (`foreach`, `fused`, `capturable`, `differentiable`), do not exist.
 - No tensor is changed in place, but for the data of parameters.
 """
@@ -148,9 +147,9 @@ class Pair(NamedTuple):
 
     def differences(self) -> Iterator[str]:
         """Yield how ours differs, but for what the head of the page says."""
-        signatures = signature(found(self.theirs)), signature(found(self.ours))
-        if None not in signatures:
-            yield from compared(*[x.parameters for x in signatures])
+        theirs, ours = signature(found(self.theirs)), signature(found(self.ours))
+        if theirs and ours:
+            yield from compared(theirs.parameters, ours.parameters)
         if note := NOTES.get(self.theirs):
             yield note
 
@@ -214,7 +213,7 @@ def listed(names: list[str]) -> str:
 
 def public(owner: Any) -> list[str]:
     """Return the public names of a module or class."""
-    names = getattr(owner, "__all__", None) or dir(owner)
+    names = getattr(owner, "__all__", None) or [x for x in dir(owner) if not hasattr(list, x)]
     return [name for name in names if not name.startswith("_")]
 
 
@@ -233,7 +232,8 @@ def pairs() -> list[Pair]:
         Pair(f"{theirs}.{name}", f"{ours}.{name}")
         for theirs, ours in OWNERS.items()
         for name in public(found(ours))
-        if exists(f"{ours}.{name}") and exists(f"{theirs}.{name}")
+        if exists(f"{ours}.{name}")
+        and exists(f"{theirs}.{name}")
         and f"{theirs}.{name}" not in OTHERS
     ]
     kept = [x for x in same if not isinstance(found(x.theirs), ModuleType)]
@@ -253,10 +253,10 @@ def page() -> str:
             lines.append(f"| `{name}` | `{x.ours}` | {'; '.join(x.differences())} |")
         lines.append("")
     rows = []
-    for owner, names in ABSENT.items():
-        found = sorted(names.items(), key=itemgetter(1, 0))
-        for remedy, group in groupby(found, itemgetter(1)):
-            rows.append(f"| `{owner}` | {listed([name for name, _ in group])} | {remedy} |")
+    for owner, remedies in ABSENT.items():
+        ordered = sorted(remedies.items(), key=itemgetter(1, 0))
+        for remedy, names in groupby(ordered, itemgetter(1)):
+            rows.append(f"| `{owner}` | {listed([name for name, _ in names])} | {remedy} |")
     return "\n".join(lines) + "\n" + ABSENT_HEAD + "\n".join(rows) + "\n"
 
 

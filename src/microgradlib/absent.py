@@ -5,10 +5,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
 
+_TENSOR = "use nested lists, or import array from NumPy"
+_NUMPY = "import it from NumPy; functions and modules take arrays"
 _LISTS = "a Value is one number; use lists of Values, or NumPy arrays of them"
 _TENSORS = "a Value is one number; use named_parameters() for tensors"
 _UNITS = "there are no devices and types to choose: numbers are 64-bit floats"
 _WRITTEN = "write it as a Module, from operations on Values"
+_FROM_LINEAR = "write it from Linear and other modules"
 _RANDOM = {
     "random": "call rand()",
     **dict.fromkeys(("gauss", "standard_normal"), "call normal(mean, std)"),
@@ -22,8 +25,10 @@ _RANDOM = {
 
 ABSENT: dict[str, dict[str, str]] = {
     "microgradlib": {
-        **dict.fromkeys(("Tensor", "Variable", "array", "asarray", "tensor"), _LISTS),
-        **dict.fromkeys(("arange", "cat", "concatenate", "linspace", "ones", "zeros"), _LISTS),
+        **dict.fromkeys(("Tensor", "Variable", "as_tensor", "tensor"), _TENSOR),
+        **dict.fromkeys(("arange", "array", "asarray", "concatenate", "eye", "linspace"), _NUMPY),
+        **dict.fromkeys(("ones", "stack", "tril", "triu", "zeros"), _NUMPY),
+        "cat": "import concatenate from NumPy",
         **dict.fromkeys(("cuda", "device", "dtype", "float32", "float64"), _UNITS),
         **dict.fromkeys(("enable_grad", "inference_mode", "set_grad_enabled"), "use no_grad()"),
         **{f"arc{name}": f"use a{name}" for name in ("cos", "cosh", "sin", "sinh", "tan", "tan2")},
@@ -70,15 +75,9 @@ ABSENT: dict[str, dict[str, str]] = {
     "microgradlib.nn": {
         "Dense": "use Linear(nin, nout)",
         "ParameterDict": "assign a dict as an attribute",
-        **dict.fromkeys(
-            ("BatchNorm1d", "Conv1d", "Conv2d", "GRU", "LSTM", "MaxPool2d", "RNN", "Transformer"),
-            _WRITTEN,
-        ),
-        **dict.fromkeys(("KLDivLoss", "MultiMarginLoss", "TripletMarginLoss"), _WRITTEN),
+        **dict.fromkeys(("GRU", "LSTM", "MultiheadAttention", "RNN", "Transformer"), _FROM_LINEAR),
     },
     "microgradlib.nn.functional": {
-        **dict.fromkeys(("batch_norm", "conv1d", "conv2d", "max_pool2d"), _WRITTEN),
-        **dict.fromkeys(("kl_div", "margin_ranking_loss", "triplet_margin_loss"), _WRITTEN),
         "hardtanh": "use microgradlib.clip(x, -1.0, 1.0)",
         "normalize": "divide each number by hypot(*xs)",
         "one_hot": "use float(i == n) for each class n",
@@ -87,19 +86,12 @@ ABSENT: dict[str, dict[str, str]] = {
         "tanhshrink": "write x - tanh(x)",
     },
     "microgradlib.nn.init": {
-        **dict.fromkeys(("dirac_", "orthogonal_", "sparse_"), "assign to the data of each number"),
         **{
-            name: f"use {name}_"
-            for name in (
-                "constant",
-                "eye",
-                "kaiming_normal",
-                "kaiming_uniform",
-                "normal",
-                "uniform",
-            )
+            f"{name}{kind}": f"use {name}{kind}_"
+            for name in ("", "kaiming_", "xavier_")
+            for kind in ("normal", "uniform")
         },
-        **{name: f"use {name}_" for name in ("xavier_normal", "xavier_uniform")},
+        **{name: f"use {name}_" for name in ("constant", "eye")},
     },
     "microgradlib.nn.utils": {
         "clip_grad_norm": "use clip_grad_norm_",
@@ -110,9 +102,6 @@ ABSENT: dict[str, dict[str, str]] = {
     "microgradlib.optim": {
         **dict.fromkeys(("CompiledStep", "compiled_step"), "use microgradlib.compiled_step"),
         "LBFGS": "pass value_and_grad(f) to scipy.optimize.minimize, with jac=True",
-        **dict.fromkeys(
-            ("Adadelta", "Adagrad", "Adamax", "NAdam", "RAdam", "Rprop"), "use SGD, Adam or AdamW"
-        ),
     },
     "microgradlib.data": {
         **dict.fromkeys(("BatchSampler", "RandomSampler", "SequentialSampler"), "use DataLoader"),
@@ -126,10 +115,6 @@ ABSENT: dict[str, dict[str, str]] = {
     "microgradlib.optim.lr_scheduler": {
         "ChainedScheduler": "call step() on each of them: the numbers multiply",
         "_LRScheduler": "use LRScheduler",
-        **dict.fromkeys(
-            ("CosineAnnealingWarmRestarts", "CyclicLR", "MultiplicativeLR", "PolynomialLR"),
-            "use LambdaLR with a function of the number of steps",
-        ),
     },
     "microgradlib.random": _RANDOM,
     "microgradlib.safetensors": {
@@ -179,18 +164,27 @@ ABSENT: dict[str, dict[str, str]] = {
 """By module or class: what to do instead, by name."""
 
 
-def _remedy(owner: str, name: str) -> str:
-    return f"; {ABSENT[owner][name]}" if name in ABSENT[owner] else ""
+OTHERS = {
+    "microgradlib.nn": _WRITTEN,
+    "microgradlib.nn.functional": "write it from operations on Values",
+    "microgradlib.nn.init": "assign to the data of each number",
+    "microgradlib.optim": "use SGD, Adam, AdamW or RMSprop",
+    "microgradlib.optim.lr_scheduler": "use LambdaLR with a function of the number of steps",
+}
+"""By module: what to do instead of a name that is neither there nor in the table."""
 
 
 def say_what_to_use(module: str) -> None:
     """Let a module say what to use instead of a name that it does not have."""
+    this = sys.modules[module]
 
     def absent(name: str) -> NoReturn:
+        remedy = ABSENT[module].get(name) or ("" if name[:2] == "__" else OTHERS.get(module))
         problem = f"module {module!r} has no attribute {name!r}"
-        raise AttributeError(f"{problem}{_remedy(module, name)}")
+        # Python adds a name that is spelt alike.
+        raise AttributeError(f"{problem}; {remedy}" if remedy else problem, name=name, obj=this)
 
-    vars(sys.modules[module])["__getattr__"] = absent
+    vars(this)["__getattr__"] = absent
 
 
 class _Missing:

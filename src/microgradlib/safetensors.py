@@ -11,6 +11,7 @@ has nothing that could be run when it is read, unlike a pickle.
 
 import os
 from collections.abc import Mapping
+from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any
 
@@ -74,7 +75,7 @@ def save(tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None) 
 
 
 def load_file(filename: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the tensors of a file as numbers and nested lists of them, by name.
+    """Return the tensors of a file, numbers and nested lists of them, in the order of their names.
 
     Args:
         filename: the file to read. Floats of 16 and 32 bits, bfloat16 too, are converted exactly.
@@ -153,7 +154,7 @@ def _loaded(what: str, data: bytes) -> dict[str, Any]:
         parts = packages.deserialize(data)
     except packages.error as error:
         raise ValueError(f"{what} is not in the format of safetensors: {error}") from None
-    for name, part in parts:
+    for name, part in sorted(parts, key=itemgetter(0)):  # they come in another order each time
         kind = part["dtype"]
         if kind not in _TYPES:
             raise ValueError(f"{what}: {short(name)} is of the type {kind}; read it with PyTorch")
