@@ -263,6 +263,7 @@ def test_names_of_other_libraries_say_what_to_use(owner: str) -> None:
 CODE = re.compile(r"(?<=^write )[^it].*|[\w.]+\((?:[^()]|\([^()]*\))*\)")
 WORDS = re.compile(r"\.?[A-Za-z_][\w.]*(?<!\.)")
 PLAIN_WORDS = """
+nested
 a an and are array arrays as assign attribute bit built by call choose class concatenate derivative
 devices divide each every floats for from function functions have import in indices is it iterable
 jac lists loop loss make mode Module module modules multiply needed no nothing number numbers NumPy
