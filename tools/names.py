@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import torch
 
 from microgradlib.absent import ABSENT
+from microgradlib.absent import OTHERS as OTHERS_ABSENT
 
 PAGE = Path(__file__).parent.parent / "docs" / "names.md"
 
@@ -70,6 +71,7 @@ SILENT = {
     *("size_average", "reduce", "device", "dtype", "layout", "out", "memory_format", "pin_memory"),
     *("foreach", "fused", "capturable", "differentiable"),
 }
+OWN = "other arguments"  # so that signatures are not compared
 # Differences that signatures do not show.
 NOTES = {
     "torch.Tensor": "one number; what has several is a list or an array of them",
@@ -78,11 +80,11 @@ NOTES = {
     "torch.Tensor.item": "the same as `data`",
     "torch.Tensor.numel": "1",
     "torch.bernoulli": "of a number and a size: PyTorch's `bernoulli_`",
-    "torch.compile": "compiles to Python or C, all of it or nothing; the arguments differ",
+    "torch.compile": f"{OWN}; to Python or C, all of a function or nothing",
     "torch.dot": "also adds a bias; of two sequences",
-    "torch.func.vmap": "`in_axes`, `out_axes` as in JAX",
+    "torch.func.vmap": f"{OWN}: `in_axes` and `out_axes`, as in JAX",
     "torch.hypot": "also of more numbers than two",
-    "torch.load": "the JSON file that `save` wrote; for files of PyTorch see [](pytorch.md)",
+    "torch.load": f"{OWN}: a path, of a file that `save` wrote; for others see [](pytorch.md)",
     "torch.logsumexp": "of all numbers",
     "torch.maximum": "also of more numbers than two, and of lists",
     "torch.mean": "of all numbers, rounded once",
@@ -97,7 +99,7 @@ NOTES = {
     "torch.normal": "PyTorch's `normal_`, with a size; of a number without",
     "torch.optim.Optimizer.state_dict": "lists with a number for each parameter, by name",
     "torch.prod": "of all numbers",
-    "torch.save": "state dicts and numbers only, as JSON",
+    "torch.save": f"{OWN}: a state dict, or anything of numbers and texts, and a path; as JSON",
     "torch.sum": "of all numbers, rounded once",
     "torch.tensor": "or nested lists",
     "torch.nn.functional.softplus": "exact for all numbers, without a threshold",
@@ -109,7 +111,7 @@ HEAD = """\
 
 What carries over from PyTorch, name by name, as compared with PyTorch {version}. Names that the
 table does not have are at the end, with what to write instead. How whole scripts carry over is
-described in [](pytorch.md).
+described in [](porting.md).
 
 In general:
 
@@ -147,10 +149,11 @@ class Pair(NamedTuple):
 
     def differences(self) -> Iterator[str]:
         """Yield how ours differs, but for what the head of the page says."""
+        note = NOTES.get(self.theirs, "")
         theirs, ours = signature(found(self.theirs)), signature(found(self.ours))
-        if theirs and ours:
+        if theirs and ours and not note.startswith(OWN):
             yield from compared(theirs.parameters, ours.parameters)
-        if note := NOTES.get(self.theirs):
+        if note:
             yield note
 
 
@@ -248,16 +251,23 @@ def page() -> str:
     lines = [HEAD.format(version=torch.__version__.split("+")[0])]
     for owner, group in groupby(pairs(), lambda x: x.owner):
         lines += [f"## {owner}\n", "| PyTorch | ours | difference |", "|---|---|---|"]
+        rows: dict[tuple[str, str], list[str]] = {}
         for x in group:
-            name = x.theirs.removeprefix(f"{owner}.")
-            lines.append(f"| `{name}` | `{x.ours}` | {'; '.join(x.differences())} |")
+            same = x.ours.rpartition(".")[2] == x.theirs.rpartition(".")[2]
+            ours = f"the same, in `{x.ours.rpartition('.')[0]}`" if same else f"`{x.ours}`"
+            rows.setdefault((ours, "; ".join(x.differences())), []).append(x.theirs)
+        for (ours, difference), names in rows.items():
+            short = [name.removeprefix(f"{owner}.") for name in names]
+            lines.append(f"| {listed(short)} | {ours} | {difference} |")
         lines.append("")
-    rows = []
+    absent = []
     for owner, remedies in ABSENT.items():
         ordered = sorted(remedies.items(), key=itemgetter(1, 0))
-        for remedy, names in groupby(ordered, itemgetter(1)):
-            rows.append(f"| `{owner}` | {listed([name for name, _ in names])} | {remedy} |")
-    return "\n".join(lines) + "\n" + ABSENT_HEAD + "\n".join(rows) + "\n"
+        for remedy, items in groupby(ordered, itemgetter(1)):
+            absent.append(f"| `{owner}` | {listed([name for name, _ in items])} | {remedy} |")
+        if owner in OTHERS_ABSENT:
+            absent.append(f"| `{owner}` | all others | {OTHERS_ABSENT[owner]} |")
+    return "\n".join(lines) + "\n" + ABSENT_HEAD + "\n".join(absent) + "\n"
 
 
 if __name__ == "__main__":
