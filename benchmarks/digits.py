@@ -54,7 +54,7 @@ def pytorch() -> Epoch:
             loss = torch.nn.functional.cross_entropy(model(x), y)
             loss.backward()
             optimizer.step()
-        return float(loss)
+        return float(loss.item())
 
     return epoch
 

@@ -387,6 +387,16 @@ def test_two_lists(built: native.Native) -> None:
     )
 
 
+def test_sums_beside_the_largest_float(built: native.Native) -> None:
+    """There the error of a sum overflows, as Knuth computes it, although the sum does not."""
+    most = sys.float_info.max
+    pairs = [(-most, 1.5 * 2.0**971)]
+    pairs += [(most, -x * 1e307) for x in (5.147846536320292, 6.650117382860506, 8.535439052859102)]
+    for pair in [*pairs, *[(-x, -y) for x, y in pairs]]:
+        expected, result = native.in_python(FUNCTIONS["row_sum"], [*pair]), built("row_sum", pair)
+        assert repr(result) == repr(expected), pair
+
+
 def test_a_list_that_is_too_long_is_left_to_python(built: native.Native) -> None:
     assert built("long_list", [128.0]) == [64.0]
     assert built("long_list", [129.0]) == OVERFLOW

@@ -100,9 +100,14 @@ NESTS = (
 
 
 def _entries(x: Any) -> Iterator[tuple[tuple[int, ...], Any]]:
-    """Return the entries of an array by index, numbers as Python's own."""
-    entries = sys.modules["numpy"].ravel(x.astype(float) if x.dtype.kind in "fiu" else x)
-    return zip(product(*map(range, x.shape)), entries.tolist(), strict=True)
+    """Return the entries of an array by index."""
+    return zip(product(*map(range, x.shape)), entries_of(x), strict=True)
+
+
+def entries_of(x: Any) -> list[Any]:
+    """Return the entries of an array, numbers as Python's own."""
+    numbers = x.astype(float) if x.dtype.kind in "fiu" else x
+    return [*sys.modules["numpy"].ravel(numbers).tolist()]
 
 
 def _array_like(x: Any, entries: Mapping[Any, Any]) -> Any:
@@ -153,11 +158,7 @@ def holds_doubles(x: Any) -> bool:
 
 
 def to_bytes(x: Any) -> bytes:
-    """Return the entries of an array as doubles, one after the other.
-
-    Raises:
-        TypeError: if it holds other numbers.
-    """
+    """Return the entries of an array as doubles in memory; other numbers raise a TypeError."""
     if not holds_doubles(x):
         raise TypeError(f"expected an array of floats, got {short(x)}")
     data: bytes = (array("d", x) if isinstance(x, array) else x.astype(float)).tobytes()

@@ -225,8 +225,11 @@ static double mg_fsum(const double *xs, int n, double *partials, int *failed)
         double x = xs[k];
         int kept = 0;
         for (int i = 0; i < count; i++) {
-            double y = partials[i], s = x + y;
-            double rest = fabs(x) < fabs(y) ? x - (s - y) : y - (s - x);
+            /* Knuth's sum of two takes no decision, but overflows beside the largest number. */
+            double y = partials[i], s = x + y, of_y = s - x;
+            double rest = (x - (s - of_y)) + (y - of_y);
+            if (!isfinite(rest))
+                rest = fabs(x) < fabs(y) ? x - (s - y) : y - (s - x);
             if (rest != 0.0)
                 partials[kept++] = rest;
             x = s;

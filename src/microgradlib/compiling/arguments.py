@@ -24,7 +24,7 @@ from microgradlib.compiling.traced import Tracer
 from microgradlib.compiling.tracer import Trace
 from microgradlib.core.value import Operand, Value
 from microgradlib.errors import CompileError, short
-from microgradlib.trees import PLAIN, Kind, holds_doubles, kind_of
+from microgradlib.trees import ARRAYS, PLAIN, Kind, entries_of, holds_doubles, kind_of
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _ROWS = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
@@ -215,6 +215,9 @@ class Arguments:
             sources = names = [self.unique(f"{name}{i}") for i in range(len(keys))]
             if type(tree) in (list, tuple):
                 parts = source  # ValueError for another length
+            elif kind.type is ARRAYS[0]:  # whose keys are those of its shape
+                self.check(f"{source}.shape != {tree.shape}")
+                parts = f"{self.constant(entries_of)}({source})"
             else:
                 parts = f"{self.constant(functools.partial(parts_of, kind, exact(keys)))}({source})"
             if names:
