@@ -1,7 +1,6 @@
 """Activations as modules: one row each, with the function and PyTorch's options.
 
-A module calls its function with the options that are not as they are by default. ``inplace`` is
-accepted for PyTorch's sake: the input never changes.
+``inplace`` is accepted for PyTorch's sake: the input never changes.
 
 >>> LeakyReLU(0.5)
 LeakyReLU(negative_slope=0.5)
@@ -27,21 +26,16 @@ class _Activation(Module):
         for name, x in given.arguments.items():
             setattr(self, name, x)
 
-    def _given(self) -> dict[str, tuple[Any, Any]]:
-        """Return each option and what it is by default, by name."""
-        options = self._options.parameters.values()
-        return {option.name: (getattr(self, option.name), option.default) for option in options}
-
     def forward(self, input: Any) -> Any:
         """Return the function of a number, or of each in nested lists or an array."""
-        given = {name: x for name, (x, default) in self._given().items() if x != default}
+        given = {name: getattr(self, name) for name in self._options.parameters}
         given.pop("inplace", None)
         return type(self)._function(input, **given)
 
     def extra_repr(self) -> str:
         """Return the options."""
-        shown = {name: x for name, (x, _) in self._given().items() if name != "inplace" or x}
-        return ", ".join([f"{name}={x!r}" for name, x in shown.items()])
+        shown = {name: getattr(self, name) for name in self._options.parameters}
+        return ", ".join([f"{name}={x!r}" for name, x in shown.items() if name != "inplace" or x])
 
 
 def _module(name: str, function: Callable[..., Any], result: str, **options: Any) -> Any:
