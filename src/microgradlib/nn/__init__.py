@@ -10,33 +10,32 @@ from microgradlib.functions import mse_loss as mse_loss
 from microgradlib.nn import functional as functional
 from microgradlib.nn import init as init
 from microgradlib.nn import utils as utils
-from microgradlib.nn.activations import (
+from microgradlib.nn.containers import ModuleDict, ModuleList, ParameterList, Sequential
+from microgradlib.nn.layers import Dropout, Embedding, Identity, LayerNorm, RMSNorm
+from microgradlib.nn.modules import ACTIVATIONS as ACTIVATIONS
+from microgradlib.nn.modules import MLP, Layer, Linear, Module, Neuron
+from microgradlib.nn.wrapped import (
     ELU,
     GELU,
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    Flatten,
+    HuberLoss,
+    L1Loss,
     LeakyReLU,
     LogSigmoid,
     LogSoftmax,
+    MSELoss,
+    NLLLoss,
     ReLU,
     Sigmoid,
     SiLU,
+    SmoothL1Loss,
     Softmax,
     Softplus,
     Tanh,
 )
-from microgradlib.nn.containers import ModuleDict, ModuleList, ParameterList, Sequential
-from microgradlib.nn.layers import Dropout, Embedding, Flatten, Identity, LayerNorm, RMSNorm
-from microgradlib.nn.losses import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CrossEntropyLoss,
-    HuberLoss,
-    L1Loss,
-    MSELoss,
-    NLLLoss,
-    SmoothL1Loss,
-)
-from microgradlib.nn.modules import ACTIVATIONS as ACTIVATIONS
-from microgradlib.nn.modules import MLP, Layer, Linear, Module, Neuron
 from microgradlib.parameters.tensor import Parameter
 
 _say_what_to_use(__name__)
