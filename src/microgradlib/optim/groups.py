@@ -9,7 +9,7 @@ from microgradlib.core.value import Value
 from microgradlib.errors import StateDictError, short
 from microgradlib.optim.options import SCHEDULED, Option, check_number
 from microgradlib.parameters.finding import tensor_of
-from microgradlib.trees import ARRAYS
+from microgradlib.trees import numbers_in
 
 
 class Group(MutableMapping[str, Any]):
@@ -95,8 +95,11 @@ def is_tensor(x: object) -> bool:
 
 def entries_in(function: str, path: str, params: Any) -> list[Any]:
     """Return the tensors, or groups, in an iterable."""
-    if not isinstance(params, Iterable):
-        raise TypeError(f"{function}: {path} must be an iterable of Values, got {short(params)}")
+    if is_tensor(params) or not isinstance(params, Iterable):
+        raise TypeError(
+            f"{function}: {path} must be an iterable of Values, got {short(params)}; pass "
+            "model.parameters()"
+        )
     if isinstance(params, set | frozenset):
         raise TypeError(
             f"{function}: {path} is a set, the order of which differs from run to run; pass a list "
@@ -119,7 +122,7 @@ def values_in(
     """Return the Values of tensors, each with what stands for its tensor."""
     found: dict[Value, object] = {}
     for i, entry in enumerate(entries):
-        values = [*_leaves(entry)]
+        values = numbers_in([entry])
         for p in values:
             if not isinstance(p, Value):
                 raise TypeError(
@@ -135,14 +138,3 @@ def values_in(
             tensor = tensor_of(p)
             found[p] = values[0] if tensor is p else tensor
     return found
-
-
-def _leaves(tensor: Any) -> Iterator[Any]:
-    """Yield the numbers of a tensor, and whatever else is in its place."""
-    if isinstance(tensor, ARRAYS):
-        tensor = tensor.tolist()
-    if isinstance(tensor, list | tuple):
-        for part in tensor:
-            yield from _leaves(part)
-    else:
-        yield tensor

@@ -1,7 +1,6 @@
 """The state that steps of an optimizer leave: shown, and checked before it is loaded."""
 
 from collections.abc import Sequence
-from itertools import repeat
 from math import inf
 from typing import Any, TypeAlias
 
@@ -9,29 +8,28 @@ from microgradlib.errors import StateDictError, short
 from microgradlib.optim.options import check_number
 
 State: TypeAlias = dict[str, Any]
-"""Lists of numbers, one for each parameter, and how many steps they have had: a number or a list.
+"""Lists of numbers, one for each parameter; ``step`` is how many steps it has had.
 
-What a parameter without steps has in the lists means nothing."""
+What a parameter without steps has in the lists means nothing. There are no lists before a step."""
 
 
-def with_steps(state: State, steps: list[int]) -> State:
-    """Add the steps that parameters have had: one number if all have had as many."""
-    lists = {key: xs for key, xs in state.items() if key != "step"}
-    if len({*steps}) > 1:
-        return {"step": steps, **lists}
-    return {"step": steps[0], **lists} if steps[0] else {}
+def zeros(key: str, count: int) -> list[Any]:
+    """Return what the list of a key has for parameters without steps."""
+    return [0 if key == "step" else 0.0] * count
 
 
 def shown_state(state: State, binary: bool) -> State:
-    """Return a copy with None where there is nothing yet, and without binary steps, 0 or 1."""
-    shown = dict(state.items())
-    steps = shown.get("step", 0)
-    for key, xs in shown.items():
-        if isinstance(xs, list):
-            known = repeat(True) if type(steps) is int or xs is steps else steps
-            shown[key] = [x if there else None for x, there in zip(xs, known)]  # noqa: B905
+    """Return a copy with None where there is nothing yet, and without binary steps, 0 or 1.
+
+    Steps are one number if they are equal.
+    """
+    if not state:
+        return {}
+    steps = state["step"]
+    shown = {key: [x if n else None for x, n in zip(xs, steps)] for key, xs in state.items()}  # noqa: B905
+    shown["step"] = [*steps] if len({*steps}) > 1 else steps[0]
     if binary:
-        shown.pop("step", None)
+        del shown["step"]
     return shown
 
 
@@ -67,4 +65,4 @@ def checked_state(
             check_number(function, f"{key}[{i}]", x, low) if step else 0.0
             for i, (x, step) in enumerate(zip(xs, steps, strict=True))
         ]
-    return new and with_steps(new, steps)
+    return {"step": steps, **new} if any(steps) else {}

@@ -20,7 +20,7 @@ from microgradlib.compiling.source import (
 from microgradlib.errors import short
 from microgradlib.modes import collector_off, forbid, interpreter
 from microgradlib.optim.optimizer import Optimizer
-from microgradlib.optim.states import with_steps
+from microgradlib.optim.states import zeros
 from microgradlib.parameters.finding import forget_gradients
 from microgradlib.training.tracing import Layout, StepWriter, decisions_of, numbers_of
 from microgradlib.trees import to_bytes
@@ -143,8 +143,8 @@ class CompiledStep:
 
     def _even(self, layout: Layout) -> bool:
         """Return whether one formula does for all parameters: they have had equal steps."""
-        steps = self._optimizer._state.get("step", 0)
-        found = {steps} if type(steps) is int else {steps[i] for i in layout.params}
+        steps = self._optimizer._state.get("step")
+        found = {steps[i] for i in layout.params} if steps else {0}
         # Without a number of steps the first one has another formula.
         first = found == {0} and self._optimizer._counts_no_steps and bool(layout.keys)
         return len(found) == 1 and not first
@@ -206,11 +206,10 @@ class CompiledStep:
         optimizer, layout = self._optimizer, step.layout
         state, places = optimizer._state, layout.params
         params = [optimizer.params[i] for i in places]
-        steps = state.get("step", 0)
-        lists = [state.get(key, [0.0] * len(optimizer.params)) for key in layout.keys]
+        lists = [state.get(key) or zeros(key, len(optimizer.params)) for key in layout.keys]
         numbers = [*[p._data for p in params], *[xs[i] for xs in lists for i in places]]
         numbers += _own_options(optimizer, layout)
-        numbers.append(steps if type(steps) is int else steps[places[0]])
+        numbers.append(state["step"][places[0]] if state else 0)
         step.numbers.pack_into(step.buffers[0][0], 8 * layout.kept.start, *numbers)
         self._kept = state
         optimizer._called = True
@@ -233,18 +232,15 @@ class CompiledStep:
             )
         layout = step.layout
         params = [optimizer.params[i] for i in layout.params]
-        count, n = len(optimizer.params), len(params)
+        n = len(params)
         *numbers, steps = step.numbers.unpack_from(step.buffers[0][0], 8 * layout.kept.start)
         state = self._kept
         if layout.keys:
-            old = state.get("step", 0)
-            counts = [old] * count if type(old) is int else [*old]
-            new = {key: [*state.get(key, [0.0] * count)] for key in layout.keys}
+            count, steps = len(optimizer.params), 1 if optimizer._counts_no_steps else int(steps)
+            state = {key: [*state.get(key, zeros(key, count))] for key in ("step", *layout.keys)}
             for j, i in enumerate(layout.params):
-                counts[i] = 1 if optimizer._counts_no_steps else int(steps)
-                for k, xs in enumerate(new.values(), 1):
-                    xs[i] = numbers[k * n + j]
-            state = with_steps(new, counts)
+                for k, xs in enumerate(state.values()):
+                    xs[i] = numbers[k * n + j] if k else steps
         changed = [p for p in params if p._data is not _IN_USE]
         names = ["_data"] * n + ["_state"]
         _set([*params, optimizer], names, [*numbers[:n], state])
