@@ -18,6 +18,10 @@ from microgradlib import functions
 from microgradlib.nn import functional
 from microgradlib.nn.modules import Module
 
+__all__ = ["ELU", "GELU", "BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "Flatten"]
+__all__ += ["HuberLoss", "L1Loss", "LeakyReLU", "LogSigmoid", "LogSoftmax", "MSELoss", "NLLLoss"]
+__all__ += ["ReLU", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh"]
+
 
 class _Wrapped(Module):
     _function: Callable[..., Any]

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from math import sqrt
 from typing import Any
 
+from microgradlib.functions.arguments import check_flag, check_number
 from microgradlib.optim.formulas import Inputs, Numbers, lerp
 from microgradlib.optim.optimizer import Optimizer
-from microgradlib.optim.options import check_betas, check_flag, check_number, option
+from microgradlib.optim.options import check_betas, option
 from microgradlib.optim.states import State
 
 

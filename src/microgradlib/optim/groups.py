@@ -7,7 +7,8 @@ from typing import Any
 
 from microgradlib.core.value import Value
 from microgradlib.errors import StateDictError, short
-from microgradlib.optim.options import SCHEDULED, Option, check_number
+from microgradlib.functions.arguments import check_number
+from microgradlib.optim.options import SCHEDULED, Option
 from microgradlib.parameters.finding import tensor_of
 from microgradlib.trees import numbers_in
 

@@ -1,37 +1,13 @@
 """Options of optimizers: attributes that are checked when they are set."""
 
 from collections.abc import Callable
-from math import inf, isfinite
-from numbers import Real
 from typing import Any, TypeAlias
 
 from microgradlib.errors import short
+from microgradlib.functions.arguments import check_number
 
 Check: TypeAlias = Callable[[str, str, Any], Any]
 """Takes the names of function and argument, for errors, and a value; returns the checked value."""
-
-
-def check_flag(function: str, argument: str, x: object) -> bool:
-    """Return ``x``, which must be True or False."""
-    if not isinstance(x, bool):
-        raise TypeError(f"{function}: {argument} must be True or False, got {short(x)}")
-    return x
-
-
-def check_number(
-    function: str, argument: str, x: object, low: float = 0.0, below: float = inf
-) -> float:
-    """Return ``x`` as a float, which must be finite, >= low and < below."""
-    if isinstance(x, bool) or not isinstance(x, Real):
-        raise TypeError(f"{function}: {argument} must be a number, got {short(x)}; pass a float")
-    try:
-        converted = float(x)
-    except OverflowError:  # of a large int or fraction
-        converted = inf
-    if not (low <= converted < below and isfinite(converted)):
-        bounds = f", >= {low:g}" * (low > -inf) + f" and < {below:g}" * (below < inf)
-        raise ValueError(f"{function}: {argument} must be finite{bounds}, got {short(x)}")
-    return converted
 
 
 def check_betas(function: str, argument: str, x: object) -> tuple[float, ...]:

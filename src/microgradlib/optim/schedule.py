@@ -7,9 +7,9 @@ from math import inf
 from typing import Any
 
 from microgradlib.errors import StateDictError, short
+from microgradlib.functions.arguments import check_number
 from microgradlib.modes import forbid
 from microgradlib.optim.optimizer import Optimizer
-from microgradlib.optim.options import check_number
 
 _COUNTS = {"last_epoch": -1, "step_size": 1, "T_max": 1, "total_iters": 0, "total_steps": 1}
 _COUNTS |= {"epochs": 1, "steps_per_epoch": 1, "patience": 0, "cooldown": 0}
@@ -164,10 +164,7 @@ class LRScheduler:
                 raise ValueError(f"{name}: {key} must be in {_CHOICES[key]}, got {short(x)}")
 
     def _number(self, key: str, x: Any, low: float = 0.0, high: float = inf) -> float:
-        number = check_number(type(self).__name__, key, x, low)
-        if number > high:
-            raise ValueError(f"{type(self).__name__}: {key} must be <= {high:g}, got {short(x)}")
-        return number
+        return check_number(type(self).__name__, key, x, low, high=high)
 
     def _each(self, key: str, x: Any) -> list[Any]:
         """Return one of something for each group: x itself, or those of a list."""

@@ -5,10 +5,11 @@ from functools import partial
 from math import inf
 from typing import Any
 
+from microgradlib.functions.arguments import check_flag, check_number
 from microgradlib.optim.formulas import Inputs, Numbers
 from microgradlib.optim.groups import Group
 from microgradlib.optim.optimizer import Optimizer
-from microgradlib.optim.options import check_flag, check_number, option
+from microgradlib.optim.options import option
 from microgradlib.optim.states import State
 
 

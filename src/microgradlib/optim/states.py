@@ -5,7 +5,7 @@ from math import inf
 from typing import Any, TypeAlias
 
 from microgradlib.errors import StateDictError, short
-from microgradlib.optim.options import check_number
+from microgradlib.functions.arguments import check_number
 
 State: TypeAlias = dict[str, Any]
 """Lists of numbers, one for each parameter; ``step`` is how many steps it has had.
