@@ -201,17 +201,17 @@ class OneCycleLR(LRScheduler):
             self.total_steps = self.epochs * self.steps_per_epoch
         if self.cycle_momentum and not {"momentum", "betas"} & {*self.optimizer.defaults}:
             raise ValueError("OneCycleLR: the optimizer has no momentum; pass cycle_momentum=False")
-        share, last = self.pct_start * self.total_steps, self.total_steps - 1
-        up = "initial_lr", "max_lr", "max_momentum", "base_momentum"
-        down = "max_lr", "min_lr", "base_momentum", "max_momentum"
-        self._phases: list[tuple[float, tuple[str, ...]]] = [(share - 1, up), (last, down)]
+        peak, last = self.pct_start * self.total_steps - 1, self.total_steps - 1
+        # Where phases begin or end, and what learning rate and momentum are there.
+        self._bounds: list[tuple[float, str, str]] = [
+            (0.0, "initial_lr", "max_momentum"),
+            (peak, "max_lr", "base_momentum"),
+            (last, "min_lr", "max_momentum"),
+        ]
         if self.three_phase:
-            back = "max_lr", "initial_lr", *down[2:]
-            flat = "initial_lr", "min_lr", "max_momentum", "max_momentum"
-            self._phases[1:] = [(2 * share - 2, back), (last, flat)]
-        names = ["max_lr", *(down[2:] if self.cycle_momentum else ())]
-        each = {key: self._each(key, getattr(self, key)) for key in names}
-        each = {key: [self._number(key, x) for x in xs] for key, xs in each.items()}
+            self._bounds.insert(2, (2 * peak, "initial_lr", "max_momentum"))
+        names = ["max_lr", *(("base_momentum", "max_momentum") if self.cycle_momentum else ())]
+        each = {key: self._numbers(key) for key in names}
         for i, group in enumerate(self.optimizer.param_groups if self.last_epoch == -1 else ()):
             group.update({key: xs[i] for key, xs in each.items()})
             group["initial_lr"] = group["max_lr"] / self.div_factor
@@ -220,21 +220,22 @@ class OneCycleLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         """Return the learning rates of the groups, and set their momentum."""
-        t, ends = self.last_epoch, [end for end, _ in self._phases]
+        t, ends = self.last_epoch, [end for end, _, _ in self._bounds]
         if t > ends[-1] + 1:
-            raise ValueError(f"OneCycleLR: the schedule ended after total_steps={ends[-1] + 1}")
-        i = min(bisect_left(ends, t), len(ends) - 1)
-        start, (end, keys) = ends[i - 1] if i else 0.0, self._phases[i]
+            raise ValueError(f"OneCycleLR: the schedule ended after total_steps={self.total_steps}")
+        i = min(bisect_left(ends, t, 1), len(ends) - 1)
+        (start, *before), (end, *after) = self._bounds[i - 1 : i + 1]
         if end == start:
             raise ValueError(f"OneCycleLR: pct_start={self.pct_start} leaves a phase without steps")
-        rates, at = [], (t - start) / (end - start)
+        rates, at, keys = [], (t - start) / (end - start), [*zip(before, after, strict=True)]
         for group in self.optimizer.param_groups:
-            high, low, slow, fast = [group.get(key, 0.0) for key in keys]
-            rates.append(self._between(high, low, at))
+            pairs = [(group.get(a, 0.0), group.get(b, 0.0)) for a, b in keys]
+            lr, momentum = [self._between(low, high, at) for low, high in pairs]
+            rates.append(lr)
             if self.cycle_momentum and "betas" in group:
-                group["betas"] = self._between(slow, fast, at), group["betas"][1]
+                group["betas"] = momentum, group["betas"][1]
             elif self.cycle_momentum:
-                group["momentum"] = self._between(slow, fast, at)
+                group["momentum"] = momentum
         return rates
 
     def _between(self, start: float, end: float, at: float) -> float:
@@ -270,7 +271,7 @@ class ReduceLROnPlateau(LRScheduler):
         self._check()
         if self.factor == 1.0:
             raise ValueError("ReduceLROnPlateau: factor must be < 1, got 1")
-        self.min_lrs = [self._number("min_lr", x) for x in self._each("min_lr", self.min_lr)]
+        self.min_lrs = self._numbers("min_lr")
         self.last_epoch = self.num_bad_epochs = self.cooldown_counter = 0
         self.best = inf if self.mode == "min" else -inf
         self._last_lr = self._rates

@@ -175,3 +175,7 @@ class LRScheduler:
                 f"got {short(x)}"
             )
         return [*x] if several else [x] * count
+
+    def _numbers(self, key: str) -> list[float]:
+        """Return the argument of that name as a number for each group."""
+        return [self._number(key, x) for x in self._each(key, getattr(self, key))]
