@@ -5,10 +5,9 @@ from math import sqrt
 from typing import Any
 
 from microgradlib.functions.arguments import check_flag, check_number
-from microgradlib.optim.formulas import Inputs, Numbers, lerp
+from microgradlib.optim.formulas import Inputs, Numbers, State, lerp
+from microgradlib.optim.groups import check_betas, option
 from microgradlib.optim.optimizer import Optimizer
-from microgradlib.optim.options import check_betas, option
-from microgradlib.optim.states import State
 
 
 class Adam(Optimizer):

@@ -9,10 +9,24 @@ from microgradlib.core.value import Value
 from microgradlib.errors import NonFiniteError, StateDictError, short, shorten
 from microgradlib.functions.arguments import check_flag, check_number
 from microgradlib.modes import forbid
-from microgradlib.optim.formulas import OF_FLOATS, Inputs, Numbers
-from microgradlib.optim.groups import Group, entries_in, is_tensor, values_in, without_names
-from microgradlib.optim.options import SCHEDULED, option
-from microgradlib.optim.states import State, checked_state, shown_state, zeros
+from microgradlib.optim.formulas import (
+    OF_FLOATS,
+    Inputs,
+    Numbers,
+    State,
+    checked_state,
+    shown_state,
+    zeros,
+)
+from microgradlib.optim.groups import (
+    SCHEDULED,
+    Group,
+    entries_in,
+    is_tensor,
+    option,
+    values_in,
+    without_names,
+)
 from microgradlib.parameters.finding import forget_gradients, has_gradient
 from microgradlib.trees import set_data
 

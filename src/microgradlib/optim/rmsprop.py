@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from microgradlib.functions.arguments import check_flag, check_number
-from microgradlib.optim.formulas import Inputs, Numbers, lerp
+from microgradlib.optim.formulas import Inputs, Numbers, State, lerp
+from microgradlib.optim.groups import option
 from microgradlib.optim.optimizer import Optimizer
-from microgradlib.optim.options import option
-from microgradlib.optim.states import State
 
 
 class RMSprop(Optimizer):

@@ -6,11 +6,9 @@ from math import inf
 from typing import Any
 
 from microgradlib.functions.arguments import check_flag, check_number
-from microgradlib.optim.formulas import Inputs, Numbers
-from microgradlib.optim.groups import Group
+from microgradlib.optim.formulas import Inputs, Numbers, State
+from microgradlib.optim.groups import Group, option
 from microgradlib.optim.optimizer import Optimizer
-from microgradlib.optim.options import option
-from microgradlib.optim.states import State
 
 
 class SGD(Optimizer):
