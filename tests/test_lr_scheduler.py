@@ -708,6 +708,31 @@ def test_groups_that_are_added_later_are_refused() -> None:
     assert (scheduler.last_epoch, plateau.last_epoch, plateau.best) == (0, 0, inf)
 
 
+@pytest.mark.torch
+def test_a_schedule_of_ones_own() -> None:
+    torch = pytest.importorskip("torch")
+
+    def rates(module: Any, optimizer: Any) -> list[list[float]]:
+        class Halving(module.LRScheduler):  # type: ignore[misc, name-defined]
+            def get_lr(self) -> list[float]:
+                return [group["lr"] * 0.5 for group in self.optimizer.param_groups]
+
+        parts = [module.ExponentialLR(optimizer, 0.9), Halving(optimizer)]
+        scheduler = module.SequentialLR(optimizer, parts, [2])
+        seen = []
+        for _ in range(5):
+            optimizer.step()
+            scheduler.step()
+            seen.append(scheduler.get_last_lr())
+        return seen
+
+    found = rates(lr_scheduler, ours())
+    assert found == rates(torch.optim.lr_scheduler, theirs(torch))
+    assert found[2][1] == found[1][1] * 0.5
+    with pytest.raises(NotImplementedError, match=r"^Nothing.get_lr: not defined$"):
+        type("Nothing", (lr_scheduler.LRScheduler,), {})(ours())
+
+
 def test_a_sequence_loads_all_or_nothing() -> None:
     def sequence() -> Any:
         optimizer = ours()
