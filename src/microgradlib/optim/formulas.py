@@ -1,6 +1,6 @@
 """What formulas of updates take, floats or symbols of generated code, and the state they leave."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from math import inf, sqrt
 from typing import Any, NamedTuple, TypeAlias
 
@@ -75,7 +75,7 @@ def shown_state(state: State, binary: bool) -> State:
 
 
 def checked_state(
-    function: str, shown: Any, needed: Sequence[str], keys: Sequence[str], count: int, binary: bool
+    function: str, shown: Any, needed: Iterable[str], keys: Iterable[str], count: int, binary: bool
 ) -> State:
     """Return the state of which ``shown_state`` is a copy; all or none of the keys are needed."""
     if not isinstance(shown, dict) or (shown and not {*needed} <= {*shown} <= {*keys}):

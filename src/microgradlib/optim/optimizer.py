@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from microgradlib.core.value import Value
 from microgradlib.errors import NonFiniteError, StateDictError, short, shorten
@@ -65,7 +65,7 @@ class Optimizer:
             option that is read differs between groups.
     """
 
-    _keys: tuple[str, ...] = ()  # of the lists that the state may have, and of the steps
+    _keys: ClassVar[dict[str, str]] = {}  # of lists of the state, with the option that each needs
     _squares = ""  # the list of the state that may overflow where no data do
     _counts_no_steps = False  # whether its updates do not depend on the number of steps
     _decoupled = False  # whether weight decay acts on the data, not on the gradients
@@ -329,9 +329,9 @@ class Optimizer:
                     full[i] = x
         return data, state or self._state
 
-    def _state_keys(self, o: Any) -> Iterable[str]:
+    def _state_keys(self, o: Any) -> list[str]:
         """Return the keys that the state has after a step."""
-        return self._keys
+        return [key for key, option in self._keys.items() if not option or getattr(o, option)]
 
     def _of_tensors(self, grads: list[Any]) -> list[float | None]:
         """Return gradients as floats: None where a whole tensor has none, 0 where an entry has."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import partial
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 from microgradlib.functions.arguments import check_flag, check_number
 from microgradlib.optim.formulas import Inputs, Numbers, State
@@ -34,7 +34,7 @@ class SGD(Optimizer):
     PyTorch's formulation.
     """
 
-    _keys = ("momentum_buffer",)
+    _keys: ClassVar = {"momentum_buffer": "momentum"}
     _counts_no_steps = True  # only whether there has been one
 
     momentum: float = option(check_number)
@@ -65,9 +65,6 @@ class SGD(Optimizer):
 
     def _decisions(self, o: Any) -> tuple[bool, ...]:
         return o.momentum != 0.0, o.nesterov
-
-    def _state_keys(self, o: Any) -> Iterable[str]:
-        return self._keys if o.momentum else ()
 
     def _rule(self, x: Inputs) -> tuple[Numbers, State]:
         (*_, has_momentum, nesterov), o, grads, state = x.decisions, x.o, x.grads, x.state
