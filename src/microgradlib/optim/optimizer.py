@@ -27,8 +27,8 @@ from microgradlib.optim.groups import (
     values_in,
     without_names,
 )
+from microgradlib.parameters.filling import assign_all
 from microgradlib.parameters.finding import forget_gradients, has_gradient
-from microgradlib.trees import set_data
 
 
 class Optimizer:
@@ -198,14 +198,7 @@ class Optimizer:
             data, state = self._update_some(grads)
         self._check_finite(params, data, "would become {}", "lower lr={} or clip the gradients")
         self._called = True
-        if state is self._state:
-            set_data(params, data)
-            return loss
-        # One call of C code assigns everything, so that Ctrl-C comes before or after it. As setattr
-        # returns None, any() goes on to the end.
-        owners = (*params, self)
-        names = ("_data",) * len(data) + ("_state",)
-        any(map(setattr, owners, names, (*data, state)))
+        assign_all((*params, self), (*["_data"] * len(params), "_state"), (*data, state))
         return loss
 
     def state_dict(self) -> dict[str, Any]:
@@ -254,7 +247,7 @@ class Optimizer:
         self._state.items()  # which says so if a compiled step uses it
         owners = (*self._groups, self._counter, self)
         names = (*["options"] * len(options), "changes", "_state")
-        any(map(setattr, owners, names, (*options, self._counter.changes + 1, new)))  # as in step
+        assign_all(owners, names, (*options, self._counter.changes + 1, new))
 
     def _update(
         self, group: Group, params: Sequence[Value], grads: list[float], state: State

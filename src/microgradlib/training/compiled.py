@@ -21,6 +21,7 @@ from microgradlib.errors import short
 from microgradlib.modes import collector_off, forbid, interpreter
 from microgradlib.optim.formulas import zeros
 from microgradlib.optim.optimizer import Optimizer
+from microgradlib.parameters.filling import assign_all
 from microgradlib.parameters.finding import forget_gradients
 from microgradlib.training.tracing import Layout, StepWriter, decisions_of, numbers_of
 from microgradlib.trees import to_bytes
@@ -215,7 +216,7 @@ class CompiledStep:
         optimizer._called = True
         self._current = step
         forget_gradients(params, True)
-        _set(
+        assign_all(
             [*params, optimizer],
             ["_data"] * len(params) + ["_state"],
             [_IN_USE] * (len(params) + 1),
@@ -243,7 +244,7 @@ class CompiledStep:
                     xs[i] = numbers[k * n + j] if k else steps
         changed = [p for p in params if p._data is not _IN_USE]
         names = ["_data"] * n + ["_state"]
-        _set([*params, optimizer], names, [*numbers[:n], state])
+        assign_all([*params, optimizer], names, [*numbers[:n], state])
         self._current = None
         self.__call__ = self._call
         if changed:
@@ -273,11 +274,6 @@ def _own_options(optimizer: Optimizer, layout: Layout) -> list[float]:
 
 
 _MOST = 16  # traces that are kept
-
-
-def _set(owners: list[Any], names: list[str], values: list[Any]) -> None:
-    """Assign attributes in one call of C code, so that Ctrl-C comes before or after it."""
-    any(map(setattr, owners, names, values))  # setattr returns None: any() goes on to the end
 
 
 def compiled_step(
