@@ -191,7 +191,8 @@ class Optimizer:
         usual = {*map(type, grads)} == {float}
         if not usual:
             grads = self._of_tensors(grads)
-        alike = len(self._groups) == 1 and len({*self._state.get("step", (0,))}) == 1
+        steps = self._state.get("step", [0])
+        alike = len(self._groups) == 1 and steps.count(steps[0]) == len(steps)
         if params and alike and (usual or None not in grads):
             data, state = self._update(self._groups[0], params, grads, self._state)
         else:
