@@ -80,6 +80,7 @@ SEQUENCES: list[list[tuple[str, Options]]] = [
         ("ConstantLR", {"total_iters": 4}),
     ],
     [("StepLR", {"step_size": 3}), ("OneCycleLR", {"max_lr": 0.2, "total_steps": 200})],
+    [("StepLR", {"step_size": 3}), ("ConstantLR", {"factor": 0.5, "total_iters": 0})],
 ]
 PLATEAUS: list[Options] = [
     {},
