@@ -41,7 +41,7 @@ html_theme_options = {
 
 
 class Exports(SphinxDirective):
-    """``.. exports:: nn.losses``: documents the public names that are defined in that module.
+    """``.. exports:: nn.layers``: documents the public names that are defined in that module.
 
     A name is public if it is in the ``__all__`` of the room, or, if that has none, in that of
     ``microgradlib``.

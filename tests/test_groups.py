@@ -12,7 +12,7 @@ import pytest
 import microgradlib as mg
 from microgradlib import Value, nn, optim
 from microgradlib.optim import SGD, Adam, AdamW, Optimizer, RMSprop
-from microgradlib.optim.options import SCHEDULED
+from microgradlib.optim.groups import SCHEDULED
 
 KINDS: list[type[Any]] = [SGD, Adam, AdamW, RMSprop]
 

@@ -371,6 +371,15 @@ class TestActivations:
         slope.negative_slope = 0.5
         assert slope(-1.0) == -0.5
 
+    @pytest.mark.parametrize("kind", [nn.Softmax, nn.LogSoftmax])
+    def test_softmax_without_an_axis(self, kind: Any) -> None:
+        for x in ([0.5, 1.0], [[0.5, 1.0], [2.0, -1.0]]):
+            assert kind()(x) == kind(dim=None)(x) == kind(dim=-1)(x)
+        y = [[[0.5, 1.0], [2.0, -1.0]]]  # PyTorch would go along axis 0
+        with pytest.raises(ValueError, match="pass dim, the axis to go along, of 3 axes"):
+            kind()(y)
+        assert kind(-1)(y) == [kind(1)(y[0])]
+
     def test_copies(self) -> None:
         model = nn.Sequential(nn.Linear(2, 2), nn.ELU(0.5), nn.Dropout(0.1)).eval()
         for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):

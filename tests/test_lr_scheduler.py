@@ -80,6 +80,7 @@ SEQUENCES: list[list[tuple[str, Options]]] = [
         ("ConstantLR", {"total_iters": 4}),
     ],
     [("StepLR", {"step_size": 3}), ("OneCycleLR", {"max_lr": 0.2, "total_steps": 200})],
+    [("StepLR", {"step_size": 3}), ("ConstantLR", {"factor": 0.5, "total_iters": 0})],
 ]
 PLATEAUS: list[Options] = [
     {},
@@ -706,6 +707,31 @@ def test_groups_that_are_added_later_are_refused() -> None:
         with pytest.raises(ValueError, match="has 3 groups now, not 2; make the scheduler after"):
             step()
     assert (scheduler.last_epoch, plateau.last_epoch, plateau.best) == (0, 0, inf)
+
+
+@pytest.mark.torch
+def test_a_schedule_of_ones_own() -> None:
+    torch = pytest.importorskip("torch")
+
+    def rates(module: Any, optimizer: Any) -> list[list[float]]:
+        class Halving(module.LRScheduler):  # type: ignore[misc, name-defined]
+            def get_lr(self) -> list[float]:
+                return [group["lr"] * 0.5 for group in self.optimizer.param_groups]
+
+        parts = [module.ExponentialLR(optimizer, 0.9), Halving(optimizer)]
+        scheduler = module.SequentialLR(optimizer, parts, [2])
+        seen = []
+        for _ in range(5):
+            optimizer.step()
+            scheduler.step()
+            seen.append(scheduler.get_last_lr())
+        return seen
+
+    found = rates(lr_scheduler, ours())
+    assert found == rates(torch.optim.lr_scheduler, theirs(torch))
+    assert found[2][1] == found[1][1] * 0.5
+    with pytest.raises(NotImplementedError, match=r"^Nothing.get_lr: not defined$"):
+        type("Nothing", (lr_scheduler.LRScheduler,), {})(ours())
 
 
 def test_a_sequence_loads_all_or_nothing() -> None:

@@ -720,3 +720,15 @@ def test_other_overflows_do_not_name_it() -> None:
         mg.exp(1000.0)
     with pytest.raises(mg.NonFiniteError, match=r"is inf; use allow_nonfinite\(\)"):
         (Value(inf) * 2.0).backward()
+
+
+def test_the_first_parameter_that_cannot_be_updated_is_named() -> None:
+    params = [Value(1.0) for _ in range(4)]
+    adam = optim.Adam(params, eps=0.0)
+    for p, grad in zip(params, (1.0, 0.0, 0.0, 1.0), strict=True):
+        p.grad = grad
+    message = r"^Adam.step: parameter 1 needs a division by 0, .*: pass an eps above 0$"
+    with pytest.raises(mg.NonFiniteError, match=message):
+        adam.step()
+    assert [p.data for p in params] == [1.0] * 4
+    assert adam.state_dict()["state"] == {}

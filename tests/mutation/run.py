@@ -88,7 +88,7 @@ TESTS = {
     "nn.functional": "losses nn",
     "nn.init": "init",
     "nn.utils": "init",
-    "nn.losses": "losses nn",
+    "nn.wrapped": "losses layers nn",
     "notes": "misuse primitives value draw",
     "numeric.activations": "primitives activations policy",
     "numeric.conversion": "misuse primitives value math",

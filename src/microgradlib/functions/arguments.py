@@ -4,6 +4,8 @@ import operator
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from math import inf, isfinite
+from numbers import Real
 from typing import Any, TypeVar
 
 from microgradlib.core import table
@@ -53,6 +55,31 @@ def positive_number(what: str, n: object) -> int:
     if number < 1:
         raise ValueError(f"{what} must be at least 1, got {number}")
     return number
+
+
+def check_flag(function: str, argument: str, x: object) -> bool:
+    """Return ``x``, which must be True or False."""
+    if not isinstance(x, bool):
+        raise TypeError(f"{function}: {argument} must be True or False, got {short(x)}")
+    return x
+
+
+def check_number(
+    function: str, argument: str, x: object, low: float = 0.0, below: float = inf, high: float = inf
+) -> float:
+    """Return ``x`` as a float, which must be finite, >= low, < below and <= high."""
+    if isinstance(x, bool) or not isinstance(x, Real):
+        raise TypeError(f"{function}: {argument} must be a number, got {short(x)}; pass a float")
+    try:
+        converted = float(x)
+    except OverflowError:  # of a large int or fraction
+        converted = inf
+    if not (low <= converted < below and isfinite(converted)):
+        bounds = f", >= {low:g}" * (low > -inf) + f" and < {below:g}" * (below < inf)
+        raise ValueError(f"{function}: {argument} must be finite{bounds}, got {short(x)}")
+    if converted > high:
+        raise ValueError(f"{function}: {argument} must be <= {high:g}, got {short(x)}")
+    return converted
 
 
 def needs_gradient(x: object) -> bool:

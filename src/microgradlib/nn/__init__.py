@@ -10,71 +10,17 @@ from microgradlib.functions import mse_loss as mse_loss
 from microgradlib.nn import functional as functional
 from microgradlib.nn import init as init
 from microgradlib.nn import utils as utils
-from microgradlib.nn.activations import (
-    ELU,
-    GELU,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
+from microgradlib.nn import wrapped as wrapped
 from microgradlib.nn.containers import ModuleDict, ModuleList, ParameterList, Sequential
-from microgradlib.nn.layers import Dropout, Embedding, Flatten, Identity, LayerNorm, RMSNorm
-from microgradlib.nn.losses import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CrossEntropyLoss,
-    HuberLoss,
-    L1Loss,
-    MSELoss,
-    NLLLoss,
-    SmoothL1Loss,
-)
+from microgradlib.nn.layers import Dropout, Embedding, Identity, LayerNorm, RMSNorm
 from microgradlib.nn.modules import ACTIVATIONS as ACTIVATIONS
 from microgradlib.nn.modules import MLP, Layer, Linear, Module, Neuron
+from microgradlib.nn.wrapped import *  # noqa: F403
 from microgradlib.parameters.tensor import Parameter
 
 _say_what_to_use(__name__)
 
-__all__ = [
-    "ELU",
-    "GELU",
-    "MLP",
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "CrossEntropyLoss",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "HuberLoss",
-    "Identity",
-    "L1Loss",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "LogSigmoid",
-    "LogSoftmax",
-    "MSELoss",
-    "Module",
-    "ModuleDict",
-    "ModuleList",
-    "NLLLoss",
-    "Neuron",
-    "Parameter",
-    "ParameterList",
-    "RMSNorm",
-    "ReLU",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "SmoothL1Loss",
-    "Softmax",
-    "Softplus",
-    "Tanh",
-]
+__all__ = ["MLP", "Dropout", "Embedding", "Identity", "Layer", "LayerNorm", "Linear", "Module"]
+__all__ += ["ModuleDict", "ModuleList", "Neuron", "Parameter", "ParameterList", "RMSNorm"]
+__all__ += ["Sequential"]
+__all__ += wrapped.__all__

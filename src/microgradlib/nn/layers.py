@@ -26,26 +26,6 @@ class Identity(Module):
         return input
 
 
-class Flatten(Module):
-    """``functional.flatten`` as a module, which keeps the first dimension.
-
-    >>> Flatten()([[[1.0, 2.0], [3.0, 4.0]]])
-    [[1.0, 2.0, 3.0, 4.0]]
-    """
-
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        """Keep the options."""
-        self.start_dim, self.end_dim = start_dim, end_dim
-
-    def forward(self, input: Any) -> Any:
-        """Return the numbers with these dimensions made into one."""
-        return functional.flatten(input, self.start_dim, self.end_dim)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
-
-
 class Dropout(Module):
     """``functional.dropout`` while the module is in training; nothing after ``eval()``.
 

@@ -206,13 +206,8 @@ class Layer(Linear):
         nout: the number of outputs, at least 1.
         activation: a name from ``ACTIVATIONS``; "linear" is the identity.
 
-    Attributes:
-        weight: nout lists of nin Values, as those of ``Linear``.
-        bias: nout Values.
-
-    Raises:
-        TypeError: if nin or nout is not an int.
-        ValueError: if nin or nout < 1, or the activation is unknown.
+    Its attributes, and what it raises, are those of ``Linear``, and a ValueError if the activation
+    is unknown.
     """
 
     def __init__(self, nin: int, nout: int, activation: str = "linear") -> None:
@@ -262,23 +257,19 @@ class MLP(Module):
         output_activation: str | None = None,
     ) -> None:
         """Make the layers."""
-        if not isinstance(nouts, list | tuple):
-            raise TypeError(
-                f"MLP: nouts must be a list of sizes such as [2, 1], got {short(nouts)}"
-            )
-        if not nouts:
-            raise ValueError("MLP: nouts must be a list of sizes such as [2, 1], got []")
+        if not isinstance(nouts, list | tuple) or not nouts:
+            error = ValueError if isinstance(nouts, list | tuple) else TypeError
+            raise error(f"MLP: nouts must be a list of sizes such as [2, 1], got {short(nouts)}")
         last = activation if output_activation is None else output_activation
         # Check everything before the first draw, so that an error does not advance the stream.
         for i, n in enumerate((nin, *nouts)):
             positive_number(f"MLP: nouts[{i - 1}]" if i else "MLP: nin", n)
         for name in (activation, last):
             _activation_called("MLP", name)
-        sizes = [nin, *nouts]
         activations = [*[activation] * (len(nouts) - 1), last]
         self._names = [f"fc{i + 1}" for i in range(len(nouts))]
         for i, name in enumerate(self._names):
-            setattr(self, name, Layer(sizes[i], nouts[i], activations[i]))
+            setattr(self, name, Layer((nin, *nouts)[i], nouts[i], activations[i]))
 
     @property
     def layers(self) -> list[Layer]:
@@ -313,24 +304,22 @@ def _neurons(
         ) from None
     if not {*map(type, x)} <= _USUAL:
         x = tuple([v if isinstance(v, Value) else to_float(function, v) for v in x])
-    biased = biases is not None
-    biases = biases if biases is not None else [0.0] * len(weights)
-    if len(biases) != len(weights):
+    if biases is not None and len(biases) != len(weights):
         raise ShapeError(f"{function}: got {len(biases)} biases for {len(weights)} neurons")
     activate = _activation_called(function, activation)
     outputs = []
-    for weight, bias in zip(weights, biases):  # noqa: B905 (their numbers are equal)
+    for i, weight in enumerate(weights):
         if len(weight) != len(x):
             raise ShapeError(f"{function}: expected {len(weight)} inputs, got {len(x)}: {short(x)}")
-        parameters = (bias, *weight) if biased else weight
-        if {*map(type, parameters)} != _VALUES:
-            for p in parameters:
-                if not isinstance(p, Value):
-                    raise TypeError(
-                        f"{function}: every parameter must be a Value, got {short(p)}; assign "
-                        "numbers to the data of the one that was there"
-                    )
-        outputs.append(activate(apply(table.dot, (bias, *weight, *x))))
+        parameters = weight if biases is None else (biases[i], *weight)
+        usual = {*map(type, parameters)} == _VALUES
+        if not usual and (wrong := [p for p in parameters if not isinstance(p, Value)]):
+            raise TypeError(
+                f"{function}: every parameter must be a Value, got {short(wrong[0])}; assign "
+                "numbers to the data of the one that was there"
+            )
+        bias = (0.0,) if biases is None else ()
+        outputs.append(activate(apply(table.dot, (*bias, *parameters, *x))))
     return outputs
 
 

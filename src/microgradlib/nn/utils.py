@@ -5,6 +5,7 @@ these, each of which counts once. What has no gradient, or is frozen, is left ou
 can be differentiated again becomes a plain number.
 """
 
+from itertools import repeat
 from math import isfinite
 from typing import Any
 
@@ -14,7 +15,7 @@ from microgradlib.errors import NonFiniteError, short
 from microgradlib.modes import forbid, nonfinite_allowed
 from microgradlib.numeric.conversion import to_number
 from microgradlib.numeric.piecewise import clip
-from microgradlib.parameters.filling import norm_of
+from microgradlib.parameters.filling import assign_all, norm_of
 from microgradlib.parameters.finding import has_gradient
 from microgradlib.trees import numbers_in
 
@@ -62,7 +63,7 @@ def clip_grad_norm_(
             "learning rate, or clip each by clip_grad_value_"
         )
     factor = min(limit / (norm + 1e-6), 1.0) if norm == norm else norm
-    _set_gradients(found, [g * factor for g in grads])
+    assign_all(found, repeat("_grad"), [g * factor for g in grads])
     return constant(norm)
 
 
@@ -84,7 +85,7 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
         raise ValueError(f"clip_grad_value_: clip_value must be >= 0, got {clip_value}")
     if not nonfinite_allowed() and any(g != g for g in grads):
         raise NonFiniteError("clip_grad_value_: a gradient is NaN; nothing was clipped")
-    _set_gradients(found, [clip(g, -bound, bound) for g in grads])
+    assign_all(found, repeat("_grad"), [clip(g, -bound, bound) for g in grads])
 
 
 def _with_gradients(function: str, parameters: Any) -> tuple[list[Value], list[float]]:
@@ -96,8 +97,3 @@ def _with_gradients(function: str, parameters: Any) -> tuple[list[Value], list[f
     found = [x for x in dict.fromkeys(values) if x._requires_grad and has_gradient(x._grad)]
     grads = [x._grad._data if isinstance(x._grad, Value) else x._grad for x in found]
     return found, [to_number(f"{function}: a gradient", g) for g in grads]
-
-
-def _set_gradients(values: list[Any], grads: list[float]) -> None:
-    """Assign all gradients or none: no Python code runs in between."""
-    any(map(Value.__dict__["_grad"].__set__, values, grads))

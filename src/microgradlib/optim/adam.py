@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from math import sqrt
-from typing import Any
+from typing import Any, ClassVar
 
-from microgradlib.optim.formulas import Inputs, Numbers, lerp
+from microgradlib.functions.arguments import check_flag, check_number
+from microgradlib.optim.formulas import Inputs, Numbers, State, lerp
+from microgradlib.optim.groups import check_betas, option
 from microgradlib.optim.optimizer import Optimizer
-from microgradlib.optim.options import check_betas, check_flag, check_number, option
-from microgradlib.optim.states import State
 
 
 class Adam(Optimizer):
@@ -32,7 +32,7 @@ class Adam(Optimizer):
     Source: Kingma and Ba (2014), arXiv:1412.6980; Reddi, Kale and Kumar (2018), arXiv:1904.09237.
     """
 
-    _keys = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    _keys: ClassVar = {"step": "", "exp_avg": "", "exp_avg_sq": "", "max_exp_avg_sq": "amsgrad"}
     _squares = "exp_avg_sq"
 
     betas: tuple[float, float] = option(check_betas)
@@ -57,9 +57,6 @@ class Adam(Optimizer):
 
     def _decisions(self, o: Any) -> tuple[bool, ...]:
         return o.amsgrad, 1.0 - o.betas[0] < 0.5
-
-    def _state_keys(self, o: Any) -> Iterable[str]:
-        return self._keys if o.amsgrad else self._keys[:-1]
 
     def _factors(self, o: Any, step: int) -> tuple[float, ...]:
         return 1.0 - o.betas[0] ** step, sqrt(1.0 - o.betas[1] ** step)

@@ -1,15 +1,62 @@
-"""Groups of parameters with options of their own, and what is in them."""
+"""Options of optimizers, and the groups of parameters that have them."""
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 from microgradlib.core.value import Value
 from microgradlib.errors import StateDictError, short
-from microgradlib.optim.options import SCHEDULED, Option, check_number
+from microgradlib.functions.arguments import check_number
 from microgradlib.parameters.finding import tensor_of
-from microgradlib.trees import ARRAYS
+from microgradlib.trees import numbers_in
+
+Check: TypeAlias = Callable[[str, str, Any], Any]
+"""Takes the names of function and argument, for errors, and a value; returns the checked value."""
+
+
+def check_betas(function: str, argument: str, x: object) -> tuple[float, ...]:
+    """Return ``x`` as a pair of floats, each of which must be >= 0 and < 1."""
+    if not isinstance(x, tuple | list) or len(x) != 2:
+        raise TypeError(f"{function}: {argument} must be a pair of numbers, got {short(x)}")
+    return tuple([check_number(function, f"{argument}[{i}]", b, 0.0, 1.0) for i, b in enumerate(x)])
+
+
+SCHEDULED = ("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
+"""What schedulers keep in a group beside its options; numbers, too."""
+
+
+class Option:
+    """An option of an optimizer, which is kept in its groups.
+
+    As an attribute it is that of all groups: reading raises a ValueError where they differ.
+    """
+
+    def __init__(self, check: Check) -> None:
+        """Keep the check."""
+        self.check = check
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, optimizer: Any, owner: type) -> Any:
+        if optimizer is None:
+            return self
+        first, *others = [group[self.name] for group in optimizer.param_groups]
+        if any(x != first for x in others):
+            raise ValueError(
+                f"{owner.__name__}: {self.name} is not the same in all groups, "
+                f"{short([first, *others])}; read param_groups[i][{self.name!r}]"
+            )
+        return first
+
+    def __set__(self, optimizer: Any, x: Any) -> None:
+        x = self.check(type(optimizer).__name__, self.name, x)
+        for group in optimizer.param_groups:
+            group[self.name] = x
+
+
+option: Any = Option  # as a type checker accepts it for an attribute of any type
 
 
 class Group(MutableMapping[str, Any]):
@@ -95,8 +142,11 @@ def is_tensor(x: object) -> bool:
 
 def entries_in(function: str, path: str, params: Any) -> list[Any]:
     """Return the tensors, or groups, in an iterable."""
-    if not isinstance(params, Iterable):
-        raise TypeError(f"{function}: {path} must be an iterable of Values, got {short(params)}")
+    if is_tensor(params) or not isinstance(params, Iterable):
+        raise TypeError(
+            f"{function}: {path} must be an iterable of Values, got {short(params)}; pass "
+            "model.parameters()"
+        )
     if isinstance(params, set | frozenset):
         raise TypeError(
             f"{function}: {path} is a set, the order of which differs from run to run; pass a list "
@@ -119,7 +169,7 @@ def values_in(
     """Return the Values of tensors, each with what stands for its tensor."""
     found: dict[Value, object] = {}
     for i, entry in enumerate(entries):
-        values = [*_leaves(entry)]
+        values = numbers_in([entry])
         for p in values:
             if not isinstance(p, Value):
                 raise TypeError(
@@ -135,14 +185,3 @@ def values_in(
             tensor = tensor_of(p)
             found[p] = values[0] if tensor is p else tensor
     return found
-
-
-def _leaves(tensor: Any) -> Iterator[Any]:
-    """Yield the numbers of a tensor, and whatever else is in its place."""
-    if isinstance(tensor, ARRAYS):
-        tensor = tensor.tolist()
-    if isinstance(tensor, list | tuple):
-        for part in tensor:
-            yield from _leaves(part)
-    else:
-        yield tensor

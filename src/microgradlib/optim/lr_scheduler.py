@@ -31,24 +31,16 @@ from microgradlib.optim.schedule import LRScheduler
 
 _say_what_to_use(__name__)
 
-__all__ = [
-    "ConstantLR",
-    "CosineAnnealingLR",
-    "ExponentialLR",
-    "LRScheduler",
-    "LambdaLR",
-    "LinearLR",
-    "MultiStepLR",
-    "OneCycleLR",
-    "ReduceLROnPlateau",
-    "SequentialLR",
-    "StepLR",
-]
+__all__ = ["ConstantLR", "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR"]
+__all__ += ["LinearLR", "MultiStepLR", "OneCycleLR", "ReduceLROnPlateau", "SequentialLR", "StepLR"]
 
 
 @dataclass(eq=False)
 class LambdaLR(LRScheduler):
-    """The first learning rate times a function of the number of steps, or one for each group."""
+    """The first learning rate times ``lr_lambda`` of the number of steps.
+
+    ``lr_lambda`` is a function of an int, or a list of one for each group.
+    """
 
     optimizer: Optimizer
     lr_lambda: Callable[[int], float] | list[Callable[[int], float]]
@@ -61,8 +53,6 @@ class LambdaLR(LRScheduler):
             raise TypeError(f"LambdaLR: lr_lambda must be a function, got {short(wrong[0])}")
         return [x * f(self.last_epoch) for x, f in zip(self.base_lrs, functions, strict=True)]
 
-    _first = get_lr
-
 
 @dataclass(eq=False)
 class StepLR(LRScheduler):
@@ -73,10 +63,8 @@ class StepLR(LRScheduler):
     gamma: float = 0.1
     last_epoch: int = -1
 
-    def get_lr(self) -> list[float]:
-        """Return the learning rates of the groups."""
-        unchanged = self.last_epoch == 0 or self.last_epoch % self.step_size
-        return self._by(1.0 if unchanged else self.gamma)
+    def _next(self, t: int, lr: float, base: float) -> float:
+        return lr if t == 0 or t % self.step_size else lr * self.gamma
 
 
 @dataclass(eq=False)
@@ -95,12 +83,8 @@ class MultiStepLR(LRScheduler):
             raise TypeError(f"MultiStepLR: milestones must be ints, got {short([*self._counts])}")
         super().__post_init__()
 
-    def get_lr(self) -> list[float]:
-        """Return the learning rates of the groups."""
-        return self._by(self.gamma ** self._counts[self.last_epoch])
-
-    def _first(self) -> list[float]:
-        return [x * self.gamma ** self._counts[0] for x in self.base_lrs]
+    def _next(self, t: int, lr: float, base: float) -> float:
+        return lr * self.gamma ** self._counts[t]
 
 
 @dataclass(eq=False)
@@ -112,19 +96,21 @@ class ConstantLR(LRScheduler):
     total_iters: int = 5
     last_epoch: int = -1
 
-    def get_lr(self) -> list[float]:
-        """Return the learning rates of the groups."""
-        if self.last_epoch == 0:
-            return self._by(self.factor)
-        return self._by(1.0 / self.factor if self.last_epoch == self.total_iters else 1.0)
+    def _next(self, t: int, lr: float, base: float) -> float:
+        if t == 0:
+            return lr * self.factor
+        return lr * (1.0 / self.factor) if t == self.total_iters else lr
 
     def _first(self) -> list[float]:
-        return [x * (self.factor if self.total_iters else 1.0) for x in self.base_lrs]
+        return super()._first() if self.total_iters else self.base_lrs
 
 
 @dataclass(eq=False)
 class LinearLR(LRScheduler):
-    """The learning rate times a factor between two, which changes over ``total_iters`` steps."""
+    """The learning rate times a factor from ``start_factor`` to ``end_factor``.
+
+    It changes by equal amounts over ``total_iters`` steps.
+    """
 
     optimizer: Optimizer
     start_factor: float = 1.0 / 3
@@ -132,17 +118,13 @@ class LinearLR(LRScheduler):
     total_iters: int = 5
     last_epoch: int = -1
 
-    def get_lr(self) -> list[float]:
-        """Return the learning rates of the groups."""
+    def _next(self, t: int, lr: float, base: float) -> float:
         start, change = self.start_factor, self.end_factor - self.start_factor
-        if self.last_epoch == 0:
-            return self._by(start)
-        if self._initial or self.last_epoch > self.total_iters:
-            return self._by(1.0)
-        return self._by(1.0 + change / (self.total_iters * start + (self.last_epoch - 1) * change))
-
-    def _first(self) -> list[float]:
-        return [x * self.start_factor for x in self.base_lrs]
+        if t == 0:
+            return lr * start
+        if self._begins(t) or t > self.total_iters:
+            return lr
+        return lr * (1.0 + change / (self.total_iters * start + (t - 1) * change))
 
 
 @dataclass(eq=False)
@@ -153,9 +135,8 @@ class ExponentialLR(LRScheduler):
     gamma: float
     last_epoch: int = -1
 
-    def get_lr(self) -> list[float]:
-        """Return the learning rates of the groups."""
-        return self._by(1.0 if self._initial else self.gamma)
+    def _next(self, t: int, lr: float, base: float) -> float:
+        return lr if self._begins(t) else lr * self.gamma
 
 
 @dataclass(eq=False)
@@ -170,16 +151,13 @@ class CosineAnnealingLR(LRScheduler):
     eta_min: float = 0.0
     last_epoch: int = -1
 
-    def get_lr(self) -> list[float]:
-        """Return the learning rates of the groups."""
-        t, half, low, rates = self.last_epoch, self.T_max, self.eta_min, self._by(1.0)
-        if self._initial:
-            return rates
+    def _next(self, t: int, lr: float, base: float) -> float:
+        half, low = self.T_max, self.eta_min
+        if self._begins(t):
+            return lr
         if (t - 1 - half) % (2 * half) == 0:  # from the lowest up again
-            rise, pairs = 1 - cos(pi / half), zip(rates, self.base_lrs, strict=True)
-            return [x + (base - low) * rise / 2 for x, base in pairs]
-        ratio = (1 + cos(pi * t / half)) / (1 + cos(pi * (t - 1) / half))
-        return [ratio * (x - low) + low for x in rates]
+            return lr + (base - low) * (1 - cos(pi / half)) / 2
+        return (1 + cos(pi * t / half)) / (1 + cos(pi * (t - 1) / half)) * (lr - low) + low
 
     def _first(self) -> list[float]:
         return [self.eta_min + (x - self.eta_min) * (1 + cos(0.0)) / 2 for x in self.base_lrs]
@@ -189,8 +167,12 @@ class CosineAnnealingLR(LRScheduler):
 class OneCycleLR(LRScheduler):
     """Up to ``max_lr`` and down to far below the beginning, in ``total_steps`` steps.
 
-    Momentum, or the first of ``betas``, goes the other way. There are ``epochs * steps_per_epoch``
-    steps if ``total_steps`` is None. What is one number for each group may be a list.
+    It begins at ``max_lr / div_factor``, has a share ``pct_start`` of the steps until ``max_lr``,
+    and ends at the beginning / ``final_div_factor``; in between, if it is ``three_phase``, it comes
+    back to the beginning. ``anneal_strategy`` is "cos" or "linear". With ``cycle_momentum``,
+    momentum, or the first of ``betas``, goes the other way, from ``max_momentum`` to
+    ``base_momentum``. There are ``epochs * steps_per_epoch`` steps if ``total_steps`` is None.
+    ``max_lr`` and the bounds of momentum may be lists, of a number for each group.
 
     Source: Smith and Topin (2017), arXiv:1708.07120.
     """
@@ -219,17 +201,17 @@ class OneCycleLR(LRScheduler):
             self.total_steps = self.epochs * self.steps_per_epoch
         if self.cycle_momentum and not {"momentum", "betas"} & {*self.optimizer.defaults}:
             raise ValueError("OneCycleLR: the optimizer has no momentum; pass cycle_momentum=False")
-        share, last = self.pct_start * self.total_steps, self.total_steps - 1
-        up = "initial_lr", "max_lr", "max_momentum", "base_momentum"
-        down = "max_lr", "min_lr", "base_momentum", "max_momentum"
-        self._phases: list[tuple[float, tuple[str, ...]]] = [(share - 1, up), (last, down)]
+        peak, last = self.pct_start * self.total_steps - 1, self.total_steps - 1
+        # Where phases begin or end, and what learning rate and momentum are there.
+        self._bounds: list[tuple[float, str, str]] = [
+            (0.0, "initial_lr", "max_momentum"),
+            (peak, "max_lr", "base_momentum"),
+            (last, "min_lr", "max_momentum"),
+        ]
         if self.three_phase:
-            back = "max_lr", "initial_lr", *down[2:]
-            flat = "initial_lr", "min_lr", "max_momentum", "max_momentum"
-            self._phases[1:] = [(2 * share - 2, back), (last, flat)]
-        names = ["max_lr", *(down[2:] if self.cycle_momentum else ())]
-        each = {key: self._each(key, getattr(self, key)) for key in names}
-        each = {key: [self._number(key, x) for x in xs] for key, xs in each.items()}
+            self._bounds.insert(2, (2 * peak, "initial_lr", "max_momentum"))
+        names = ["max_lr", *(("base_momentum", "max_momentum") if self.cycle_momentum else ())]
+        each = {key: self._numbers(key) for key in names}
         for i, group in enumerate(self.optimizer.param_groups if self.last_epoch == -1 else ()):
             group.update({key: xs[i] for key, xs in each.items()})
             group["initial_lr"] = group["max_lr"] / self.div_factor
@@ -238,24 +220,23 @@ class OneCycleLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         """Return the learning rates of the groups, and set their momentum."""
-        t, ends = self.last_epoch, [end for end, _ in self._phases]
+        t, ends = self.last_epoch, [end for end, _, _ in self._bounds]
         if t > ends[-1] + 1:
-            raise ValueError(f"OneCycleLR: the schedule ended after total_steps={ends[-1] + 1}")
-        i = min(bisect_left(ends, t), len(ends) - 1)
-        start, (end, keys) = ends[i - 1] if i else 0.0, self._phases[i]
+            raise ValueError(f"OneCycleLR: the schedule ended after total_steps={self.total_steps}")
+        i = min(bisect_left(ends, t, 1), len(ends) - 1)
+        (start, *before), (end, *after) = self._bounds[i - 1 : i + 1]
         if end == start:
             raise ValueError(f"OneCycleLR: pct_start={self.pct_start} leaves a phase without steps")
-        rates, at = [], (t - start) / (end - start)
+        rates, at, keys = [], (t - start) / (end - start), [*zip(before, after, strict=True)]
         for group in self.optimizer.param_groups:
-            high, low, slow, fast = [group.get(key, 0.0) for key in keys]
-            rates.append(self._between(high, low, at))
+            pairs = [(group.get(a, 0.0), group.get(b, 0.0)) for a, b in keys]
+            lr, momentum = [self._between(low, high, at) for low, high in pairs]
+            rates.append(lr)
             if self.cycle_momentum and "betas" in group:
-                group["betas"] = self._between(slow, fast, at), group["betas"][1]
+                group["betas"] = momentum, group["betas"][1]
             elif self.cycle_momentum:
-                group["momentum"] = self._between(slow, fast, at)
+                group["momentum"] = momentum
         return rates
-
-    _first = get_lr
 
     def _between(self, start: float, end: float, at: float) -> float:
         if self.anneal_strategy == "linear":
@@ -290,10 +271,10 @@ class ReduceLROnPlateau(LRScheduler):
         self._check()
         if self.factor == 1.0:
             raise ValueError("ReduceLROnPlateau: factor must be < 1, got 1")
-        self.min_lrs = [self._number("min_lr", x) for x in self._each("min_lr", self.min_lr)]
+        self.min_lrs = self._numbers("min_lr")
         self.last_epoch = self.num_bad_epochs = self.cooldown_counter = 0
         self.best = inf if self.mode == "min" else -inf
-        self._last_lr = self._by(1.0)
+        self._last_lr = self._rates
 
     def step(self, metrics: Any) -> None:  # type: ignore[override]
         """Take notice of a loss, a number or a Value, and reduce the learning rates if it is time.
@@ -312,19 +293,22 @@ class ReduceLROnPlateau(LRScheduler):
         if cooling > 0:
             cooling, bad = cooling - 1, 0
         reduces = bad > self.patience
-        self._set(self.last_epoch + 1, self._reduced if reduces else lambda: self._by(1.0))
+        self._set(self.last_epoch + 1, lambda: self._reduced() if reduces else self._rates)
         self.best, self.num_bad_epochs = best, 0 if reduces else bad
         self.cooldown_counter = self.cooldown if reduces else cooling
 
     def _reduced(self) -> list[float]:
-        pairs = zip(self._by(1.0), self.min_lrs, strict=True)
+        pairs = zip(self._rates, self.min_lrs, strict=True)
         new = [(old, max(old * self.factor, low)) for old, low in pairs]
         return [lr if old - lr > self.eps else old for old, lr in new]
 
 
 @dataclass(eq=False)
 class SequentialLR(LRScheduler):
-    """One scheduler after the other: the next one begins at each of the ``milestones``."""
+    """One of the ``schedulers`` after the other.
+
+    The next one begins at each of the ``milestones``, numbers of steps.
+    """
 
     optimizer: Optimizer
     schedulers: list[LRScheduler]
@@ -372,21 +356,15 @@ class SequentialLR(LRScheduler):
         """Return how far it has come, and the states of the schedulers."""
         return {**super().state_dict(), "schedulers": [x.state_dict() for x in self.schedulers]}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a result of ``state_dict()``: all of it or, if it does not fit, nothing."""
-        given = state_dict if isinstance(state_dict, dict) else {}
-        states = given.get("schedulers")
-        if not isinstance(states, list) or len(states) != len(self.schedulers):
+    def _checked_state(self, state: Any) -> list[tuple[LRScheduler, dict[str, Any]]]:
+        given = state if isinstance(state, dict) else {}
+        parts = given.get("schedulers")
+        if not isinstance(parts, list) or len(parts) != len(self.schedulers):
             raise StateDictError(
                 f"SequentialLR.load_state_dict: expected {len(self.schedulers)} schedulers, got "
-                f"{short(state_dict)}"
+                f"{short(state)}"
             )
-        old = [x.state_dict() for x in self.schedulers]
-        try:
-            for x, state in zip(self.schedulers, states, strict=True):
-                x.load_state_dict(state)
-            self._load({key: x for key, x in given.items() if key != "schedulers"})
-        except BaseException:
-            for x, state in zip(self.schedulers, old, strict=True):
-                x.load_state_dict(state)
-            raise
+        found = super()._checked_state({key: x for key, x in given.items() if key != "schedulers"})
+        for x, part in zip(self.schedulers, parts, strict=True):
+            found += x._checked_state(part)
+        return found

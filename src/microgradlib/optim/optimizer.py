@@ -3,17 +3,32 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from microgradlib.core.value import Value
 from microgradlib.errors import NonFiniteError, StateDictError, short, shorten
+from microgradlib.functions.arguments import check_flag, check_number
 from microgradlib.modes import forbid
-from microgradlib.optim.formulas import OF_FLOATS, Inputs, Numbers
-from microgradlib.optim.groups import Group, entries_in, is_tensor, values_in, without_names
-from microgradlib.optim.options import SCHEDULED, check_flag, check_number, option
-from microgradlib.optim.states import State, checked_state, shown_state, with_steps
+from microgradlib.optim.formulas import (
+    OF_FLOATS,
+    Inputs,
+    Numbers,
+    State,
+    checked_state,
+    shown_state,
+    zeros,
+)
+from microgradlib.optim.groups import (
+    SCHEDULED,
+    Group,
+    entries_in,
+    is_tensor,
+    option,
+    values_in,
+    without_names,
+)
+from microgradlib.parameters.filling import assign_all
 from microgradlib.parameters.finding import forget_gradients, has_gradient
-from microgradlib.trees import set_data
 
 
 class Optimizer:
@@ -50,7 +65,7 @@ class Optimizer:
             option that is read differs between groups.
     """
 
-    _keys: tuple[str, ...] = ()  # of the lists that the state may have, and of the steps
+    _keys: ClassVar[dict[str, str]] = {}  # of lists of the state, with the option that each needs
     _squares = ""  # the list of the state that may overflow where no data do
     _counts_no_steps = False  # whether its updates do not depend on the number of steps
     _decoupled = False  # whether weight decay acts on the data, not on the gradients
@@ -62,11 +77,6 @@ class Optimizer:
     def __init__(self, params: Iterable[Any], **defaults: Any) -> None:
         """Check and keep parameters and options."""
         name = type(self).__name__
-        if is_tensor(params) or not isinstance(params, Iterable):
-            raise TypeError(
-                f"{name}: params must be an iterable of Values, got {short(params)}; "
-                "pass model.parameters()"
-            )
         entries = entries_in(name, "params", params)
         if not entries:
             raise ValueError(f"{name}: params is empty; pass model.parameters()")
@@ -133,14 +143,12 @@ class Optimizer:
         places = range(count, count + len(tensors))
         group = Group(kind, entries, places, {**self.defaults, **options}, self._counter)
         self._check(group)
-        steps = self._state.get("step", 0)
-        steps = [*([steps] * count if type(steps) is int else steps), *[0] * len(tensors)]
-        lists = {key: xs + [0.0] * len(tensors) for key, xs in self._state.items() if key != "step"}
+        state = {key: xs + zeros(key, len(tensors)) for key, xs in self._state.items()}
         vars(self).update(  # all or, on Ctrl-C, none
             _groups=(*self._groups, group),
             _params=(*self._params, *tensors),
             _tensors=self._tensors | tensors,
-            _state=lists and with_steps(lists, steps),
+            _state=state,
         )
 
     def _check(self, group: Group) -> None:
@@ -183,21 +191,15 @@ class Optimizer:
         usual = {*map(type, grads)} == {float}
         if not usual:
             grads = self._of_tensors(grads)
-        single = params and len(self._groups) == 1 and type(self._state.get("step", 0)) is int
-        if single and (usual or None not in grads):
+        steps = self._state.get("step", [0])
+        alike = len(self._groups) == 1 and steps.count(steps[0]) == len(steps)
+        if params and alike and (usual or None not in grads):
             data, state = self._update(self._groups[0], params, grads, self._state)
         else:
             data, state = self._update_some(grads)
         self._check_finite(params, data, "would become {}", "lower lr={} or clip the gradients")
         self._called = True
-        if state is self._state:
-            set_data(params, data)
-            return loss
-        # One call of C code assigns everything, so that Ctrl-C comes before or after it. As setattr
-        # returns None, any() goes on to the end.
-        owners = (*params, self)
-        names = ("_data",) * len(data) + ("_state",)
-        any(map(setattr, owners, names, (*data, state)))
+        assign_all((*params, self), (*["_data"] * len(params), "_state"), (*data, state))
         return loss
 
     def state_dict(self) -> dict[str, Any]:
@@ -246,7 +248,7 @@ class Optimizer:
         self._state.items()  # which says so if a compiled step uses it
         owners = (*self._groups, self._counter, self)
         names = (*["options"] * len(options), "changes", "_state")
-        any(map(setattr, owners, names, (*options, self._counter.changes + 1, new)))  # as in step
+        assign_all(owners, names, (*options, self._counter.changes + 1, new))
 
     def _update(
         self, group: Group, params: Sequence[Value], grads: list[float], state: State
@@ -255,37 +257,23 @@ class Optimizer:
 
         It changes nothing. ``state`` is empty before their first step.
         """
-        o = group.options
-        lists = {key: xs for key, xs in state.items() if key != "step"}
-        step = state.get("step", 0) + 1
-        given = self._flags(o), o, self._factors(o, step)
-        data = [p._data for p in params]
+        o, lists = group.options, {key: xs for key, xs in state.items() if key != "step"}
+        step = 1 + (state["step"][0] if state else 0)
+        data, factors = [p._data for p in params], self._factors(o, step)
         try:
-            data, new = self._formula(Inputs(*given, data, grads, lists, OF_FLOATS))
-        except (ZeroDivisionError, ValueError):
-            self._refuse_first(params, Inputs(*given, data, grads, lists, OF_FLOATS))
+            data, new = self._formula(
+                Inputs(self._flags(o), o, factors, data, grads, lists, OF_FLOATS)
+            )
+        except (ZeroDivisionError, ValueError) as error:
+            for i in range(len(params) - 1):  # it is the last one if none before raises this
+                part = {key: xs[i : i + 1] for key, xs in state.items()}
+                self._update(group, params[i : i + 1], grads[i : i + 1], part)
+            self._refuse(params[-1], *_IMPOSSIBLE[type(error)])
         if self._squares:
             problem, remedy = "would get {} for its squared gradients", "lower lr={} or clip them"
             self._check_finite(params, new[self._squares], problem, remedy)
-        return data, {"step": 1 if self._counts_no_steps else step, **new} if new else state
-
-    def _refuse_first(self, params: Sequence[Value], x: Inputs) -> NoReturn:
-        """Raise the error of the first parameter for which the formula cannot be computed."""
-
-        def error_of(i: int) -> Exception | None:
-            state = {key: [xs[i]] for key, xs in x.state.items()}
-            try:
-                self._formula(x._replace(data=[x.data[i]], grads=[x.grads[i]], state=state))
-            except (ZeroDivisionError, ValueError) as error:
-                return error
-            return None
-
-        p, error = next((p, e) for i, p in enumerate(params) if (e := error_of(i)))
-        if isinstance(error, ZeroDivisionError):
-            problem = "needs a division by 0, its squared gradients and eps being 0"
-            self._refuse(p, problem, "pass an eps above 0")
-        problem = "needs the root of a variance that rounding has made negative"
-        self._refuse(p, problem, "pass centered=False")
+        steps = [1 if self._counts_no_steps else step] * len(params)
+        return data, {"step": steps, **new} if new else state
 
     def _flags(self, o: Any) -> tuple[bool, ...]:
         """Return the decisions that the formula takes by the options."""
@@ -318,30 +306,26 @@ class Optimizer:
         """Return the new data and state where there are several groups, or gradients missing."""
         count = len(self._params)
         data = [p._data for p in self._params]
-        state = {key: [*xs] for key, xs in self._state.items() if key != "step"}
-        steps = self._state.get("step", 0)
-        steps = [steps] * count if type(steps) is int else [*steps]
+        state = {key: [*xs] for key, xs in self._state.items()}
+        steps = state.get("step", [0] * count)
         places: dict[tuple[int, int], list[int]] = {}
         for k, group in enumerate(self._groups):
             for i in group.places:
                 if grads[i] is not None:
                     places.setdefault((k, steps[i]), []).append(i)
         for (k, step), where in places.items():
-            part: State = {"step": step} if step else {}
-            if step:
-                part |= {key: [xs[i] for i in where] for key, xs in state.items()}
+            part = {key: [xs[i] for i in where] for key, xs in state.items()} if step else {}
             params = [self._params[i] for i in where]
             new, part = self._update(self._groups[k], params, [grads[i] for i in where], part)
-            changed = [(data, new), (steps, [part.pop("step", 0)] * len(where))]
-            changed += [(state.setdefault(key, [0.0] * count), xs) for key, xs in part.items()]
-            for full, xs in changed:
+            changed = [(state.setdefault(key, zeros(key, count)), xs) for key, xs in part.items()]
+            for full, xs in ((data, new), *changed):
                 for i, x in zip(where, xs, strict=True):
                     full[i] = x
-        return data, with_steps(state, steps) if state else self._state
+        return data, state or self._state
 
-    def _state_keys(self, o: Any) -> Iterable[str]:
+    def _state_keys(self, o: Any) -> list[str]:
         """Return the keys that the state has after a step."""
-        return self._keys
+        return [key for key, option in self._keys.items() if not option or getattr(o, option)]
 
     def _of_tensors(self, grads: list[Any]) -> list[float | None]:
         """Return gradients as floats: None where a whole tensor has none, 0 where an entry has."""
@@ -384,3 +368,16 @@ class Optimizer:
             f"{type(self).__name__}.step: parameter {shorten(p._label or i)} {problem} "
             f"(data={p.data}, grad={short(p._grad)}); nothing was updated: {remedy.format(lr)}"
         ) from None
+
+
+_IMPOSSIBLE = {
+    ZeroDivisionError: (
+        "needs a division by 0, its squared gradients and eps being 0",
+        "pass an eps above 0",
+    ),
+    ValueError: (
+        "needs the root of a variance that rounding has made negative",
+        "pass centered=False",
+    ),
+}
+"""The problem and the remedy where a formula cannot be computed, by the error."""

@@ -1,12 +1,12 @@
 """RMSprop."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
-from microgradlib.optim.formulas import Inputs, Numbers, lerp
+from microgradlib.functions.arguments import check_flag, check_number
+from microgradlib.optim.formulas import Inputs, Numbers, State, lerp
+from microgradlib.optim.groups import option
 from microgradlib.optim.optimizer import Optimizer
-from microgradlib.optim.options import check_flag, check_number, option
-from microgradlib.optim.states import State
 
 
 class RMSprop(Optimizer):
@@ -33,7 +33,12 @@ class RMSprop(Optimizer):
     Graves (2013), arXiv:1308.0850.
     """
 
-    _keys = ("step", "square_avg", "grad_avg", "momentum_buffer")
+    _keys: ClassVar = {
+        "step": "",
+        "square_avg": "",
+        "grad_avg": "centered",
+        "momentum_buffer": "momentum",
+    }
     _squares = "square_avg"
 
     alpha: float = option(check_number)
@@ -60,10 +65,6 @@ class RMSprop(Optimizer):
 
     def _decisions(self, o: Any) -> tuple[bool, ...]:
         return o.momentum > 0.0, o.centered, 1.0 - o.alpha < 0.5
-
-    def _state_keys(self, o: Any) -> Iterable[str]:
-        wanted = True, True, o.centered, o.momentum > 0.0
-        return [key for key, there in zip(self._keys, wanted, strict=True) if there]
 
     def _rule(self, x: Inputs) -> tuple[Numbers, State]:
         (*_, has_momentum, centered, near), o, grads, state = x.decisions, x.o, x.grads, x.state

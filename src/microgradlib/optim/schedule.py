@@ -7,9 +7,9 @@ from math import inf
 from typing import Any
 
 from microgradlib.errors import StateDictError, short
+from microgradlib.functions.arguments import check_number
 from microgradlib.modes import forbid
 from microgradlib.optim.optimizer import Optimizer
-from microgradlib.optim.options import check_number
 
 _COUNTS = {"last_epoch": -1, "step_size": 1, "T_max": 1, "total_iters": 0, "total_steps": 1}
 _COUNTS |= {"epochs": 1, "steps_per_epoch": 1, "patience": 0, "cooldown": 0}
@@ -35,13 +35,7 @@ class LRScheduler:
         ValueError: if an argument is out of range.
     """
 
-    _kept: tuple[str, ...] = (
-        "last_epoch",
-        "base_lrs",
-        "_step_count",
-        "_last_lr",
-    )  # in the state dict
-    _initial = False  # whether it takes the step with which it begins
+    _kept: tuple[str, ...] = ("last_epoch", "base_lrs", "_step_count", "_last_lr")  # in its state
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         """Keep the arguments."""
@@ -64,7 +58,7 @@ class LRScheduler:
 
     def get_lr(self) -> list[float]:
         """Return the learning rates of the groups at ``last_epoch``, from those before."""
-        raise NotImplementedError
+        return self._after(self._rates)
 
     def get_last_lr(self) -> list[float]:
         """Return the learning rates of the groups that the last step has set."""
@@ -92,11 +86,13 @@ class LRScheduler:
         Raises:
             StateDictError: if it does not fit.
         """
-        self._load(state_dict)
-
-    def _load(self, state: Any) -> None:
-        name = f"{type(self).__name__}.load_state_dict"
         forbid("load_state_dict()", "call it outside")
+        owners, states = zip(*self._checked_state(state_dict), strict=True)
+        any(map(dict.update, map(vars, owners), states))  # one call of C code: Ctrl-C is not within
+
+    def _checked_state(self, state: Any) -> list[tuple["LRScheduler", dict[str, Any]]]:
+        """Return what a state sets: in which schedulers, and their attributes."""
+        name = f"{type(self).__name__}.load_state_dict"
         if not isinstance(state, dict) or {*state} != {*self._kept}:
             raise StateDictError(f"{name}: expected the keys {[*self._kept]}, got {short(state)}")
         for key, new in state.items():
@@ -106,13 +102,11 @@ class LRScheduler:
                 fits = len(new) == len(old) and all(type(x) is float and 0 <= x < inf for x in new)
             if not fits:
                 raise StateDictError(f"{name}: expected {key} like {short(old)}, got {short(new)}")
-        vars(self).update(copy.deepcopy(state))
+        return [(self, copy.deepcopy(state))]
 
     def _begin(self) -> None:
-        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
-        self._step_count, self._initial = 1, True
-        self._set(self.last_epoch + 1, self.get_lr)
-        self._initial = False
+        self._last_lr, self._step_count, self._start = self._rates, 1, self.last_epoch + 1
+        self._set(self._start, self.get_lr)
 
     def _set(self, epoch: int, rates: Callable[[], list[float]]) -> None:
         groups, before = self.optimizer.param_groups, self.last_epoch
@@ -132,12 +126,27 @@ class LRScheduler:
             group["lr"] = lr
         self._last_lr = new
 
+    @property
+    def _rates(self) -> list[float]:
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def _after(self, rates: list[float]) -> list[float]:
+        """Return the learning rates at ``last_epoch`` after others, by the recurrence."""
+        pairs = zip(rates, self.base_lrs, strict=True)
+        return [self._next(self.last_epoch, lr, base) for lr, base in pairs]
+
+    def _next(self, t: int, lr: float, base: float) -> float:
+        """Return the learning rate of a group at step t, after ``lr``; ``base`` is its first."""
+        raise NotImplementedError(f"{type(self).__name__}.get_lr: not defined")
+
+    def _begins(self, t: int) -> bool:
+        """Return whether no step comes before t."""
+        return t in (0, self._start)
+
     def _first(self) -> list[float]:
         """Return the learning rates with which it begins in a SequentialLR."""
-        return self.base_lrs
-
-    def _by(self, factor: float) -> list[float]:
-        return [group["lr"] * factor for group in self.optimizer.param_groups]
+        recurs = type(self).get_lr is LRScheduler.get_lr
+        return self._after(self.base_lrs) if recurs else self.get_lr()
 
     def _check(self) -> None:
         """Check the arguments by their names."""
@@ -155,10 +164,7 @@ class LRScheduler:
                 raise ValueError(f"{name}: {key} must be in {_CHOICES[key]}, got {short(x)}")
 
     def _number(self, key: str, x: Any, low: float = 0.0, high: float = inf) -> float:
-        number = check_number(type(self).__name__, key, x, low)
-        if number > high:
-            raise ValueError(f"{type(self).__name__}: {key} must be <= {high:g}, got {short(x)}")
-        return number
+        return check_number(type(self).__name__, key, x, low, high=high)
 
     def _each(self, key: str, x: Any) -> list[Any]:
         """Return one of something for each group: x itself, or those of a list."""
@@ -169,3 +175,7 @@ class LRScheduler:
                 f"got {short(x)}"
             )
         return [*x] if several else [x] * count
+
+    def _numbers(self, key: str) -> list[float]:
+        """Return the argument of that name as a number for each group."""
+        return [self._number(key, x) for x in self._each(key, getattr(self, key))]

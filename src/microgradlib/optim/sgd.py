@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from functools import partial
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
-from microgradlib.optim.formulas import Inputs, Numbers
-from microgradlib.optim.groups import Group
+from microgradlib.functions.arguments import check_flag, check_number
+from microgradlib.optim.formulas import Inputs, Numbers, State
+from microgradlib.optim.groups import Group, option
 from microgradlib.optim.optimizer import Optimizer
-from microgradlib.optim.options import check_flag, check_number, option
-from microgradlib.optim.states import State
 
 
 class SGD(Optimizer):
@@ -35,7 +34,7 @@ class SGD(Optimizer):
     PyTorch's formulation.
     """
 
-    _keys = ("momentum_buffer",)
+    _keys: ClassVar = {"momentum_buffer": "momentum"}
     _counts_no_steps = True  # only whether there has been one
 
     momentum: float = option(check_number)
@@ -66,9 +65,6 @@ class SGD(Optimizer):
 
     def _decisions(self, o: Any) -> tuple[bool, ...]:
         return o.momentum != 0.0, o.nesterov
-
-    def _state_keys(self, o: Any) -> Iterable[str]:
-        return self._keys if o.momentum else ()
 
     def _rule(self, x: Inputs) -> tuple[Numbers, State]:
         (*_, has_momentum, nesterov), o, grads, state = x.decisions, x.o, x.grads, x.state

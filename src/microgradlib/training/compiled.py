@@ -19,8 +19,9 @@ from microgradlib.compiling.source import (
 )
 from microgradlib.errors import short
 from microgradlib.modes import collector_off, forbid, interpreter
+from microgradlib.optim.formulas import zeros
 from microgradlib.optim.optimizer import Optimizer
-from microgradlib.optim.states import with_steps
+from microgradlib.parameters.filling import assign_all
 from microgradlib.parameters.finding import forget_gradients
 from microgradlib.training.tracing import Layout, StepWriter, decisions_of, numbers_of
 from microgradlib.trees import to_bytes
@@ -143,8 +144,8 @@ class CompiledStep:
 
     def _even(self, layout: Layout) -> bool:
         """Return whether one formula does for all parameters: they have had equal steps."""
-        steps = self._optimizer._state.get("step", 0)
-        found = {steps} if type(steps) is int else {steps[i] for i in layout.params}
+        steps = self._optimizer._state.get("step")
+        found = {steps[i] for i in layout.params} if steps else {0}
         # Without a number of steps the first one has another formula.
         first = found == {0} and self._optimizer._counts_no_steps and bool(layout.keys)
         return len(found) == 1 and not first
@@ -206,17 +207,16 @@ class CompiledStep:
         optimizer, layout = self._optimizer, step.layout
         state, places = optimizer._state, layout.params
         params = [optimizer.params[i] for i in places]
-        steps = state.get("step", 0)
-        lists = [state.get(key, [0.0] * len(optimizer.params)) for key in layout.keys]
+        lists = [state.get(key) or zeros(key, len(optimizer.params)) for key in layout.keys]
         numbers = [*[p._data for p in params], *[xs[i] for xs in lists for i in places]]
         numbers += _own_options(optimizer, layout)
-        numbers.append(steps if type(steps) is int else steps[places[0]])
+        numbers.append(state["step"][places[0]] if state else 0)
         step.numbers.pack_into(step.buffers[0][0], 8 * layout.kept.start, *numbers)
         self._kept = state
         optimizer._called = True
         self._current = step
         forget_gradients(params, True)
-        _set(
+        assign_all(
             [*params, optimizer],
             ["_data"] * len(params) + ["_state"],
             [_IN_USE] * (len(params) + 1),
@@ -233,21 +233,18 @@ class CompiledStep:
             )
         layout = step.layout
         params = [optimizer.params[i] for i in layout.params]
-        count, n = len(optimizer.params), len(params)
+        n = len(params)
         *numbers, steps = step.numbers.unpack_from(step.buffers[0][0], 8 * layout.kept.start)
         state = self._kept
         if layout.keys:
-            old = state.get("step", 0)
-            counts = [old] * count if type(old) is int else [*old]
-            new = {key: [*state.get(key, [0.0] * count)] for key in layout.keys}
+            count, steps = len(optimizer.params), 1 if optimizer._counts_no_steps else int(steps)
+            state = {key: [*state.get(key, zeros(key, count))] for key in ("step", *layout.keys)}
             for j, i in enumerate(layout.params):
-                counts[i] = 1 if optimizer._counts_no_steps else int(steps)
-                for k, xs in enumerate(new.values(), 1):
-                    xs[i] = numbers[k * n + j]
-            state = with_steps(new, counts)
+                for k, xs in enumerate(state.values()):
+                    xs[i] = numbers[k * n + j] if k else steps
         changed = [p for p in params if p._data is not _IN_USE]
         names = ["_data"] * n + ["_state"]
-        _set([*params, optimizer], names, [*numbers[:n], state])
+        assign_all([*params, optimizer], names, [*numbers[:n], state])
         self._current = None
         self.__call__ = self._call
         if changed:
@@ -277,11 +274,6 @@ def _own_options(optimizer: Optimizer, layout: Layout) -> list[float]:
 
 
 _MOST = 16  # traces that are kept
-
-
-def _set(owners: list[Any], names: list[str], values: list[Any]) -> None:
-    """Assign attributes in one call of C code, so that Ctrl-C comes before or after it."""
-    any(map(setattr, owners, names, values))  # setattr returns None: any() goes on to the end
 
 
 def compiled_step(
