@@ -1,5 +1,6 @@
 """Draws that select: normal numbers between two bounds, and indices by their weights."""
 
+import sys
 from bisect import bisect_left
 from collections.abc import Callable
 from itertools import accumulate
@@ -13,7 +14,7 @@ from microgradlib.random.blocks import normals
 from microgradlib.random.draws import checked_normal, uniforms
 from microgradlib.random.generator import Generator, fractions53
 from microgradlib.random.rounding import rounded_one
-from microgradlib.trees import as_list
+from microgradlib.trees import ARRAYS, as_list
 
 _MOST = 0.3  # of the mass: with more inside of the bounds, normal numbers are drawn
 _WIDEST = 1000.0  # standard deviations between the bounds otherwise: one of 400 draws is taken
@@ -66,7 +67,7 @@ def trunc_normal(
             "trunc_normal: std must be above 0, and a below b, got "
             f"std={short(std)}, a={short(a)} and b={short(b)}"
         )
-    count = (shape := Shape("trunc_normal", size, 4)).count
+    count = (shape := Shape("trunc_normal", size, 4, dtype)).count
     inside = _below((high - centre) / scale) - _below((low - centre) / scale)
     if inside > _MOST:
 
@@ -179,7 +180,8 @@ def multinomial(
         choose(row, us[i * width : (i + 1) * width], single)[:samples]
         for i, row in enumerate(checked)
     ]
-    return drawn if nested else drawn[0]
+    found = drawn if nested else drawn[0]
+    return sys.modules["numpy"].array(found) if isinstance(weights, ARRAYS) else found
 
 
 def _weights(row: Any, single: bool) -> list[float]:
