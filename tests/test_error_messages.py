@@ -262,11 +262,11 @@ def test_names_of_other_libraries_say_what_to_use(owner: str) -> None:
 CODE = re.compile(r"(?<=^write )[^it].*|[\w.]+\((?:[^()]|\([^()]*\))*\)")
 WORDS = re.compile(r"\.?[A-Za-z_][\w.]*(?<!\.)")
 PLAIN_WORDS = """
-a an and are array arrays as assign attribute bit built by call choose class derivative devices
+a an and are array arrays as assign attribute bit built by call choose class ddof derivative devices
 divide each every floats for from function have in indices is it iterable jac lists loop loss make
 mode Module module modules multiply needed no nothing number numbers NumPy of on one operations
-optimizer or over pass Python random read row s sampler scipy.optimize.minimize set so steps tensors
-the them then there to types use Values with write writes
+optimizer or over pass Python PyTorch random read row s sampler scipy.optimize.minimize set so steps
+tensors the them then there to types use Values with write writes
 """
 
 
@@ -300,6 +300,8 @@ def test_what_to_use_exists_and_works(owner: str, tmp_path: Path) -> None:
         "activation": "tanh",
         "f": lambda x: x * x,
         "module": model,
+        "name": "part",
+        "p": nn.Parameter([[1.0, 2.0]]),
         "path": path,
         "microgradlib": mg,
     }

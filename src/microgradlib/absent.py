@@ -156,7 +156,7 @@ ABSENT: dict[str, dict[str, str]] = {
         **dict.fromkeys(("numpy", "tolist"), "read .data"),
         **dict.fromkeys(("unsqueeze", "view"), "call reshape"),
         **dict.fromkeys(("permute", "transpose"), "call swapaxes, or read .T"),
-        **dict.fromkeys(("std", "var"), "call that of NumPy with ddof=1, as PyTorch"),
+        **dict.fromkeys(("std", "var"), "use the one of NumPy with ddof=1, as PyTorch"),
         "norm": "write (p**2).sum() ** 0.5",
         "softmax": "use microgradlib.softmax(p)",
         "backward": "call backward() on the loss",

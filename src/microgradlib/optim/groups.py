@@ -7,8 +7,8 @@ from typing import Any
 
 from microgradlib.core.value import Value
 from microgradlib.errors import StateDictError, short
-from microgradlib.parameters.finding import tensor_of
 from microgradlib.optim.options import SCHEDULED, Option, check_number
+from microgradlib.parameters.leaves import tensor_of
 from microgradlib.trees import ARRAYS
 
 

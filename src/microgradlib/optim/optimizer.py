@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 from microgradlib.core.value import Value
 from microgradlib.errors import NonFiniteError, StateDictError, short, shorten
 from microgradlib.modes import forbid
-from microgradlib.parameters.finding import forget_gradients, has_gradient
 from microgradlib.optim.formulas import OF_FLOATS, Inputs, Numbers
 from microgradlib.optim.groups import Group, entries_in, is_tensor, values_in, without_names
 from microgradlib.optim.options import SCHEDULED, check_flag, check_number, option
 from microgradlib.optim.states import State, checked_state, shown_state, with_steps
+from microgradlib.parameters.leaves import forget_gradients, has_gradient
 from microgradlib.trees import set_data
 
 

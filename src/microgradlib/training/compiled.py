@@ -19,9 +19,9 @@ from microgradlib.compiling.source import (
 )
 from microgradlib.errors import short
 from microgradlib.modes import collector_off, forbid, interpreter
-from microgradlib.parameters.finding import forget_gradients
 from microgradlib.optim.optimizer import Optimizer
 from microgradlib.optim.states import with_steps
+from microgradlib.parameters.leaves import forget_gradients
 from microgradlib.training.tracing import Layout, StepWriter, decisions_of, numbers_of
 from microgradlib.trees import to_bytes
 
