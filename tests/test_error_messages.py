@@ -230,6 +230,7 @@ def test_derivatives_are_named_by_what_they_are_derivatives_of(
 
 SUBJECTS: dict[str, Any] = {
     "microgradlib": mg,
+    "microgradlib.autograd": mg.autograd,
     "microgradlib.nn": nn,
     "microgradlib.nn.functional": nn.functional,
     "microgradlib.nn.init": nn.init,

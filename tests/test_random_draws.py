@@ -774,7 +774,7 @@ class TestProbabilities:
         with pytest.raises(ValueError, match="bernoulli: p must be a finite float64, got nan"):
             bernoulli(math.nan)
 
-    @pytest.mark.parametrize("p", ["0.5", None, [None], mg.Value(0.5)])
+    @pytest.mark.parametrize("p", ["0.5", None, [None], 0.5j])
     def test_no_number(self, p: Any) -> None:
         with pytest.raises(TypeError, match=r"bernoulli: p must be a number, got .*; convert it"):
             bernoulli(p)
@@ -907,6 +907,20 @@ class TestMisuse:
             manual_seed(0)
             drawn = multinomial(numpy.array(weights), 3)
             assert (drawn.dtype.kind, drawn.tolist()) == ("i", expected)
+
+    def test_weights_and_probabilities_of_values(self) -> None:
+        for f, *numbers in ((multinomial, [1.0, 2.0], 1), (bernoulli, [0.5, 0.25])):
+            first, *rest = numbers
+            manual_seed(0)
+            expected = f(first, *rest)
+            manual_seed(0)
+            assert f([mg.Value(x) for x in first], *rest) == expected
+        manual_seed(0)
+        expected = bernoulli(0.5)
+        manual_seed(0)
+        assert bernoulli(mg.Value(0.5)) == expected
+        with pytest.raises(ValueError, match=r"bernoulli: p must be in \[0, 1\], got Value"):
+            bernoulli(mg.Value(2.0))
 
     def test_choices_are_as_likely_as_their_weights(self) -> None:
         manual_seed(0)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from math import ceil, exp, inf, log, log1p
 from typing import Any
 
+from microgradlib.core.value import Value
 from microgradlib.errors import short
 from microgradlib.random.arguments import Shape, generator_of, is_single, largest_of, number
 from microgradlib.random.blocks import in_pairs
@@ -31,7 +32,7 @@ def bernoulli(
 
     Args:
         p: a probability, or nested lists or an array of them: then one draw each, and the dtype
-            is that of these numbers.
+            is that of these numbers. No gradient flows to Values.
         size: with a number p, None for a number, a length for a list, a tuple for nested lists.
         dtype: "float32" or "float64".
         generator: the generator to draw from; None for the default one.
@@ -63,7 +64,7 @@ def bernoulli(
 
 
 def _probability(p: Any) -> float:
-    checked = number("bernoulli", "p", p)
+    checked = number("bernoulli", "p", p.data if isinstance(p, Value) else p)
     if not 0.0 <= checked <= 1.0:
         raise ValueError(f"bernoulli: p must be in [0, 1], got {short(p)}; pass a probability")
     return checked

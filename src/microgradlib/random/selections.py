@@ -7,6 +7,7 @@ from itertools import accumulate
 from math import erf, inf, log, log1p, sqrt
 from typing import Any
 
+from microgradlib.core.value import Value
 from microgradlib.errors import short
 from microgradlib.functions.arguments import positive_number
 from microgradlib.random.arguments import Shape, generator_of, is_single, number, rounded_number
@@ -140,7 +141,8 @@ def multinomial(
     that are equal in float32, which happens to one pair in ten million, is PyTorch's secret.
 
     Args:
-        weights: numbers >= 0, not all 0, of any sum; or rows of them, for a row of indices each.
+        weights: numbers >= 0, not all 0, of any sum; or rows of them, for a row of
+            indices each. No gradient flows to Values. An array gives an array.
         num_samples: how many indices to draw, at least 1.
         replacement: whether an index may be drawn again.
         dtype: what the weights are rounded to: "float32" or "float64".
@@ -185,7 +187,8 @@ def multinomial(
 
 
 def _weights(row: Any, single: bool) -> list[float]:
-    weights = [rounded_number("multinomial", "weights", w, single) for w in as_list(row)]
+    data = [w.data if isinstance(w, Value) else w for w in as_list(row)]
+    weights = [rounded_number("multinomial", "weights", w, single) for w in data]
     total = number("multinomial", "the sum of weights", sum(weights), single)
     if total <= 0.0 or min(weights) < 0.0:
         raise ValueError(
