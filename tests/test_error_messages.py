@@ -230,6 +230,7 @@ def test_derivatives_are_named_by_what_they_are_derivatives_of(
 
 SUBJECTS: dict[str, Any] = {
     "microgradlib": mg,
+    "microgradlib.autograd": mg.autograd,
     "microgradlib.nn": nn,
     "microgradlib.nn.functional": nn.functional,
     "microgradlib.nn.init": nn.init,
@@ -263,13 +264,12 @@ def test_names_of_other_libraries_say_what_to_use(owner: str) -> None:
 CODE = re.compile(r"(?<=^write )[^it].*|[\w.]+\((?:[^()]|\([^()]*\))*\)")
 WORDS = re.compile(r"\.?[A-Za-z_][\w.]*(?<!\.)")
 PLAIN_WORDS = """
-nested
-a an and are array arrays as assign attribute bit built by call choose class concatenate derivative
-devices divide each every floats for from function functions have import in indices is it iterable
-jac lists loop loss make mode Module module modules multiply needed no nothing number numbers NumPy
-of on one operations optimizer or other over pass Python random read row s sampler
-scipy.optimize.minimize set so steps take tensors the them then there to types use Values with write
-writes
+a an and are array arrays as assign attribute bit built by call choose class concatenate ddof
+derivative devices divide each every floats for from function functions have import in indices is it
+iterable jac lists loop loss make mode Module module modules multiply needed nested no nothing
+number numbers NumPy of on one operations optimizer or other over pass Python PyTorch random read
+row s sampler scipy.optimize.minimize set so steps take tensors the them then there to types use
+Values with write writes
 """
 
 
@@ -303,8 +303,8 @@ def test_what_to_use_exists_and_works(owner: str, tmp_path: Path) -> None:
         "activation": "tanh",
         "f": lambda x: x * x,
         "module": model,
-        "name": "tail",
-        "p": model.weight,
+        "name": "part",
+        "p": nn.Parameter([[1.0, 2.0]]),
         "path": path,
         "microgradlib": mg,
     }

@@ -18,6 +18,7 @@ from microgradlib.core import table
 from microgradlib.core.primitive import Primitive
 from microgradlib.core.table import PRIMITIVES
 from microgradlib.testing import arities
+from microgradlib.trees import numbers_in
 
 PUBLIC = {name: row for name, row in PRIMITIVES.items() if not row.helper}
 UNARY = {name: row for name, row in PUBLIC.items() if arities(row) == (1,)}
@@ -95,7 +96,7 @@ class TestOneFunctionForEachRow:
             name for name in own if getattr(mg, name).__module__.endswith(("losses", "classes"))
         }
         assert len(losses) == 8
-        assert own - losses <= set(PRIMITIVES)
+        assert own - losses - {"detach"} <= set(PRIMITIVES)
 
     @every_unary
     def test_function_method_and_math(self, name: str) -> None:
@@ -227,6 +228,19 @@ class TestSelections:
         nothings: tuple[object, ...] = (False, 0, "", {}, Value(0.0), None)
         for condition in nothings:
             assert mg.where(condition, 1.0, 2.0) == 2.0
+
+    def test_detach(self) -> None:
+        numpy = pytest.importorskip("numpy")
+        x = Value(2.0)
+        for tree in (x, [x, [x, 3.0]], numpy.array([x, x])):
+            y = mg.detach(tree)
+            assert type(y) is type(tree)
+            values = [v for v in numbers_in([y]) if isinstance(v, Value)]
+            assert values
+            assert {(v.data, v.requires_grad) for v in values} == {(2.0, False)}
+        assert mg.detach([x, 3.0])[1] == mg.detach(3.0) == 3.0
+        assert mg.grad(lambda v: v * mg.detach(v))(2.0) == 2.0
+        assert mg.compile(mg.grad(lambda v: v * mg.detach([v])[0]))(2.0) == 2.0
 
     def test_clip(self) -> None:
         assert [mg.clip(x, -1, 2) for x in (-5.0, -1.0, 0.5, 2.0, 9.0)] == [-1, -1, 0.5, 2, 2]

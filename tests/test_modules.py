@@ -3,6 +3,7 @@
 import copy
 import itertools
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -136,18 +137,138 @@ class TestParameter:
         assert p.data == [[1.0, 2.0], [3.0, 4.0]]
 
     def test_numbers_that_were_read(self) -> None:
-        p = Parameter([[1.0, 2.0]])
+        p = Parameter([[1.0, -0.0]])
         p.grad = [[3.0, 4.0]]
-        for change in ("p.data[0][1] = 5.0", "p.data[0] = [1.0, 1.0]", "p.grad[0][0] = 0.0"):
-            with pytest.raises(TypeError, match=r"^Parameter: .data and .grad give copies; assign"):
-                exec(change, {"p": p})
-        assert (p.data, p.grad) == ([[1.0, 2.0]], [[3.0, 4.0]])
+        assert repr(p.data) == "[[1.0, -0.0]]"
+        p.data = [[1.0, 2.0]]
         assert mg.grad(lambda w: w[0][0] * w[0][1])(p.data) == [[2.0, 1.0]]
-        assert copy.deepcopy(p.data) == pickle.loads(pickle.dumps(p.data)) == p.data
-        for change in ("p.data += [[1.0, 2.0]]", "p.data *= 2", "p.data -= p.grad"):
-            with pytest.raises((mg.ShapeError, TypeError)):
+        for twin in (copy.deepcopy(p.data), pickle.loads(pickle.dumps(p.data)), copy.copy(p.data)):
+            assert (type(twin), twin) == (list, [[1.0, 2.0]])
+        p[0][1].grad = None
+        assert p.grad == [[3.0, 0.0]]
+        assert p.data[:1] == p.data.data == [[1.0, 2.0]]
+
+    def test_assigning_to_numbers_that_were_read(self, numpy: Any) -> None:
+        p = Parameter([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+        expected = numpy.array(p.data)
+        changes = [
+            "d[0][1] = 7.0",
+            "d[1] = [1.0, 2.0, 3.0]",
+            "d[0, 2] = Value(9.0)",
+            "d[:, 0] = -1.0",
+            "d[0][1:] = [0.5, 0.25]",
+            "d[1:][0][0] = 8.0",
+            "d[d > 2.0] = 2.0",
+            "d[...] *= 2.0",
+            "d += 1.0",
+            "d -= [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]",
+            "d *= [1.0, 2.0, 3.0]",
+            "d /= 2.0",
+            "d **= 2",
+        ]
+        for change in changes:
+            before = [*itertools.chain(*p)]
+            exec(change.replace("Value(9.0)", "9.0"), {"d": expected})
+            read = p.data
+            exec(change, {"d": read, "Value": Value})
+            assert p.data == expected.tolist()
+            assert read == p.data or change.startswith("d[1:]")  # which reads anew
+            assert [*map(id, before)] == [*map(id, itertools.chain(*p))]
+        for wrong in ("d[0, 0] = [1.0, 2.0]", "d += [1.0, 2.0]", "d[5, 5] = 1.0", "d *= 'a'"):
+            with pytest.raises((ValueError, IndexError, TypeError)):
+                exec(wrong, {"d": p.data})
+        with pytest.raises(mg.ShapeError, match=r"^Parameter.data: expected a list of length 2"):
+            p.data += numpy.ones((4, 2, 3))
+        assert p.data == expected.tolist()
+
+    @pytest.mark.torch
+    def test_methods_in_place(self, numpy: Any) -> None:
+        torch = pytest.importorskip("torch")
+        double = torch.float64
+        calls = [
+            "fill_(3.0)",
+            "add_(other, alpha=0.5)",
+            "sub_(other)",
+            "mul_(other)",
+            "mul_(other[0])",
+            "div_(4.0)",
+            "clamp_(-0.5, 0.75)",
+            "clamp_(min=0.1)",
+            "clamp_(max=0.3)",
+            "copy_(other)",
+            "mul_(0.9).add_(other, alpha=0.1)",
+            "zero_()",
+            "uniform_(-0.5, 0.5)",
+            "uniform_()",
+            "normal_(1.0, 2.0)",
+            "normal_()",
+        ]
+        data, other = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [[0.5, -1.0, 1.5], [2.0, 0.25, -3.0]]
+        for call in calls:
+            drawn = "()" in call or "uniform" in call or "normal" in call
+            for target in ("p.data", "p", "p.grad"):
+                theirs = torch.nn.Parameter(torch.tensor(data, dtype=None if drawn else double))
+                ours = Parameter(data)
+                ours.grad, theirs.grad = data, theirs.data.clone()
+                torch.manual_seed(1)
+                mg.manual_seed(1)
+                names = {"other": torch.tensor(other, dtype=double)}
+                with torch.no_grad():
+                    exec(f"{target}.{call}", {"p": theirs, **names})
+                with mg.no_grad():
+                    exec(
+                        f"q = {target}; assert q.{call} is q",
+                        {"p": ours, "other": Parameter(other)},
+                    )
+                assert ours.data == theirs.data.tolist()
+                assert ours.grad == theirs.grad.tolist()
+
+    def test_changes_in_place_while_recording(self) -> None:
+        p, v = Parameter([1.0, 2.0]), Value(1.0)
+        for change in ("p += 1.0", "p -= 1.0", "p *= 2", "p /= 2.0", "p **= 2", "p.zero_()"):
+            name = change.split()[1] if " " in change else "zero_"
+            with pytest.raises(
+                TypeError,
+                match=rf"^Parameter: {re.escape(name)} would change .* under no_grad\(\), or",
+            ):
                 exec(change, {"p": p})
-        assert p.data == [[1.0, 2.0]]
+        with pytest.raises(
+            TypeError, match=r"^Value: mul_ would change .* under no_grad\(\), or as"
+        ):
+            v.mul_(2.0)
+        assert (p.data, v.data) == ([1.0, 2.0], 1.0)
+        with mg.no_grad():
+            q = p
+            p -= 0.5 * p.data[0]
+            assert p is q
+            assert p.data == [0.5, 1.5]
+            assert v.mul_(3.0).add_(Value(2.0), alpha=2.0).sub_(1.0).div_(2.0) is v
+        assert v.data == 3.0
+        assert p.requires_grad_(False).fill_(2.0).data == [2.0, 2.0]
+        assert v.requires_grad_(False).copy_(Value(4.0)).clamp_(max=3.5).data == 3.5
+        assert (v.clamp_(5.0).data, v.fill_(2).data, v.zero_().data) == (5.0, 2.0, 0.0)
+
+    def test_parameter_of_one_number_in_place(self) -> None:
+        v = Value(1.0)
+        (v * 2.0).backward()
+        for change, first in (("-=", "-"), ("*=", "*"), ("/=", "/")):
+            with (
+                mg.no_grad(),
+                pytest.raises(
+                    TypeError,
+                    match=re.escape(f"write v.data {change} x, or v = v {first} x"),
+                ),
+            ):
+                exec(f"v {change} v.grad", {"v": v})
+            with mg.no_grad():
+                for free in (v.detach(), v * 1.0, Value(1.0)):
+                    names = {"v": free}
+                    exec(f"v {change} 2.0", names)
+                    assert names["v"] is not free
+            names = {"v": v}
+            exec(f"v {change} 2.0", names)
+            assert names["v"].requires_grad
+        assert v.data == 1.0
 
     def test_data_in_a_compiled_function(self) -> None:
         p = Parameter([1.0, 2.0])
@@ -244,12 +365,62 @@ class TestParameter:
             assert [v.data for v in ours.flat] == pytest.approx([*theirs.flat])
         numpy.sum(p * other).backward()
         assert p.grad == other.tolist()
-        for change in ("p += 1.0", "p -= 1.0", "p *= 2", "p /= 2.0", "p @= p", "p **= 2"):
-            with pytest.raises(
-                TypeError, match=r"^Parameter: operators in place .* assign to .data"
-            ):
+        for change in ("p @= p", "p += p"):
+            with pytest.raises(TypeError, match=r"^Parameter: .= would change a tensor that needs"):
                 exec(change, {"p": p})
         assert p.shape == (2, 2)
+
+    def test_indices_and_methods(self, numpy: Any) -> None:
+        data = numpy.array([[1.0, -2.0, 3.0], [4.0, 5.0, 6.0]])
+        p = Parameter(data)
+        calls = [
+            "p[:, 0]",
+            "p[0, 1]",
+            "p[[1, 0]]",
+            "p[None]",
+            "p[..., 2]",
+            "p[array([1, 1])]",
+            "p[1]",
+            "p[:1]",
+            "p.sum()",
+            "p.sum(0)",
+            "p.mean(1)",
+            "p.max()",
+            "p.argmin(1)",
+            "p.reshape(3, 2)",
+            "p.swapaxes(0, 1)",
+            "p.ravel()",
+            "abs(p)",
+            "p.prod()",
+            "p > 1.0",
+            "(p <= 2.0)[0]",
+        ]
+        for call in calls:
+            expected = eval(call, {"p": data, "array": numpy.array})
+            for x in (p, p.data):
+                found = eval(call, {"p": x, "array": numpy.array})
+                found = found.data if isinstance(found, (Value, Parameter)) else found
+                read = numpy.vectorize(lambda y: y.data if isinstance(y, Value) else y)
+                assert read(numpy.array(found, object)).tolist() == expected.tolist()
+        assert p.sum(dim=1, keepdim=True).shape == (2, 1)
+        assert p.abs().sum().data == p.data.abs().sum() == 21.0
+        assert p.pow(2).sum().data == 91.0
+        assert type(p[:1]) is Parameter
+        assert p[:1][0][0] is p[0][0]
+        assert type(p.data.clone()) is type(p.data.detach()) is numpy.ndarray
+        for name in ("std", "norm", "view", "transpose"):
+            with pytest.raises(AttributeError, match=f"no attribute '{name}'; (call|use)"):
+                getattr(p, name)
+
+    def test_functions_of_a_tensor_give_tensors(self, numpy: Any) -> None:
+        p = Parameter([[1.0, 2.0], [3.0, 5.0]])
+        layer = nn.Linear(2, 3)
+        for f in (mg.softmax, mg.log_softmax, mg.tanh, layer, lambda x: mg.softmax(x[0])):
+            y = f(p)
+            assert type(y) is Parameter
+            read = numpy.vectorize(lambda v: v.data)
+            assert read(2.0 * y).tolist() == (2.0 * read(numpy.array(f([*p])))).tolist()
+        assert [v.data for v in p[0]] == [1.0, 2.0]
 
     def test_operators_without_numpy(self) -> None:
         program = """if True:

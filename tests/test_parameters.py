@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+import sys
 from collections import UserDict, deque
 from dataclasses import dataclass
 from decimal import Decimal
@@ -285,3 +286,31 @@ class TestSaved:
         assert other.state_dict() == model.state_dict()
         assert other.bias[0].data == float(number)
         assert mg.load(tmp_path / "adam.json") == optimizer.state_dict()
+
+
+class TestSpeed:
+    """``parameters()`` in each step, as for clipping, does not look at each Value by itself."""
+
+    def test_tensors_are_walked_row_by_row(self) -> None:
+        model = nn.Sequential(nn.Linear(400, 10), nn.Tanh(), nn.Linear(10, 5))
+        names = [name for name, _ in model._named_values()]
+        calls = 0
+
+        def count(frame: Any, event: str, arg: object) -> None:
+            nonlocal calls
+            calls += event == "call"
+
+        model.parameters()
+        sys.setprofile(count)
+        try:
+            found = model.parameters()
+        finally:
+            sys.setprofile(None)
+        assert len(found) == len(names) == 4065
+        assert calls < 4065 / 2
+        assert [p.data for p in found] == [
+            x
+            for entry in model.state_dict().values()
+            for row in entry
+            for x in (row if isinstance(row, list) else [row])
+        ]

@@ -434,6 +434,83 @@ class TestDtypes:
         assert len(exact) == (len(draws) if single else 0)
 
 
+class TestArrays:
+    """A dtype of NumPy gives an array of it, with the numbers that the lists have."""
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            "uniform(0, 1, {}, dtype={})",
+            "normal(0, 1, {}, dtype={})",
+            "rand({}, dtype={})",
+            "randn({}, dtype={})",
+            "bernoulli(0.5, {}, dtype={})",
+            "exponential(size={}, dtype={})",
+            "geometric(0.5, {}, dtype={})",
+            "log_normal(size={}, dtype={})",
+            "trunc_normal(size={}, dtype={})",
+        ],
+    )
+    def test_of_a_floating_type(self, call: str) -> None:
+        numpy = pytest.importorskip("numpy")
+        for name in ("float32", "float64"):
+            for kind in (getattr(numpy, name), numpy.dtype(name)):
+                for size, shape in ("(2, 3)", (2, 3)), ("(3,)", (3,)), ("(0, 2)", (0, 2)):
+                    manual_seed(0)
+                    lists = ours(call.format(size, repr(name)))
+                    manual_seed(0)
+                    drawn = ours(call.format(size, "kind"), kind=kind)
+                    assert type(drawn) is numpy.ndarray
+                    assert (drawn.dtype, drawn.shape) == (name, shape)
+                    assert drawn.tolist() == (lists if 0 not in shape else [])
+        assert type(random.rand(dtype=numpy.float64)) is float
+
+    def test_of_an_integer_type(self) -> None:
+        numpy = pytest.importorskip("numpy")
+        for dtype in (numpy.int64, numpy.int32, numpy.uint8, numpy.dtype("int64")):
+            manual_seed(0)
+            expected = randint(10, (2, 3)), randperm(5)
+            manual_seed(0)
+            drawn = randint(10, (2, 3), dtype=dtype), randperm(5, dtype=dtype)
+            assert all(x.dtype == dtype for x in drawn)
+            assert tuple(x.tolist() for x in drawn) == expected
+        for wrong in ("int64", int, numpy.float64):
+            before = random.get_state()
+            for f in (randint, randperm):
+                with pytest.raises(ValueError, match=f"{f.__name__}: dtype must be an integer ty"):
+                    f(5, dtype=wrong)
+            assert random.get_state() == before
+
+    def test_like_another_tensor(self) -> None:
+        numpy = pytest.importorskip("numpy")
+        for name in ("rand", "randn"):
+            draw, like = getattr(random, name), getattr(random, f"{name}_like")
+            for of, dtype in (
+                (numpy.ones((2, 3)), "float64"),
+                (numpy.ones((2, 3), "float32"), "float32"),
+                (numpy.ones((2, 3), int), "float64"),
+                (numpy.array([[mg.Value(1.0)] * 3] * 2), "float64"),
+            ):
+                for wanted in (None, "float32", numpy.float64):
+                    kind = numpy.dtype(wanted or dtype)
+                    manual_seed(0)
+                    expected = draw(2, 3, dtype=kind)
+                    manual_seed(0)
+                    drawn = like(of, dtype=wanted)
+                    assert (drawn.dtype, drawn.tolist()) == (kind, expected.tolist())
+            manual_seed(0)
+            expected = draw(2, 1, dtype="float64"), draw(dtype="float32")
+            manual_seed(0)
+            lists = like([[mg.Value(1.0)], [2.0]]), like(mg.Value(1.0), dtype="float32")
+            assert lists == expected
+            g = Generator()
+            assert like([1.0], generator=g.manual_seed(1)) == draw(
+                1, dtype="float64", generator=g.manual_seed(1)
+            )
+            with pytest.raises(mg.ShapeError, match=f"{name}_like: rows must have one length"):
+                like([[1.0], [1.0, 2.0]])
+
+
 class TestNormalNumbers:
     @pytest.mark.parametrize("count", range(1, 16))
     def test_few_are_drawn_one_by_one(self, count: int) -> None:
@@ -697,7 +774,7 @@ class TestProbabilities:
         with pytest.raises(ValueError, match="bernoulli: p must be a finite float64, got nan"):
             bernoulli(math.nan)
 
-    @pytest.mark.parametrize("p", ["0.5", None, [None], mg.Value(0.5)])
+    @pytest.mark.parametrize("p", ["0.5", None, [None], 0.5j])
     def test_no_number(self, p: Any) -> None:
         with pytest.raises(TypeError, match=r"bernoulli: p must be a number, got .*; convert it"):
             bernoulli(p)
@@ -828,7 +905,22 @@ class TestMisuse:
             manual_seed(0)
             expected = multinomial(weights, 3)
             manual_seed(0)
-            assert multinomial(numpy.array(weights), 3) == expected
+            drawn = multinomial(numpy.array(weights), 3)
+            assert (drawn.dtype.kind, drawn.tolist()) == ("i", expected)
+
+    def test_weights_and_probabilities_of_values(self) -> None:
+        for f, *numbers in ((multinomial, [1.0, 2.0], 1), (bernoulli, [0.5, 0.25])):
+            first, *rest = numbers
+            manual_seed(0)
+            expected = f(first, *rest)
+            manual_seed(0)
+            assert f([mg.Value(x) for x in first], *rest) == expected
+        manual_seed(0)
+        expected = bernoulli(0.5)
+        manual_seed(0)
+        assert bernoulli(mg.Value(0.5)) == expected
+        with pytest.raises(ValueError, match=r"bernoulli: p must be in \[0, 1\], got Value"):
+            bernoulli(mg.Value(2.0))
 
     def test_choices_are_as_likely_as_their_weights(self) -> None:
         manual_seed(0)

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import microgradlib as mg
 from microgradlib import Value, nn, optim
-from microgradlib.parameters.finding import has_gradient
+from microgradlib.parameters.leaves import has_gradient
 
 NAMES = ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"]
 number = st.floats(-2.0, 2.0)

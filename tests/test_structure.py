@@ -197,7 +197,7 @@ ROOMS = (
         "interpreters",
         "trees",
     ),
-    *("functions", "math", "ufuncs", "transforms"),
+    *("functions", "math", "ufuncs", "transforms", "autograd"),
     *(
         "checking",
         "extending",

@@ -208,6 +208,14 @@ def test_the_gradient_of_a_frozen_leaf_may_be_infinite() -> None:
     assert (x.grad, y.grad) == (0.0, 1.0)
 
 
+def test_backward_keeps_its_graph_as_pytorch_may_be_asked_to() -> None:
+    x = Value(3.0)
+    y = x * x
+    for retained in (None, True, False):
+        y.backward(retain_graph=retained)
+    assert x.grad == 18.0
+
+
 # backward(create_graph=True).
 
 

@@ -9,6 +9,7 @@
 """
 
 from microgradlib import (
+    autograd,  # noqa: F401 (a module to be used by its name)
     data,  # noqa: F401 (a module to be used by its name)
     functions,
     nn,

@@ -343,9 +343,9 @@ def on_rows(f: Callable[[Any], Any], x: Tree) -> Tree:
     if isinstance(x, ARRAYS):
         y = on_rows(f, x.tolist())
         return of_floats(sys.modules["numpy"].array(y, object)) if isinstance(y, list) else y
-    if isinstance(x, list | tuple) and x and isinstance(as_number(x[0]), (*_LISTS, *ARRAYS)):
-        return [on_rows(f, row) for row in x]
-    return f(x)
+    nested = isinstance(x, list | tuple) and x and isinstance(as_number(x[0]), (*_LISTS, *ARRAYS))
+    y = [on_rows(f, row) for row in x] if nested else f(x)
+    return x._of(y) if hasattr(x, "_of") and isinstance(y, list) else y  # of a Parameter
 
 
 def numbers_in(xs: Iterable[Any]) -> list[Any]:

@@ -101,6 +101,7 @@ TESTS = {
     "optim.lr_scheduler": "lr_scheduler",
     "optim.schedule": "lr_scheduler",
     "parallel": "parallel structure::test_modules_name_what_is_public",
+    "autograd": "autograd",
     "parameters.filling": "init",
     "parameters": "modules parameters layers nn error_messages transforms",
     "random": "random_draws random misuse",

@@ -112,7 +112,7 @@ class Value(Operators):
         current = interpreter()
         return constant(self._data) if current is None else current.detach(self)
 
-    def backward(self, *, create_graph: bool = False) -> None:
+    def backward(self, *, retain_graph: object = None, create_graph: bool = False) -> None:
         """Write d(self)/d(node) into the ``grad`` of every node that self was computed from.
 
         >>> a, b = Value(2.0), Value(3.0)
@@ -136,13 +136,13 @@ class Value(Operators):
         collector frees them; ``grad`` of a function leaves nothing behind.
 
         Args:
+            retain_graph: accepted for PyTorch's sake; a graph can always be gone through again.
             create_graph: whether to record the computation of the gradients.
 
         Raises:
-            GradientError: if self is a constant: detached, or computed under ``no_grad()``; if
-                self depends on an argument of a function that is being differentiated, unless
-                with ``create_graph``; with that, if data was edited since the forward pass, or if
-                a primitive has no rule for Values.
+            GradientError: if self is a constant; if it depends on an argument of a function that is
+                being differentiated, unless with ``create_graph``; with that, if data was edited
+                since the forward pass, or if a primitive has no rule for Values.
             NonFiniteError: if self or the gradient of a leaf is infinite or NaN, or what it adds up
                 to; nothing is written then. ``allow_nonfinite()`` switches this check off.
             TypeError: if the ``grad`` of a leaf was set to something but a number.

@@ -48,7 +48,7 @@ from microgradlib.functions.losses import (
     smooth_l1_loss,
 )
 from microgradlib.functions.reductions import dot, log_softmax, logsumexp, mean, prod, softmax, sum
-from microgradlib.functions.selections import clip, maximum, minimum, select, where
+from microgradlib.functions.selections import clip, detach, maximum, minimum, select, where
 from microgradlib.functions.special import erf, erfc, gamma, lgamma
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "cos",
     "cosh",
     "cross_entropy",
+    "detach",
     "dot",
     "elu",
     "erf",

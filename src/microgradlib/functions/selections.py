@@ -160,3 +160,15 @@ def _extreme(of_all: Primitive, with_constant: Primitive, x: Any, others: Sequen
 
 def _where(condition: object, x: Operand, y: Operand) -> Any:
     return table.where(x, y, current().truth(condition))
+
+
+def detach(x: T) -> T:
+    """Return constants with the same data, cut off from the graph: of a tensor, ``v.detach()``.
+
+    >>> [y.requires_grad for y in detach([Value(1.0), Value(2.0)])]
+    [False, False]
+
+    Args:
+        x: a number or Value, or nested lists or an array of them; plain numbers stay what they are.
+    """
+    return elementwise("detach", lambda y: y.detach() if isinstance(y, Value) else y, x)  # type: ignore[no-any-return]

@@ -16,7 +16,7 @@ from microgradlib.modes import forbid, nonfinite_allowed
 from microgradlib.numeric.conversion import to_number
 from microgradlib.numeric.piecewise import clip
 from microgradlib.parameters.filling import assign_all, norm_of
-from microgradlib.parameters.finding import has_gradient
+from microgradlib.parameters.leaves import has_gradient
 from microgradlib.trees import numbers_in
 
 _say_what_to_use(__name__)

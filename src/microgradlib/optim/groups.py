@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from microgradlib.core.value import Value
 from microgradlib.errors import StateDictError, short
 from microgradlib.functions.arguments import check_number
-from microgradlib.parameters.finding import tensor_of
+from microgradlib.parameters.leaves import tensor_of
 from microgradlib.trees import numbers_in
 
 Check: TypeAlias = Callable[[str, str, Any], Any]

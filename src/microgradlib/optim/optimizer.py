@@ -28,7 +28,7 @@ from microgradlib.optim.groups import (
     without_names,
 )
 from microgradlib.parameters.filling import assign_all
-from microgradlib.parameters.finding import forget_gradients, has_gradient
+from microgradlib.parameters.leaves import forget_gradients, has_gradient
 
 
 class Optimizer:

@@ -9,7 +9,7 @@ from microgradlib.core.value import Value
 from microgradlib.errors import short
 from microgradlib.functions.arguments import shape_of
 from microgradlib.modes import forbid
-from microgradlib.parameters.finding import tensor_of
+from microgradlib.parameters.leaves import tensor_of
 from microgradlib.trees import numbers_in, set_data
 
 T = TypeVar("T")

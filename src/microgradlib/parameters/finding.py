@@ -11,9 +11,14 @@ from typing import Any, NamedTuple, Self, TypeAlias
 from microgradlib.core import table
 from microgradlib.core.value import Operand, Value, apply, constant
 from microgradlib.errors import StateDictError, short
-from microgradlib.interpreters import Located, current
-from microgradlib.modes import forbid, nested
-from microgradlib.numeric.conversion import NoGradient
+from microgradlib.interpreters import current
+from microgradlib.modes import nested
+from microgradlib.parameters.leaves import (
+    forget_gradients,
+    leaves_in,
+    note_tensor,
+    requires_grad_of,
+)
 from microgradlib.parameters.tensor import Parameter
 from microgradlib.trees import ARRAYS, NESTS, PLAIN, Kind, Tree, kind_of, register
 
@@ -62,9 +67,14 @@ class HasParameters:
         Raises:
             TypeError: if parameters are where no one searches, as in a set, or have been replaced.
         """
-        found = [p for _, p in self._named_values()]
+        found = [p for _, _, new in self._new_values() for p in new]
         known = {*found}
-        for name, x in find(lambda part: not _hidden(part) <= known, self):
+
+        def searched(part: Tree) -> bool:
+            leaves = leaves_in(part)
+            return leaves is not None and known.issuperset(leaves)
+
+        for name, x in find(lambda part: not _hidden(part) <= known, self, skipped=searched):
             remedy = "; make nn.Parameter(array) of it" if isinstance(x, ARRAYS) else ""
             raise TypeError(
                 f"{type(self).__name__}.parameters: {name} is a {type(x).__name__} with "
@@ -87,24 +97,26 @@ class HasParameters:
                 plain = isinstance(entry, Value | Parameter)
                 yield name, entry if plain else Parameter._of(entry)
 
-    def _new_values(self) -> Iterator[tuple[str, Entry, list[tuple[str, Value]]]]:
-        """Yield each tensor, and the parameters that are in no earlier one, with their names."""
+    def _new_values(self) -> Iterator[tuple[str, Entry, list[Value]]]:
+        """Yield each tensor, and the parameters that are in no earlier one."""
         seen: set[Value] = set()
         for name, entry in _entries(self):
-            members = _members(name, entry)
-            new: dict[Value, str] = {}
-            for path, p in members:
-                if p not in seen:
-                    new.setdefault(p, path)
+            members = leaves_in(entry) or [p for _, p in _members(name, entry)]
+            new = [p for p in dict.fromkeys(members) if p not in seen]
+            tensor = int(members[0]._serial)
             for p in new:
-                _note_tensor(p, int(members[0][1]._serial))
-            seen |= new.keys()
-            yield name, entry, [(path, p) for p, path in new.items()]
+                if getattr(p._serial, "tensor", None) != tensor:
+                    note_tensor(p, tensor)
+            seen.update(new)
+            yield name, entry, new
 
     def _named_values(self) -> Iterator[tuple[str, Value]]:
         """Yield each single parameter with its name, once."""
-        for _, _, new in self._new_values():
-            yield from new
+        for name, entry, new in self._new_values():
+            paths: dict[Value, str] = {}
+            for path, p in _members(name, entry):
+                paths.setdefault(p, path)
+            yield from [(paths[p], p) for p in new]
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Freeze all parameters, or let gradients flow to them; return the module."""
@@ -121,33 +133,6 @@ class HasParameters:
         forget_gradients(self.parameters(), set_to_none)
 
 
-def forget_gradients(parameters: Iterable[Value], set_to_none: bool) -> None:
-    """Set gradients to None or, those that there are, to 0."""
-    forbid("zero_grad()", "call it outside")
-    for p in parameters:
-        if set_to_none:
-            p._grad = None
-        elif has_gradient(p._grad):
-            p._grad = 0.0
-
-
-def has_gradient(grad: object) -> bool:
-    """Return whether ``grad`` of a leaf is a gradient, of which 0 is one, too."""
-    return grad is not None and type(grad) is not NoGradient
-
-
-def tensor_of(p: Value) -> object:
-    """Return what the parameters of one tensor have in common, which a module found together."""
-    return getattr(p._serial, "tensor", p)
-
-
-def _note_tensor(p: Value, tensor: int) -> None:
-    if not p._op:
-        if type(p._serial) is int:
-            p._serial = Located(p._serial)
-        p._serial.tensor = tensor  # type: ignore[attr-defined]
-
-
 def children(x: Tree) -> Iterable[tuple[object, Tree]]:
     """Return the parts of a list, tuple, dict or module, each with its key; else nothing."""
     if kind := kind_of(x, NESTS):
@@ -159,18 +144,25 @@ def children(x: Tree) -> Iterable[tuple[object, Tree]]:
 
 
 def find(
-    wanted: Callable[[Tree], bool], x: Tree, path: str = "", above: tuple[Tree, ...] = ()
+    wanted: Callable[[Tree], bool],
+    x: Tree,
+    path: str = "",
+    above: tuple[Tree, ...] = (),
+    skipped: Callable[[Tree], object] = lambda part: False,
 ) -> Iterator[tuple[str, Any]]:
     """Yield the outermost wanted parts of a tree, each with its name, which starts with ``path``.
 
-    A module may be part of one of its parts: it is not walked again below itself.
+    A module may be part of one of its parts: it is not walked again below itself. Nor is what is
+    ``skipped``.
     """
     above = (*above, x)
     for key, part in children(x):
+        if skipped(part):
+            continue
         if wanted(part):
             yield f"{path}{key}", part
         elif not any(part is tree for tree in above):
-            yield from find(wanted, part, f"{path}{key}.", above)
+            yield from find(wanted, part, f"{path}{key}.", above, skipped)
 
 
 def modules_of(module: HasParameters) -> Iterator[tuple[str, HasParameters]]:
@@ -182,7 +174,13 @@ def modules_of(module: HasParameters) -> Iterator[tuple[str, HasParameters]]:
         if id(module) not in seen:
             seen.add(id(module))
             yield name, module
-            inner = find(lambda x: isinstance(x, HasParameters), module, f"{name}." if name else "")
+            inner = find(
+                lambda x: isinstance(x, HasParameters),
+                module,
+                f"{name}." if name else "",
+                (),
+                leaves_in,
+            )
             pending += reversed([*inner])
 
 
@@ -230,6 +228,9 @@ def _entries(module: HasParameters, buffers: bool = False) -> Iterator[tuple[str
     for _, part in [*modules_of(module)]:
         trained = vars(part).setdefault(_TRAINED, {})
         for name, x in vars(part).items():
+            if leaves := leaves_in(x):
+                trained[name] = sum(map(requires_grad_of, leaves))
+                continue
             held = _held(name, x)
             if found := _replacement(held, trained.get(name, 0)):
                 path = re.sub(r"\.(\d+)", r"[\1]", found[0])
@@ -305,6 +306,8 @@ def _contents(x: Any) -> Iterable[Any]:
 
 def is_entry(x: Tree) -> bool:
     """Whether x is a parameter, or nested lists of parameters."""
+    if leaves_in(x):
+        return True
     if isinstance(x, list | tuple):
         return bool(x) and all(map(is_entry, x))
     return _is_parameter(x)

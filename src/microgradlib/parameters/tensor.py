@@ -3,23 +3,59 @@
 import operator
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Self
 
+from microgradlib import random
 from microgradlib.absent import Absent
 from microgradlib.core.value import Value
 from microgradlib.errors import ShapeError, short
 from microgradlib.numeric.conversion import NoGradient, to_float
-from microgradlib.trees import as_list, as_number, numbers_in, set_data, shape_of
+from microgradlib.tensorlike import IN_PLACE, check_in_place
+from microgradlib.trees import as_list, as_number, elementwise, numbers_in, set_data, shape_of
 
 
-class Parameter(list[Any], Absent, absent="Parameter"):
+class ArrayLike(list[Any]):
+    """Nested lists that act as an array of NumPy where lists would not act as a tensor does.
+
+    A list would be joined or repeated by operators. Indices are those of a list and those of an
+    array; the methods are in ``_METHODS``.
+    """
+
+    __slots__ = ()
+
+    def _array(self, what: str) -> Any:
+        if (numpy := sys.modules.get("numpy")) is None:
+            raise TypeError(
+                f"Parameter: {what} of tensors needs NumPy; import numpy, or loop over the entries"
+            )
+        return numpy.array([*self], self._dtype)
+
+    _dtype: Any = object
+
+    def _part(self, rows: slice) -> Any:
+        """Return some of the rows."""
+        raise NotImplementedError
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return an entry or a row, some of the rows, or what an array has at an index."""
+        if isinstance(index, slice):
+            return self._part(index)
+        if isinstance(index, tuple | list) or hasattr(index, "ndim") or index in (None, ...):
+            return self._array("such an index")[index]
+        return super().__getitem__(index)
+
+
+class Parameter(ArrayLike, Absent, absent="Parameter"):
     """A tensor to train: lists of leaf Values or such tensors; of one number it is a Value.
 
     >>> w = Parameter([[1.0, 2.0], [3.0, 4.0]])
     >>> w.shape, w.numel(), w[1][0].data
     ((2, 2), 4, 3.0)
 
-    Operators work as with NumPy's arrays of Values, once NumPy is imported.
+    Operators, indices and methods such as ``sum`` and ``reshape`` are those of NumPy's arrays, of
+    Values here, once NumPy is imported. Under ``no_grad()``, operators in place such as ``-=`` and
+    PyTorch's methods such as ``add_`` and ``fill_`` change the numbers.
 
     Args:
         data: a number, or nested lists or an array of numbers; Values give their data.
@@ -54,6 +90,14 @@ class Parameter(list[Any], Absent, absent="Parameter"):
         new.extend(rows)
         return new
 
+    def _part(self, rows: slice) -> Any:
+        return self._of(list.__getitem__(self, rows))
+
+    def _change(self, name: str, new: Callable[..., Any]) -> Self:
+        check_in_place(self, name)
+        self.data = new(self.data, self.shape)
+        return self
+
     def _values(self) -> list[Any]:
         return numbers_in(self)
 
@@ -87,8 +131,12 @@ class Parameter(list[Any], Absent, absent="Parameter"):
 
     @property
     def data(self) -> Any:
-        """The numbers, as nested lists; assigning others sets all of them, or none."""
-        return _each(lambda v: v.data, self, _Numbers)
+        """The numbers, as nested lists; assigning others sets all of them, or none.
+
+        To assign to one in the lists sets it in the tensor, and so do operators and methods in
+        place.
+        """
+        return _Numbers(self, "data")
 
     @data.setter
     def data(self, data: Any) -> None:
@@ -102,7 +150,7 @@ class Parameter(list[Any], Absent, absent="Parameter"):
         grads = [v.grad for v in self._values()]
         if all(g is None or type(g) is NoGradient for g in grads):
             return None
-        return _each(lambda v: v.grad or 0.0, self, _Numbers)
+        return _Numbers(self, "grad")
 
     @grad.setter
     def grad(self, grad: Any) -> None:
@@ -153,17 +201,63 @@ def _leaf(x: Any) -> Value:
     return Value(x.data if isinstance(x, Value) else to_float("Parameter", x, "a number"))
 
 
-class _Numbers(list[Any]):
-    """Numbers that were read: to set one here would not set it in the tensor."""
+class _Numbers(ArrayLike, Absent, absent="Parameter"):
+    """The data or gradients of a tensor: what is assigned here is assigned there, too."""
+
+    __slots__ = ("_name", "_tensor")
+    _dtype = float
+
+    def __init__(self, tensor: Any, name: str) -> None:
+        """Read the numbers."""
+        self._tensor, self._name = tensor, name
+        super().__init__(
+            _Numbers(x, name) if isinstance(x, list | tuple) else _read(x, name) for x in tensor
+        )
+
+    def _part(self, rows: slice) -> Any:
+        return _Numbers(self._tensor[rows], self._name)
+
+    def _change(self, name: str, new: Callable[..., Any]) -> Self:
+        tensor = Parameter._of(self._tensor)
+        setattr(tensor, self._name, new(_Numbers(tensor, self._name), tensor.shape))
+        list.__init__(self, _Numbers(tensor, self._name))
+        return self
 
     def __setitem__(self, index: Any, x: Any) -> None:
-        raise TypeError(
-            "Parameter: .data and .grad give copies; assign to those of one Value, as in "
-            "w[0][1].data = 1.0, or assign all"
-        )
+        def replaced(numbers: Any, _: Any) -> Any:
+            array = numbers._array("to assign to a part")
+            array[index] = numbers_of(x)
+            return array
+
+        self._change("__setitem__", replaced)
+
+    @property
+    def data(self) -> Self:
+        """The numbers themselves."""
+        return self
+
+    def clone(self) -> Any:
+        """Return an array of the same numbers."""
+        return self._array("a clone")
+
+    detach = clone
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Copy and pickle the numbers alone."""
+        return list, ([*self],)
 
     def __copy__(self) -> list[Any]:
         return [*self]
+
+
+def _read(x: Value, name: str) -> Any:
+    number = getattr(x, name)
+    return 0.0 if number is None else number
+
+
+def numbers_of(x: Any) -> Any:
+    """Return the data of Values in nested lists or an array."""
+    return elementwise("Parameter", lambda y: y.data if isinstance(y, Value) else y, x)
 
 
 def _each(f: Callable[[Any], Any], x: Any, kind: Callable[[Any], Any] = list) -> Any:
@@ -186,24 +280,61 @@ def _paired(name: str, old: Any, new: Any) -> Iterator[tuple[Value, float]]:
 def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
     apply = getattr(operator, name)
 
-    def compute(self: Parameter, *other: Any) -> Any:
-        if (numpy := sys.modules.get("numpy")) is None:
-            raise TypeError(
-                f"Parameter: {name} of tensors needs NumPy; import numpy, or loop over the entries"
-            )
-        operands = (numpy.array([*self], object), *map(numpy.asarray, other))
+    def compute(self: ArrayLike, *other: Any) -> Any:
+        operands = (self._array(name), *map(sys.modules["numpy"].asarray, other))
         return apply(*(operands[::-1] if reflected else operands))
 
     return compute
 
 
-def _in_place(self: Parameter, other: object) -> Any:
-    raise TypeError("Parameter: operators in place would not set its numbers; assign to .data")
+def _in_place(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
+    def change(self: Any, *args: Any, **kwargs: Any) -> Any:
+        def new(numbers: Any, _: Any) -> Any:
+            operands = [numbers_of(x) for x in args]
+            if any(isinstance(x, list | tuple) for x in operands):
+                numbers = numbers._array(name)  # which repeats along the same axes as PyTorch
+            return elementwise(f"Parameter: {name}", partial(f, **kwargs), numbers, *operands)
+
+        return self._change(name, new)
+
+    return change
 
 
-# A list would be repeated or joined without a word.
-for _name in ("add", "sub", "mul", "truediv", "matmul", "pow"):
-    setattr(Parameter, f"__{_name}__", _operator(_name))
-    setattr(Parameter, f"__r{_name}__", _operator(_name, reflected=True))
-    setattr(Parameter, f"__i{_name}__", _in_place)
-setattr(Parameter, "__neg__", _operator("neg"))  # noqa: B010
+def _drawn(name: str, draw: Callable[..., Any], *defaults: float) -> Callable[..., Any]:
+    def change(self: Any, *args: float) -> Any:
+        args = (*args, *defaults[len(args) :])
+        return self._change(name, lambda _, shape: draw(*args, shape))
+
+    return change
+
+
+def _of_array(name: str) -> Callable[..., Any]:
+    def call(self: ArrayLike, *args: Any, **kwargs: Any) -> Any:
+        renamed = {_RENAMED.get(key, key): x for key, x in kwargs.items()}
+        return getattr(self._array(name), name)(*args, **renamed)
+
+    return call
+
+
+_METHODS = "all any argmax argmin cumsum dot flatten max mean min prod ravel reshape squeeze sum"
+"""The methods of arrays that a tensor has, too."""
+
+_RENAMED = {"dim": "axis", "keepdim": "keepdims"}
+
+for _name, _sign in (
+    *(("add", "+"), ("sub", "-"), ("mul", "*"), ("truediv", "/"), ("pow", "**")),
+    ("matmul", "@"),
+):
+    setattr(ArrayLike, f"__{_name}__", _operator(_name))
+    setattr(ArrayLike, f"__r{_name}__", _operator(_name, reflected=True))
+    setattr(ArrayLike, f"__i{_name}__", _in_place(f"{_sign}=", getattr(operator, _name)))
+for _name in ("neg", "abs", "lt", "le", "gt", "ge"):
+    setattr(ArrayLike, f"__{_name}__", _operator(_name))
+for _name, _method in {
+    **{_name: _of_array(_name) for _name in (*_METHODS.split(), "swapaxes")},
+    **{_name: _in_place(_name, _f) for _name, _f in IN_PLACE.items()},
+    "uniform_": _drawn("uniform_", random.uniform, 0.0, 1.0),
+    "normal_": _drawn("normal_", random.normal, 0.0, 1.0),
+    **{_name: _operator(_name) for _name in ("abs", "pow")},
+}.items():
+    setattr(ArrayLike, _name, _method)

@@ -10,7 +10,8 @@ and with AVX-512. On an x86 processor without AVX2 PyTorch's own numbers have ot
 
 ``size`` is None for one number, an int for a list, or a tuple for nested lists. ``dtype`` is
 "float32", PyTorch's default, or "float64": how PyTorch would draw and round the numbers, which are
-Python floats here. ``generator`` is a ``Generator``, or None for ``default_generator``.
+Python floats here. One of NumPy's types, such as ``numpy.float64``, gives an array in place of
+lists. ``generator`` is a ``Generator``, or None for ``default_generator``.
 
 The default generator is shared by the whole process. Until ``manual_seed`` is called it is seeded
 by the operating system and differs from run to run, as torch's is. Each draw takes all its bits in
@@ -27,7 +28,16 @@ from microgradlib.random.distributions import (
     geometric,
     log_normal,
 )
-from microgradlib.random.draws import normal, rand, randint, randn, randperm, uniform
+from microgradlib.random.draws import (
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+    uniform,
+)
 from microgradlib.random.generator import (
     Generator,
     default_generator,
@@ -54,8 +64,10 @@ __all__ = [
     "multinomial",
     "normal",
     "rand",
+    "rand_like",
     "randint",
     "randn",
+    "randn_like",
     "randperm",
     "seed",
     "set_state",

@@ -1,5 +1,6 @@
 """Checks of what the functions that draw are called with, and the shape of what they return."""
 
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from math import prod
@@ -43,6 +44,25 @@ def is_single(function: str, dtype: Any) -> bool:
         ) from None
 
 
+def _numpy_type(dtype: Any) -> Any:
+    """Return a type of NumPy, or None for any other."""
+    if (numpy := sys.modules.get("numpy")) is None:
+        return None
+    known = isinstance(dtype, numpy.dtype)
+    known = known or (isinstance(dtype, type) and issubclass(dtype, numpy.generic))
+    return numpy.dtype(dtype) if known else None
+
+
+def check_integers(function: str, dtype: Any) -> None:
+    """Refuse a dtype that is neither None nor of NumPy's integers."""
+    found = _numpy_type(dtype)
+    if dtype is not None and (found is None or found.kind not in "iu"):
+        raise ValueError(
+            f"{function}: dtype must be an integer type of NumPy, or None for lists, got "
+            f"{short(dtype)}; pass numpy.int64"
+        )
+
+
 class Shape:
     """The shape of what is drawn.
 
@@ -50,9 +70,10 @@ class Shape:
         count: how many numbers there are.
     """
 
-    def __init__(self, function: str, size: Any, words: int = 1) -> None:
+    def __init__(self, function: str, size: Any, words: int = 1, dtype: Any = None) -> None:
         """Check a size; ``words`` is how many words of the generator a number takes."""
         self._sizes: tuple[int, ...] = ()
+        self._dtype = _numpy_type(dtype)
         self.count = 1
         if size is None:
             return
@@ -71,9 +92,11 @@ class Shape:
             )
 
     def build(self, numbers: list[Any]) -> Any:
-        """Return the numbers in nested lists, or the number if there are no axes."""
+        """Return the number if there are no axes, else an array for a dtype of NumPy, or lists."""
         if not self._sizes:
             return numbers[0]
+        if self._dtype is not None:
+            return sys.modules["numpy"].array(numbers, self._dtype).reshape(self._sizes)
         return numbers if len(self._sizes) == 1 else _nested(iter(numbers), self._sizes)
 
 

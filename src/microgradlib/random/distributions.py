@@ -5,6 +5,7 @@ from collections.abc import Callable
 from math import ceil, exp, inf, log, log1p
 from typing import Any
 
+from microgradlib.core.value import Value
 from microgradlib.errors import short
 from microgradlib.random.arguments import Shape, generator_of, is_single, largest_of, number
 from microgradlib.random.blocks import in_pairs
@@ -31,7 +32,7 @@ def bernoulli(
 
     Args:
         p: a probability, or nested lists or an array of them: then one draw each, and the dtype
-            is that of these numbers.
+            is that of these numbers. No gradient flows to Values.
         size: with a number p, None for a number, a length for a list, a tuple for nested lists.
         dtype: "float32" or "float64".
         generator: the generator to draw from; None for the default one.
@@ -45,7 +46,7 @@ def bernoulli(
     p = as_number(p)
     if not isinstance(p, (list, tuple, *ARRAYS)):
         bound = _probability(p)
-        shape = Shape("bernoulli", size, 2)
+        shape = Shape("bernoulli", size, 2, dtype)
         return shape.build([float(u < bound) for u in fractions53(source, shape.count)])
     if size is not None:
         raise TypeError(
@@ -63,7 +64,7 @@ def bernoulli(
 
 
 def _probability(p: Any) -> float:
-    checked = number("bernoulli", "p", p)
+    checked = number("bernoulli", "p", p.data if isinstance(p, Value) else p)
     if not 0.0 <= checked <= 1.0:
         raise ValueError(f"bernoulli: p must be in [0, 1], got {short(p)}; pass a probability")
     return checked
@@ -102,7 +103,7 @@ def exponential(
             f"dtype, got {short(lambd)}; pass the rate, 1 / mean"
         )
     scale = -1.0 / rate
-    return _draw("exponential", lambda u: scale * log1p(-u), size, source, single)
+    return _draw("exponential", lambda u: scale * log1p(-u), size, source, dtype)
 
 
 def geometric(
@@ -126,7 +127,7 @@ def geometric(
         ValueError: if it is out of range.
     """
     source = generator_of("geometric", generator)
-    single = is_single("geometric", dtype)
+    is_single("geometric", dtype)  # before anything is drawn
     chance = number("geometric", "p", p)
     if not 1e-30 < chance < 1.0:
         raise ValueError(f"geometric: p must be in (1e-30, 1), got {short(p)}; pass a probability")
@@ -135,16 +136,16 @@ def geometric(
     def trials(u: float) -> float:
         return float(ceil(log(u) / scale)) if u else inf
 
-    return _draw("geometric", trials, size, source, single)
+    return _draw("geometric", trials, size, source, dtype)
 
 
 def _draw(
-    function: str, f: Callable[[float], float], size: Any, source: Generator, single: bool
+    function: str, f: Callable[[float], float], size: Any, source: Generator, dtype: Any
 ) -> Any:
     """Draw f of a float64 number from [0, 1)."""
-    shape = Shape(function, size, 2)
+    shape = Shape(function, size, 2, dtype)
     drawn = [f(u) for u in fractions53(source, shape.count)]
-    return shape.build(rounded(drawn).tolist() if single else drawn)
+    return shape.build(rounded(drawn).tolist() if is_single(function, dtype) else drawn)
 
 
 def log_normal(
@@ -181,6 +182,6 @@ def log_normal(
             f"log_normal: std must be above 0, and exp(mean + {FARTHEST} * std) finite, got "
             f"mean={short(mean)} and std={short(std)}; they are those of the logarithm"
         )
-    shape = Shape("log_normal", size, 4)
+    shape = Shape("log_normal", size, 4, dtype)
     drawn = [exp(x) for x in in_pairs(source, shape.count, centre, scale)]
     return shape.build(rounded(drawn).tolist() if single else drawn)

@@ -1,11 +1,13 @@
 """Uniform and normal numbers, whole numbers and permutations."""
 
+import sys
 from typing import Any
 
 from microgradlib.errors import short
-from microgradlib.functions.arguments import whole_number
+from microgradlib.functions.arguments import shape_of, whole_number
 from microgradlib.random.arguments import (
     Shape,
+    check_integers,
     generator_of,
     is_single,
     largest_of,
@@ -23,6 +25,7 @@ from microgradlib.random.generator import (
     words64,
 )
 from microgradlib.random.rounding import fused32, fused64, rounded_one
+from microgradlib.trees import ARRAYS
 
 _FEW = 2**28  # up to here one word decides about a whole number
 
@@ -79,7 +82,7 @@ def uniform(
             f"uniform: high - low must fit in a {name}, got low={low!r} and high={high!r}; "
             "narrow the range"
         )
-    shape = Shape("uniform", size, 1 if single else 2)
+    shape = Shape("uniform", size, 1 if single else 2, dtype)
     return shape.build(uniforms(source, shape.count, start, end, single))
 
 
@@ -130,7 +133,7 @@ def normal(
     source = generator_of("normal", generator)
     single = is_single("normal", dtype)
     centre, scale = checked_normal("normal", mean, std, single)
-    shape = Shape("normal", size, 4)
+    shape = Shape("normal", size, 4, dtype)
     return shape.build(normals(source, shape.count, centre, scale, single))
 
 
@@ -167,7 +170,7 @@ def rand(*size: Any, dtype: Any = "float32", generator: Generator | None = None)
     """
     source = generator_of("rand", generator)
     single = is_single("rand", dtype)
-    shape = Shape("rand", _sizes(size), 1 if single else 2)
+    shape = Shape("rand", _sizes(size), 1 if single else 2, dtype)
     return shape.build((fractions24 if single else fractions53)(source, shape.count))
 
 
@@ -190,7 +193,7 @@ def randn(*size: Any, dtype: Any = "float32", generator: Generator | None = None
     """
     source = generator_of("randn", generator)
     single = is_single("randn", dtype)
-    shape = Shape("randn", _sizes(size), 4)
+    shape = Shape("randn", _sizes(size), 4, dtype)
     return shape.build(normals(source, shape.count, 0.0, 1.0, single))
 
 
@@ -198,8 +201,61 @@ def _sizes(size: tuple[Any, ...]) -> Any:
     return size[0] if len(size) == 1 and isinstance(size[0], tuple | list) else size
 
 
+def rand_like(input: Any, *, dtype: Any = None, generator: Generator | None = None) -> Any:
+    """Draw from U[0, 1) for each number of a tensor, as ``torch.rand_like``.
+
+    >>> from microgradlib.random import manual_seed
+    >>> manual_seed(0)
+    >>> [round(x, 4) for x in rand_like([1.0, 2.0])]
+    [0.8173, 0.5583]
+
+    Args:
+        input: a number or Value, or nested lists or an array of them, of which the result is one.
+        dtype: "float32" or "float64"; None for that of an array of floats, else "float64".
+        generator: the generator to draw from; None for the default one.
+
+    Raises:
+        ShapeError: if lists beside each other differ in length.
+    """
+    return rand(shape_of("rand_like", input), dtype=_like(input, dtype), generator=generator)
+
+
+def randn_like(input: Any, *, dtype: Any = None, generator: Generator | None = None) -> Any:
+    """Draw from N(0, 1) for each number of a tensor, as ``torch.randn_like``.
+
+    >>> from microgradlib.random import manual_seed
+    >>> manual_seed(0)
+    >>> [round(x, 4) for x in randn_like([1.0, 2.0])]
+    [1.541, -0.2934]
+
+    Args:
+        input: a number or Value, or nested lists or an array of them, of which the result is one.
+        dtype: "float32" or "float64"; None for that of an array of floats, else "float64".
+        generator: the generator to draw from; None for the default one.
+
+    Raises:
+        ShapeError: if lists beside each other differ in length.
+    """
+    return randn(shape_of("randn_like", input), dtype=_like(input, dtype), generator=generator)
+
+
+def _like(x: Any, dtype: Any) -> Any:
+    """Return the dtype for a result like x."""
+    if not isinstance(x, ARRAYS):
+        return "float64" if dtype is None else dtype
+    numpy = sys.modules["numpy"]
+    if dtype is None:
+        return x.dtype if x.dtype.kind == "f" else numpy.float64
+    return numpy.float32 if is_single("dtype", dtype) else numpy.float64
+
+
 def randint(
-    low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    dtype: Any = None,
+    generator: Generator | None = None,
 ) -> Any:
     """Draw whole numbers from low, ..., high - 1, as ``torch.randint``.
 
@@ -214,6 +270,7 @@ def randint(
         low: the least number; may be left out, and is 0 then.
         high: the end, above ``low``. Both are in [-2**63, 2**63).
         size: None for a number, a length for a list, a tuple of lengths for nested lists.
+        dtype: None for lists, or an integer type of NumPy for an array.
         generator: the generator to draw from; None for the default one.
 
     Raises:
@@ -221,6 +278,7 @@ def randint(
         ValueError: if an end is out of range, or a length is negative.
     """
     source = generator_of("randint", generator)
+    check_integers("randint", dtype)
     if isinstance(high, tuple | list):
         if size is not None:
             raise TypeError(
@@ -236,12 +294,12 @@ def randint(
             f"high={short(high)}; swap them or widen the range"
         )
     span = end - start
-    shape = Shape("randint", size, 1 if span < _FEW else 2)
+    shape = Shape("randint", size, 1 if span < _FEW else 2, dtype)
     drawn = (words if span < _FEW else words64)(source, shape.count)
     return shape.build([start + word % span for word in drawn])
 
 
-def randperm(n: int, *, generator: Generator | None = None) -> list[int]:
+def randperm(n: int, *, dtype: Any = None, generator: Generator | None = None) -> Any:
     """Shuffle 0, 1, ..., n-1 as ``torch.randperm(n)`` does.
 
     >>> from microgradlib.random import manual_seed
@@ -254,6 +312,7 @@ def randperm(n: int, *, generator: Generator | None = None) -> list[int]:
 
     Args:
         n: how many, 0 <= n <= 2**26, so that one atomic draw suffices.
+        dtype: None for a list, or an integer type of NumPy for an array.
         generator: the generator to draw from; None for the default one.
 
     Raises:
@@ -261,6 +320,7 @@ def randperm(n: int, *, generator: Generator | None = None) -> list[int]:
         ValueError: if ``n`` is out of range.
     """
     source = generator_of("randperm", generator)
+    check_integers("randperm", dtype)
     n = whole_number("randperm: n", n)
     if not 0 <= n <= LONGEST:
         raise ValueError(
@@ -270,7 +330,7 @@ def randperm(n: int, *, generator: Generator | None = None) -> list[int]:
     for i, word in enumerate(words(source, max(n - 1, 0))):
         j = i + word % (n - i)
         order[i], order[j] = order[j], order[i]
-    return order
+    return Shape("randperm", n, 1, dtype).build(order)
 
 
 def random63(source: Generator) -> int:

@@ -1,11 +1,13 @@
 """Draws that select: normal numbers between two bounds, and indices by their weights."""
 
+import sys
 from bisect import bisect_left
 from collections.abc import Callable
 from itertools import accumulate
 from math import erf, inf, log, log1p, sqrt
 from typing import Any
 
+from microgradlib.core.value import Value
 from microgradlib.errors import short
 from microgradlib.functions.arguments import positive_number
 from microgradlib.random.arguments import Shape, generator_of, is_single, number, rounded_number
@@ -13,7 +15,7 @@ from microgradlib.random.blocks import normals
 from microgradlib.random.draws import checked_normal, uniforms
 from microgradlib.random.generator import Generator, fractions53
 from microgradlib.random.rounding import rounded_one
-from microgradlib.trees import as_list
+from microgradlib.trees import ARRAYS, as_list
 
 _MOST = 0.3  # of the mass: with more inside of the bounds, normal numbers are drawn
 _WIDEST = 1000.0  # standard deviations between the bounds otherwise: one of 400 draws is taken
@@ -66,7 +68,7 @@ def trunc_normal(
             "trunc_normal: std must be above 0, and a below b, got "
             f"std={short(std)}, a={short(a)} and b={short(b)}"
         )
-    count = (shape := Shape("trunc_normal", size, 4)).count
+    count = (shape := Shape("trunc_normal", size, 4, dtype)).count
     inside = _below((high - centre) / scale) - _below((low - centre) / scale)
     if inside > _MOST:
 
@@ -139,7 +141,8 @@ def multinomial(
     that are equal in float32, which happens to one pair in ten million, is PyTorch's secret.
 
     Args:
-        weights: numbers >= 0, not all 0, of any sum; or rows of them, for a row of indices each.
+        weights: numbers >= 0, not all 0, of any sum; or rows of them, for a row of
+            indices each. No gradient flows to Values. An array gives an array.
         num_samples: how many indices to draw, at least 1.
         replacement: whether an index may be drawn again.
         dtype: what the weights are rounded to: "float32" or "float64".
@@ -179,11 +182,13 @@ def multinomial(
         choose(row, us[i * width : (i + 1) * width], single)[:samples]
         for i, row in enumerate(checked)
     ]
-    return drawn if nested else drawn[0]
+    found = drawn if nested else drawn[0]
+    return sys.modules["numpy"].array(found) if isinstance(weights, ARRAYS) else found
 
 
 def _weights(row: Any, single: bool) -> list[float]:
-    weights = [rounded_number("multinomial", "weights", w, single) for w in as_list(row)]
+    data = [w.data if isinstance(w, Value) else w for w in as_list(row)]
+    weights = [rounded_number("multinomial", "weights", w, single) for w in data]
     total = number("multinomial", "the sum of weights", sum(weights), single)
     if total <= 0.0 or min(weights) < 0.0:
         raise ValueError(

@@ -22,7 +22,7 @@ from microgradlib.modes import collector_off, forbid, interpreter
 from microgradlib.optim.formulas import zeros
 from microgradlib.optim.optimizer import Optimizer
 from microgradlib.parameters.filling import assign_all
-from microgradlib.parameters.finding import forget_gradients
+from microgradlib.parameters.leaves import forget_gradients
 from microgradlib.training.tracing import Layout, StepWriter, decisions_of, numbers_of
 from microgradlib.trees import to_bytes
 

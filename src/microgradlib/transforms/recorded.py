@@ -90,27 +90,12 @@ class Recorded:
         order = self.order if everything else topological_order(seeds, self.inputs)
         found: dict[Value, Any] = {**seeds}
         if self.recorded or any(isinstance(c, Value) for c in cotangents):
-            self._pull_values(order, found)
+            pull_values(self.inputs, order, found)
         else:
             pull(order, found)
         derivatives = self._derivatives(self.inputs, found, cotangents)
         current().check_finite(self.name, seeds, self.inputs, derivatives, order, found)
         return derivatives
-
-    def _pull_values(self, order: list[Value], found: dict[Value, Any]) -> None:
-        """Record the pull, for nodes that depend on the inputs alone."""
-        partials = current().partials
-        active = {*self.inputs}
-        for node in order:
-            if not active.isdisjoint(node._prev):
-                active.add(node)
-
-        def active_partials(node: Value) -> list[Any]:
-            pairs = zip(node._inputs, partials(node), strict=True)
-            return [p if p is not None and x in active else None for x, p in pairs]
-
-        with recording_on():
-            pull([node for node in order if node in active], found, active_partials)
 
     def push(self, tangents: Sequence[Operand]) -> list[Operand]:
         """Return the derivative of each output in the direction of tangents."""
@@ -167,6 +152,22 @@ class Recorded:
                     return order, True
         selecting = [node for node in order if node._op.selects]
         return order, bool(unselected(selecting, known))  # what could have been selected counts
+
+
+def pull_values(inputs: Iterable[Value], order: list[Value], found: dict[Value, Any]) -> None:
+    """Record the pull, for nodes that depend on the inputs alone."""
+    partials = current().partials
+    active = {*inputs}
+    for node in order:
+        if not active.isdisjoint(node._prev):
+            active.add(node)
+
+    def active_partials(node: Value) -> list[Any]:
+        pairs = zip(node._inputs, partials(node), strict=True)
+        return [p if p is not None and x in active else None for x, p in pairs]
+
+    with recording_on():
+        pull([node for node in order if node in active], found, active_partials)
 
 
 def _pair(name: str, f: Function, result: Any) -> tuple[Any, Any]:
