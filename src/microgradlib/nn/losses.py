@@ -68,6 +68,14 @@ class SmoothL1Loss(_Loss, of=functions.smooth_l1_loss):
     """
 
 
+class KLDivLoss(_Loss, of=functions.kl_div):
+    """``kl_div`` as a module.
+
+    >>> KLDivLoss(reduction="batchmean")([[0.0, -1.0]], [[0.0, 1.0]])
+    1.0
+    """
+
+
 class BCELoss(_Loss, of=functions.binary_cross_entropy):
     """``binary_cross_entropy`` as a module.
 
