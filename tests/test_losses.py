@@ -129,6 +129,7 @@ class TestAgainstTorch:
             options = {"reduction": reduction, "delta": delta, "weight": weight}
             peer.check("huber_loss", x, t, True, **options)
 
+    @pytest.mark.filterwarnings("ignore:reduction. 'mean' divides:UserWarning")
     def test_kl_div(self, peer: Peer, reduction: str) -> None:
         reductions = (reduction, "batchmean") if reduction == "sum" else (reduction,)
         for shape, asked in product(((4,), (3, 2), (2, 3, 4)), reductions):
