@@ -129,6 +129,16 @@ class TestAgainstTorch:
             options = {"reduction": reduction, "delta": delta, "weight": weight}
             peer.check("huber_loss", x, t, True, **options)
 
+    @pytest.mark.filterwarnings("ignore:reduction. 'mean' divides:UserWarning")
+    def test_kl_div(self, peer: Peer, reduction: str) -> None:
+        reductions = (reduction, "batchmean") if reduction == "sum" else (reduction,)
+        for shape, asked in product(((4,), (3, 2), (2, 3, 4)), reductions):
+            x, t, logs = peer.normal(*shape), peer.unit(*shape), peer.normal(*shape)
+            peer.check("kl_div", x, t, True, reduction=asked)
+            peer.check("kl_div", x, logs, True, reduction=asked, log_target=True)
+            zeros = [0.0, 1.0, 0.25]
+            peer.check("kl_div", [-1.0, -0.5, 2.0], zeros, reduction=asked)
+
     def test_smooth_l1(self, peer: Peer, reduction: str) -> None:
         for shape, beta in product(SHAPES, (0.0, 0.1, 1.0, 2.5, 1e9)):
             x, t = peer.normal(*shape), peer.normal(*shape)
@@ -754,3 +764,15 @@ def test_mistakes(mistake: Any, error: type[Exception], message: str) -> None:
 
 def test_rows_of_one_class_keep_their_length() -> None:
     assert mg.softmax([[1.0], [1.0, 2.0]])[0] == [1.0]  # along the last axis they may differ
+
+
+def test_mistakes_of_kl_div() -> None:
+    with pytest.raises(mg.ShapeError, match=r"^kl_div: 'batchmean' needs rows; pass reduction='su"):
+        mg.kl_div(0.5, 0.5, reduction="batchmean")
+    with pytest.raises(ValueError, match=r"^kl_div: reduction must be"):
+        mg.kl_div([0.5], [0.5], reduction="average")
+    with pytest.raises(ValueError, match="log"):
+        mg.kl_div([0.5], [-0.5])
+    with pytest.raises(mg.ShapeError, match=r"^kl_div: input and target"):
+        mg.kl_div([0.5], [0.5, 0.5])
+    assert mg.kl_div(0.0, 1.0) == 0.0

@@ -817,3 +817,18 @@ def test_nanogpt_is_made_as_in_torch(torch: Any) -> None:
         model.apply(lambda module, to=visited: to.append(type(module).__name__))
         model.visited = visited
     assert ours.visited == theirs.visited
+
+
+def test_methods_of_a_tensor_of_one_number() -> None:
+    x = Value(-3.0)
+    assert x.sum() is x
+    for f, expected in (
+        (lambda v: v.abs(), (3.0, -1.0)),
+        (lambda v: v.pow(3), (-27.0, 27.0)),
+        (lambda v: v.square(), (9.0, -6.0)),
+    ):
+        assert mg.value_and_grad(f)(-3.0) == expected
+    model = nn.Linear(2, 1)
+    penalty = sum(p.pow(2).sum() + p.abs().sum() for p in model.parameters())
+    numbers = [p.data for p in model.parameters()]
+    assert penalty.data == pytest.approx(sum(n * n + abs(n) for n in numbers))

@@ -20,6 +20,7 @@ LOSSES: dict[str, type[Module]] = {
     "cross_entropy": nn.CrossEntropyLoss,
     "l1_loss": nn.L1Loss,
     "huber_loss": nn.HuberLoss,
+    "kl_div": nn.KLDivLoss,
     "smooth_l1_loss": nn.SmoothL1Loss,
     "nll_loss": nn.NLLLoss,
 }

@@ -40,6 +40,7 @@ OWNERS = {
     "torch.Tensor": "microgradlib.Value",
     "torch.Generator": "microgradlib.random.Generator",
     "torch.random": "microgradlib.random",
+    "torch.autograd": "microgradlib.autograd",
 }
 # Names of PyTorch for which another one of ours stands.
 RENAMED = {
@@ -58,7 +59,9 @@ RENAMED = {
     "torch.normal": "microgradlib.random.normal",
     "torch.rand": "microgradlib.random.rand",
     "torch.randint": "microgradlib.random.randint",
+    "torch.rand_like": "microgradlib.random.rand_like",
     "torch.randn": "microgradlib.random.randn",
+    "torch.randn_like": "microgradlib.random.randn_like",
     "torch.randperm": "microgradlib.random.randperm",
     "torch.set_rng_state": "microgradlib.random.set_state",
     "torch.tensor": "numpy.array",

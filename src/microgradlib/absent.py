@@ -88,6 +88,7 @@ ABSENT: dict[str, dict[str, str]] = {
     "microgradlib.nn.functional": {
         "hardtanh": "use microgradlib.clip(x, -1.0, 1.0)",
         "normalize": "divide each number by hypot(*xs)",
+        "cosine_similarity": "divide dot(xs, xs) by the hypot(*xs) of each",
         "one_hot": "use float(i == n) for each class n",
         "relu6": "use microgradlib.clip(x, 0.0, 6.0)",
         "swish": "use silu",

@@ -25,6 +25,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "huber_loss",
+    "kl_div",
     "l1_loss",
     "mse_loss",
     "smooth_l1_loss",
@@ -205,7 +206,47 @@ def binary_cross_entropy_with_logits(
     return _of_entries(name, _weighted_bce, trees, reduction, weight, len(xs))
 
 
+def kl_div(input: Tree, target: Tree, *, reduction: str = "mean", log_target: bool = False) -> Any:
+    """Return the mean of target * (log(target) - input): the terms of a divergence.
+
+    >>> kl_div([0.0, -1.0], [0.0, 1.0], reduction="sum")
+    1.0
+
+    Args:
+        input: logarithms of probabilities, such as log_softmax gives: a number or Value, or nested
+            lists or arrays of them.
+        target: probabilities, of equal shape, where 0 * log(0) counts as 0.
+        reduction: "mean" over all entries, "batchmean" for the sum divided by the number of rows,
+            which is the mean Kullback-Leibler divergence, "sum" or "none".
+        log_target: whether the target holds logarithms, too.
+
+    Raises:
+        ShapeError: if shapes differ or there is no number, or "batchmean" is asked for a number.
+        ValueError: if a probability is below 0, or the reduction is unknown.
+
+    Source: Kullback and Leibler (1951), Ann. Math. Statist. 22.
+    """
+    _paired("kl_div", input, target)
+    loss = _log_divergence if log_target else _divergence
+    if reduction != "batchmean":
+        return _of_entries("kl_div", loss, (input, target), reduction, None)
+    shape = shape_of("kl_div", input)
+    if not shape:
+        raise ShapeError("kl_div: 'batchmean' needs rows; pass reduction='sum' for one number")
+    return _of_entries("kl_div", loss, (input, target), "sum", None) / float(shape[0])
+
+
 # The loss of one entry.
+
+
+def _divergence(x: Any, t: Any) -> Any:
+    if t == 0.0:
+        return table.multiply(t, table.negative(x))
+    return table.multiply(t, table.subtract(table.log(t), x))
+
+
+def _log_divergence(x: Any, t: Any) -> Any:
+    return table.multiply(table.exp(t), table.subtract(t, x))
 
 
 def _squared(x: Any, t: Any) -> Any:

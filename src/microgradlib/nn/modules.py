@@ -307,19 +307,20 @@ def _neurons(
     if biases is not None and len(biases) != len(weights):
         raise ShapeError(f"{function}: got {len(biases)} biases for {len(weights)} neurons")
     activate = _activation_called(function, activation)
+    first = [()] * len(weights) if biases is None else zip(biases)
+    constant = (0.0,) if biases is None else ()
     outputs = []
-    for i, weight in enumerate(weights):
+    for bias, weight in zip(first, weights):  # noqa: B905 (their numbers are equal)
         if len(weight) != len(x):
             raise ShapeError(f"{function}: expected {len(weight)} inputs, got {len(x)}: {short(x)}")
-        parameters = weight if biases is None else (biases[i], *weight)
+        parameters = (*bias, *weight)
         usual = {*map(type, parameters)} == _VALUES
         if not usual and (wrong := [p for p in parameters if not isinstance(p, Value)]):
             raise TypeError(
                 f"{function}: every parameter must be a Value, got {short(wrong[0])}; assign "
                 "numbers to the data of the one that was there"
             )
-        bias = (0.0,) if biases is None else ()
-        outputs.append(activate(apply(table.dot, (*bias, *parameters, *x))))
+        outputs.append(activate(apply(table.dot, (*constant, *parameters, *x))))
     return outputs
 
 

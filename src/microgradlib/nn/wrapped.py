@@ -19,7 +19,16 @@ from microgradlib.nn import functional
 from microgradlib.nn.modules import Module
 
 __all__ = ["ELU", "GELU", "BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "Flatten"]
-__all__ += ["HuberLoss", "L1Loss", "LeakyReLU", "LogSigmoid", "LogSoftmax", "MSELoss", "NLLLoss"]
+__all__ += [
+    "HuberLoss",
+    "KLDivLoss",
+    "L1Loss",
+    "LeakyReLU",
+    "LogSigmoid",
+    "LogSoftmax",
+    "MSELoss",
+    "NLLLoss",
+]
 __all__ += ["ReLU", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh"]
 
 
@@ -117,6 +126,7 @@ MSELoss = _loss("MSELoss", functions.mse_loss, "[1.0, 2.0], [0.0, 4.0]", "2.5", 
 L1Loss = _loss("L1Loss", functions.l1_loss, "[1.0, 2.0], [0.0, 4.0]", "1.5", "weight")
 HuberLoss = _loss("HuberLoss", functions.huber_loss, "[0.5, 3.0], [0.0, 0.0]", "1.3125", "weight")
 SmoothL1Loss = _loss("SmoothL1Loss", functions.smooth_l1_loss, "[0.5, 3.0], [0.0, 0.0]", "1.3125")
+KLDivLoss = _loss("KLDivLoss", functions.kl_div, "[[0.0, -1.0]], [[0.0, 1.0]]", "0.5")
 BCELoss = _loss("BCELoss", functions.binary_cross_entropy, "[0.5], [1.0]", "0.6931471805599453")
 BCEWithLogitsLoss = _loss(
     "BCEWithLogitsLoss", functions.binary_cross_entropy_with_logits, "[1000.0], [0.0]", "1000.0"

@@ -207,7 +207,7 @@ def rand_like(input: Any, *, dtype: Any = None, generator: Generator | None = No
     >>> from microgradlib.random import manual_seed
     >>> manual_seed(0)
     >>> [round(x, 4) for x in rand_like([1.0, 2.0])]
-    [0.8173, 0.5583]
+    [0.9701, 0.7078]
 
     Args:
         input: a number or Value, or nested lists or an array of them, of which the result is one.
