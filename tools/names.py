@@ -105,6 +105,13 @@ NOTES = {
     "torch.save": f"{OWN}: a state dict, or anything of numbers and texts, and a path; as JSON",
     "torch.sum": "of all numbers, rounded once",
     "torch.tensor": "or nested lists",
+    "torch.optim.lr_scheduler.OneCycleLR": "a linear anneal stays at its end after the last step, "
+    "where PyTorch's goes on below 0",
+    **{
+        f"torch.nn.{name}": "a mean over no target raises, and is not NaN"
+        for name in ("CrossEntropyLoss", "NLLLoss", "functional.cross_entropy")
+    },
+    "torch.nn.functional.nll_loss": "a mean over no target raises, and is not NaN",
     "torch.nn.functional.softplus": "exact for all numbers, without a threshold",
     "torch.nn.Softplus": "exact for all numbers, without a threshold",
 }
