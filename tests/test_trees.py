@@ -10,7 +10,8 @@ import pytest
 
 import microgradlib as mg
 from microgradlib import Value, nn
-from microgradlib.trees import NESTS, PLAIN, Kind, flatten, kind_of, rebuild, register
+from microgradlib.errors import ShapeError
+from microgradlib.trees import NESTS, PLAIN, Kind, flatten, kind_of, rebuild, register, shape_of
 
 TEXT = "w" if sys.version_info >= (3, 13) else "u"  # the type code of characters
 
@@ -252,3 +253,12 @@ def test_what_is_no_tree(tree: Any, message: str) -> None:
 def test_second_derivatives_of_an_array_of_doubles_are_a_list_of_them() -> None:
     found = mg.hessian(lambda xs: xs[0] ** 2 * xs[1])(array("d", [2.0, 3.0]))
     assert found == [array("d", [6.0, 4.0]), array("d", [4.0, 0.0])]
+
+
+def test_shapes() -> None:
+    assert shape_of("f", 1.0) == ()
+    assert shape_of("f", [[1.0, 2.0], (3.0, 4.0), [5.0, 6.0]]) == (3, 2)
+    with pytest.raises(ShapeError, match=r"^f: .* is not a tensor; make the lists in it equally"):
+        shape_of("f", [[1.0, 2.0], [3.0]])
+    with pytest.raises(ShapeError, match=r"^f: \[\] is not a tensor; give it an entry$"):
+        shape_of("f", [])
