@@ -32,7 +32,7 @@ class TensorDataset(Dataset):
         self.tensors = tensors
 
     def __getitem__(self, i: Any) -> tuple[Any, ...]:
-        return tuple(tensor[i] for tensor in self.tensors)
+        return tuple([tensor[i] for tensor in self.tensors])
 
     def __len__(self) -> int:
         return len(self.tensors[0])
@@ -87,7 +87,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, tuple):
         columns = [*map(default_collate, zip(*batch, strict=True))]
         return type(first)(*columns) if hasattr(first, "_fields") else columns
-    return sys.modules["numpy"].stack(batch) if hasattr(first, "dtype") else [*batch]
+    return sys.modules["numpy"].array(batch) if hasattr(first, "dtype") else [*batch]
 
 
 def _shuffled(dataset: Any, generator: Generator | None) -> Iterator[int]:
