@@ -397,6 +397,18 @@ def test_sums_beside_the_largest_float(built: native.Native) -> None:
         assert repr(result) == repr(expected), pair
 
 
+def test_sums_near_the_middle_of_two_floats(built: native.Native) -> None:
+    """There the smallest term decides."""
+    draw = random.Random(0)
+    for _ in range(300):
+        x = draw.uniform(1.0, 2.0) * 2.0 ** draw.randint(-1000, 1000)
+        half = draw.choice((0.5, -0.5)) * math.ulp(x)
+        rests = [half * draw.choice((1.0, 0.0, -1.0)) * 2.0 ** -draw.randint(1, 200) for _ in "abc"]
+        xs = draw.sample([x, half, *rests], 5)
+        expected, result = native.in_python(FUNCTIONS["row_sum"], xs), built("row_sum", xs)
+        assert repr(result) == repr(expected), xs
+
+
 def test_a_list_that_is_too_long_is_left_to_python(built: native.Native) -> None:
     assert built("long_list", [128.0]) == [64.0]
     assert built("long_list", [129.0]) == OVERFLOW

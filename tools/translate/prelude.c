@@ -219,8 +219,22 @@ static double mg_sum(const double *xs, int n)
 /* The sum rounded once (Shewchuk): partials that do not overlap, n at most, from small to large. */
 static double mg_fsum(const double *xs, int n, double *partials, int *failed)
 {
-    double infinite = 0.0, special = 0.0;
+    double infinite = 0.0, special = 0.0, first = 0.0, rests = 0.0, sizes = 0.0, slack, rounded;
     int count = 0;
+    /* Most sums are decided by their first two parts: the sum of the rests has an error of at most n
+       half units of the sum of their sizes. */
+    for (int k = 0; k < n; k++) {
+        double s = first + xs[k], of_x = s - first;
+        double rest = (first - (s - of_x)) + (xs[k] - of_x), other = -rest;
+        rests += rest;
+        sizes += rest > other ? rest : other;
+        first = s;
+    }
+    slack = 0x1p-52 * n * sizes;
+    rounded = first + rests;
+    if (isfinite(rounded) && rounded != 0.0 && first + (rests - slack) == rounded
+        && first + (rests + slack) == rounded)
+        return rounded;
     for (int k = 0; k < n; k++) {
         double x = xs[k];
         int kept = 0;
