@@ -429,6 +429,7 @@ def test_an_interrupt_anywhere_in_loading_a_model_leaves_all_old_or_all_new() ->
     interrupt_loading(OPTIMIZERS["sgd"], lambda model, _, states: model.load_state_dict(states[0]))
 
 
+@pytest.mark.long
 @every_optimizer
 def test_an_interrupt_anywhere_in_loading_an_optimizer_leaves_all_old_or_all_new(
     make: Make,

@@ -1,15 +1,17 @@
 """Scripts of PyTorch that carry over: pairs that differ in their import lines alone."""
 
 import ast
+import json
 import runpy
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 pytest.importorskip("numpy")
 pytest.importorskip("sklearn")
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
 PORTS = Path(__file__).parent.parent / "examples" / "pytorch"
 NAMES = sorted(path.stem for path in PORTS.glob("*.py") if not path.stem.endswith("_torch"))
@@ -43,17 +45,29 @@ def test_only_imports_differ(name: str) -> None:
     assert "torch" not in ours.read_text(encoding="utf-8").replace("microgradlib", "")
 
 
-def run(path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str]:
-    names = runpy.run_path(str(path))
-    return names, capsys.readouterr().out
+RUN = """
+import json, runpy, sys
+losses = runpy.run_path(sys.argv[1])["losses"]
+print(json.dumps(losses))
+"""
+
+
+def run(path: Path) -> tuple[list[float], str]:
+    """Return the losses of a script, and what it prints, in a process of its own."""
+    command = [sys.executable, "-W", "error", "-c", RUN, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    text, _, losses = done.stdout.strip().rpartition("\n")
+    return json.loads(losses), text
 
 
 @pytest.mark.torch
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("name", NAMES)
 def test_losses_agree(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    theirs, their_text = run(PORTS / f"{name}_torch.py", capsys)
-    ours, our_text = run(PORTS / f"{name}.py", capsys)
-    assert len(theirs["losses"]) >= 50
-    assert theirs["losses"][-1] < theirs["losses"][0]
-    assert ours["losses"] == pytest.approx(theirs["losses"], rel=1e-9, abs=0.0)
+    theirs = runpy.run_path(str(PORTS / f"{name}_torch.py"))["losses"]
+    their_text = capsys.readouterr().out.strip()
+    ours, our_text = run(PORTS / f"{name}.py")
+    assert len(theirs) >= 50
+    assert theirs[-1] < theirs[0]
+    assert ours == pytest.approx(theirs, rel=1e-9, abs=0.0)
     assert our_text == their_text

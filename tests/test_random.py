@@ -569,7 +569,7 @@ class TestAgainstTorch:
     @pytest.mark.parametrize("nin", [1, 2, 3, 7, 16, 100])
     @pytest.mark.parametrize("nout", [1, 2, 5, 16, 31])
     def test_linear(self, torch: Any, nin: int, nout: int) -> None:
-        for seed in SEEDS:
+        for seed in SEEDS[:: 1 + nin * nout // 100]:
             torch.manual_seed(seed)
             layer = torch.nn.Linear(nin, nout)
             expected = layer.weight.flatten().tolist() + layer.bias.tolist()
