@@ -4,6 +4,7 @@ This file has all of a network's call, down to the primitives.
 """
 
 from collections.abc import Callable, Mapping, Set
+from itertools import repeat
 from math import sqrt
 from reprlib import recursive_repr
 from typing import Any, Self
@@ -307,20 +308,21 @@ def _neurons(
     if biases is not None and len(biases) != len(weights):
         raise ShapeError(f"{function}: got {len(biases)} biases for {len(weights)} neurons")
     activate = _activation_called(function, activation)
-    first = [()] * len(weights) if biases is None else zip(biases)
-    constant = (0.0,) if biases is None else ()
+    biased = biases is not None
     outputs = []
-    for bias, weight in zip(first, weights):  # noqa: B905 (their numbers are equal)
+    for bias, weight in zip(biases or repeat(0.0), weights):  # noqa: B905 (as many as there are)
         if len(weight) != len(x):
             raise ShapeError(f"{function}: expected {len(weight)} inputs, got {len(x)}: {short(x)}")
-        parameters = (*bias, *weight)
+        parameters = (bias, *weight)
         usual = {*map(type, parameters)} == _VALUES
-        if not usual and (wrong := [p for p in parameters if not isinstance(p, Value)]):
+        if not usual and (
+            wrong := [p for p in parameters[not biased :] if not isinstance(p, Value)]
+        ):
             raise TypeError(
                 f"{function}: every parameter must be a Value, got {short(wrong[0])}; assign "
                 "numbers to the data of the one that was there"
             )
-        outputs.append(activate(apply(table.dot, (*constant, *parameters, *x))))
+        outputs.append(activate(apply(table.dot, (*parameters, *x))))
     return outputs
 
 

@@ -35,6 +35,7 @@ __all__ += ["ReLU", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "T
 class _Wrapped(Module):
     _function: Callable[..., Any]
     _options: Signature
+    _passed: list[str]  # the names of those options that the function has
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         given = self._options.bind(*args, **kwargs)
@@ -46,8 +47,7 @@ class _Wrapped(Module):
         return {name: getattr(self, name) for name in self._options.parameters}
 
     def _of(self, *inputs: Any) -> Any:
-        options = {name: x for name, x in self._given().items() if name != "inplace"}
-        return type(self)._function(*inputs, **options)
+        return self._function(*inputs, **{name: getattr(self, name) for name in self._passed})
 
 
 class _Activation(_Wrapped):
@@ -75,6 +75,7 @@ def _class(base: type, name: str, function: Any, call: str, result: str, options
         "__signature__": Signature(options),
         "_function": staticmethod(function),
         "_options": Signature(options),
+        "_passed": [option.name for option in options if option.name != "inplace"],
     }
     return type(name, (base,), attributes)
 

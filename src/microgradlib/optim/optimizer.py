@@ -29,6 +29,7 @@ from microgradlib.optim.groups import (
 )
 from microgradlib.parameters.filling import assign_all
 from microgradlib.parameters.leaves import forget_gradients, has_gradient
+from microgradlib.trees import set_data
 
 
 class Optimizer:
@@ -199,7 +200,10 @@ class Optimizer:
             data, state = self._update_some(grads)
         self._check_finite(params, data, "would become {}", "lower lr={} or clip the gradients")
         self._called = True
-        assign_all((*params, self), (*["_data"] * len(params), "_state"), (*data, state))
+        if state is self._state:
+            set_data(params, data)
+        else:
+            assign_all((*params, self), (*["_data"] * len(params), "_state"), (*data, state))
         return loss
 
     def state_dict(self) -> dict[str, Any]:
@@ -257,7 +261,7 @@ class Optimizer:
 
         It changes nothing. ``state`` is empty before their first step.
         """
-        o, lists = group.options, {key: xs for key, xs in state.items() if key != "step"}
+        o, lists = group.options, state and {k: xs for k, xs in state.items() if k != "step"}
         step = 1 + (state["step"][0] if state else 0)
         data, factors = [p._data for p in params], self._factors(o, step)
         try:
