@@ -11,7 +11,8 @@ import pytest
 import microgradlib as mg
 from microgradlib import Value, nn
 from microgradlib.errors import ShapeError
-from microgradlib.trees import NESTS, PLAIN, Kind, flatten, kind_of, rebuild, register, shape_of
+from microgradlib.functions.arguments import shape_of
+from microgradlib.trees import NESTS, PLAIN, Kind, flatten, kind_of, rebuild, register
 
 TEXT = "w" if sys.version_info >= (3, 13) else "u"  # the type code of characters
 
@@ -259,6 +260,6 @@ def test_shapes() -> None:
     assert shape_of("f", 1.0) == ()
     assert shape_of("f", [[1.0, 2.0], (3.0, 4.0), [5.0, 6.0]]) == (3, 2)
     with pytest.raises(ShapeError, match=r"^f: .* is not a tensor; make the lists in it equally"):
-        shape_of("f", [[1.0, 2.0], [3.0]])
+        shape_of("f", [[1.0, 2.0], [3.0]], filled=True)
     with pytest.raises(ShapeError, match=r"^f: \[\] is not a tensor; give it an entry$"):
-        shape_of("f", [])
+        shape_of("f", [], filled=True)

@@ -341,11 +341,17 @@ def on_rows(f: Callable[[Any], Any], x: Tree) -> Tree:
     [2.0, 4.0]
     """
     if isinstance(x, ARRAYS):
-        y = on_rows(f, x.tolist())
-        return of_floats(sys.modules["numpy"].array(y, object)) if isinstance(y, list) else y
+        return converted_like(x, on_rows(f, x.tolist()))
     nested = isinstance(x, list | tuple) and x and isinstance(as_number(x[0]), (*_LISTS, *ARRAYS))
     y = [on_rows(f, row) for row in x] if nested else f(x)
     return x._of(y) if hasattr(x, "_of") and isinstance(y, list) else y  # of a Parameter
+
+
+def converted_like(x: Tree, y: Tree) -> Tree:
+    """Return nested lists as an array if x is one; numbers stay numbers."""
+    if isinstance(x, ARRAYS) and isinstance(y, list):
+        return of_floats(sys.modules["numpy"].array(y, object))
+    return y
 
 
 def numbers_in(xs: Iterable[Any]) -> list[Any]:
@@ -373,18 +379,6 @@ _LISTS = (list, tuple, deque)
 def as_list(x: Any) -> Any:
     """Return an array as nested lists, and a number of an array as Python's own."""
     return x.tolist() if hasattr(x, "tolist") else x
-
-
-def shape_of(name: str, x: Any) -> tuple[int, ...]:
-    """Return the shape of nested lists."""
-    x = as_list(x)
-    if not isinstance(x, list | tuple):
-        return ()
-    shapes = {shape_of(name, y) for y in x}
-    if len(shapes) != 1:
-        remedy = "make the lists in it equally long" if shapes else "give it an entry"
-        raise ShapeError(f"{name}: {short([*x])} is not a tensor; {remedy}")
-    return (len(x), *shapes.pop())
 
 
 def set_data(values: Iterable[Value], data: Iterable[float]) -> None:

@@ -1,9 +1,9 @@
 """Checks of arguments, with errors that name the function and the remedy."""
 
 import operator
-import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from math import inf, isfinite
 from numbers import Real
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from microgradlib.core.primitive import Primitive
 from microgradlib.core.value import Operand, Value, apply
 from microgradlib.errors import ShapeError, short
 from microgradlib.numeric.conversion import refuse_table, to_float
-from microgradlib.trees import ARRAYS, Tree, as_list, elementwise, numbers_in, of_floats
+from microgradlib.trees import as_list, elementwise, numbers_in
 
 T = TypeVar("T")
 
@@ -115,22 +115,39 @@ def at_least_one(function: str, xs: Iterable[Operand]) -> list[Operand]:
     return numbers
 
 
-def shape_of(function: str, x: Any) -> tuple[int, ...]:
+def shape_of(function: str, x: Any, filled: bool = False) -> tuple[int, ...]:
     """Return the lengths of nested lists or of an array along their axes.
 
     >>> shape_of("f", [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     (2, 3)
 
     Raises:
-        ShapeError: if rows differ in length; it begins with ``function``.
+        ShapeError: if rows differ in length, or one is empty although all must be ``filled``; it
+            begins with ``function``.
     """
     x = x if isinstance(x, Value) else as_list(x)
     if isinstance(x, Value) or not isinstance(x, list | tuple | deque):
         return ()
-    shapes = {shape_of(function, y) for y in x}
+    shapes = {shape_of(function, y, filled) for y in x}
     if len(shapes) > 1:
-        raise ShapeError(f"{function}: rows must have one length, got {short(x)}")
+        raise ShapeError(
+            f"{function}: rows must have one length, and {short([*x])} is not a tensor; make the "
+            "lists in it equally long"
+        )
+    if filled and not shapes:
+        raise ShapeError(f"{function}: {short([*x])} is not a tensor; give it an entry")
     return (len(x), *shapes.pop()) if shapes else (0,)
+
+
+def nested(numbers: Iterator[Any], shape: Sequence[int]) -> Any:
+    """Return nested lists in a shape of the next numbers.
+
+    >>> nested(iter([1.0, 2.0, 3.0, 4.0]), (2, 2))
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
+    if len(shape) == 1:
+        return [*islice(numbers, shape[0])]
+    return [nested(numbers, shape[1:]) for _ in range(shape[0])] if shape else next(numbers)
 
 
 def classes_last(x: Any) -> Sequence[Any]:
@@ -165,10 +182,3 @@ def mean_of(function: str, total: Any, size: Any) -> Any:
             "the sum 0; leave the batch out, or pass reduction='sum'"
         )
     return table.divide(total, size)
-
-
-def array_like(x: Tree, y: Tree) -> Tree:
-    """Return nested lists as an array if x is one; numbers stay numbers."""
-    if isinstance(x, ARRAYS) and isinstance(y, list):
-        return of_floats(sys.modules["numpy"].array(y, object))
-    return y

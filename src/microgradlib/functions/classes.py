@@ -10,10 +10,10 @@ from microgradlib.core.value import Value
 from microgradlib.errors import ShapeError, short
 from microgradlib.functions.arguments import (
     TOTALS,
-    array_like,
     check_reduction,
     classes_last,
     mean_of,
+    nested,
     plain_number,
     shape_of,
     whole_number,
@@ -21,7 +21,7 @@ from microgradlib.functions.arguments import (
 from microgradlib.functions.reductions import log_softmax
 from microgradlib.functions.selections import select
 from microgradlib.numeric.conversion import refuse_table
-from microgradlib.trees import Tree, as_list, numbers_in
+from microgradlib.trees import Tree, as_list, converted_like, numbers_in
 
 __all__ = ["cross_entropy", "nll_loss"]
 
@@ -146,7 +146,7 @@ def _of_classes(
         rows = [*map(indexed, inputs, numbers_in([target]))]
     if reduction == "none":
         losses = iter([0.0 - row.factor * row.log for row in rows])
-        return array_like(input, _nested(losses, places))
+        return converted_like(input, nested(losses, places))
     return 0.0 - _total(function, rows, reduction)
 
 
@@ -252,8 +252,3 @@ def _last_rows(x: Tree, axes: int) -> Iterator[Sequence[Any]]:
     else:
         for part in x:
             yield from _last_rows(part, axes - 1)
-
-
-def _nested(numbers: Iterator[Any], shape: Sequence[int]) -> Tree:
-    """Return nested lists in a shape of the next numbers."""
-    return [_nested(numbers, shape[1:]) for _ in range(shape[0])] if shape else next(numbers)

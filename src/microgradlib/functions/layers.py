@@ -8,10 +8,10 @@ from typing import Any
 from microgradlib.core import table
 from microgradlib.core.value import Value
 from microgradlib.errors import ShapeError
-from microgradlib.functions.arguments import positive_number, whole_number
+from microgradlib.functions.arguments import positive_number, shape_of, whole_number
 from microgradlib.functions.reductions import dot, mean
 from microgradlib.functions.selections import select
-from microgradlib.trees import ARRAYS, as_list, numbers_in, on_rows, rebuild, shape_of
+from microgradlib.trees import ARRAYS, as_list, numbers_in, on_rows, rebuild
 from microgradlib.trees import flatten as taken_apart
 
 
@@ -149,7 +149,7 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
         IndexError: if there is no such dimension.
         ShapeError: if lists beside each other differ in length.
     """
-    shape = shape_of("flatten", input)
+    shape = shape_of("flatten", input, filled=True)
     first, last = [range(len(shape))[dim] for dim in (start_dim, end_dim)]
 
     def merged(x: Any, depth: int) -> list[Any]:
@@ -161,11 +161,6 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     if isinstance(input, ARRAYS):
         return input.reshape(*shape[:first], -1, *shape[last + 1 :])
     return merged(input, 0)
-
-
-def full(sizes: tuple[int, ...], x: float) -> Any:
-    """Return nested lists of one number, in a shape."""
-    return [full(sizes[1:], x) for _ in range(sizes[0])] if sizes else x
 
 
 def _samples(
@@ -183,7 +178,7 @@ def _samples(
         parameters.append([default] * count if xs is None else numbers_in(as_list(xs)))
         if len(parameters[-1]) != count:
             raise ShapeError(f"{function}: got {len(parameters[-1])} {name} for {count} numbers")
-    shape = shape_of(function, input)
+    shape = shape_of(function, input, filled=True)
     if shape[-len(sizes) :] != sizes:
         raise ShapeError(f"{function}: expected samples of shape {sizes}, got {shape}")
     leaves, build = taken_apart(function, "input", input)

@@ -8,7 +8,6 @@ from microgradlib.core.primitive import Primitive
 from microgradlib.core.value import Operand
 from microgradlib.errors import ShapeError
 from microgradlib.functions.arguments import (
-    array_like,
     at_least_one,
     classes_last,
     numbers_of,
@@ -16,7 +15,7 @@ from microgradlib.functions.arguments import (
     shape_of,
     whole_number,
 )
-from microgradlib.trees import as_list, on_rows
+from microgradlib.trees import as_list, converted_like, on_rows
 
 
 @overload
@@ -195,7 +194,7 @@ def _for_each(primitive: Primitive, xs: Any, dim: int | None) -> Any:
     dim = whole_number(f"{primitive.name}: dim", dim)
     if not -axes <= dim < axes:
         raise IndexError(f"{primitive.name}: dim must lie in [{-axes}, {axes - 1}], got {dim}")
-    return array_like(xs, along(xs, dim % axes))
+    return converted_like(xs, along(xs, dim % axes))
 
 
 def _classes_first(x: Any) -> Any:

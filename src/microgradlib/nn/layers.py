@@ -1,11 +1,12 @@
 """Layers of PyTorch that are a function with parameters or options."""
 
+from itertools import repeat
 from typing import Any
 
 from microgradlib import random
 from microgradlib.errors import short
-from microgradlib.functions.arguments import positive_number, whole_number
-from microgradlib.functions.layers import full, sizes_of
+from microgradlib.functions.arguments import nested, positive_number, whole_number
+from microgradlib.functions.layers import sizes_of
 from microgradlib.nn import functional
 from microgradlib.nn.modules import Module
 from microgradlib.parameters.tensor import Parameter
@@ -126,7 +127,7 @@ class LayerNorm(Module):
         """Draw nothing."""
         self.normalized_shape = sizes_of("LayerNorm", normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        ones, zeros = [full(self.normalized_shape, x) for x in (1.0, 0.0)]
+        ones, zeros = [nested(repeat(x), self.normalized_shape) for x in (1.0, 0.0)]
         self.weight = Parameter(ones) if elementwise_affine else None
         self.bias = Parameter(zeros) if elementwise_affine and bias else None
 
@@ -159,7 +160,7 @@ class RMSNorm(Module):
         """Draw nothing."""
         self.normalized_shape = sizes_of("RMSNorm", normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        ones = full(self.normalized_shape, 1.0)
+        ones = nested(repeat(1.0), self.normalized_shape)
         self.weight = Parameter(ones) if elementwise_affine else None
 
     def forward(self, input: Any) -> Any:

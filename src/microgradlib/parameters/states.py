@@ -55,7 +55,7 @@ class HasState(HasParameters):
         setattr(self, name, tensor)
 
     def _check_new(self, name: str, method: str, known: bool) -> None:
-        """Refuse what is no name in a state dict, or names something of another kind already."""
+        """Refuse a name with dots, and one that the module has in use; ``known``: for the same."""
         if not isinstance(name, str) or not name or "." in name:
             raise KeyError(f"{method}: name must be a str without dots, got {short(name)}")
         if hasattr(self, name) and not known:

@@ -10,9 +10,10 @@ from microgradlib import random
 from microgradlib.absent import Absent
 from microgradlib.core.value import Value
 from microgradlib.errors import ShapeError, short
+from microgradlib.functions.arguments import shape_of
 from microgradlib.numeric.conversion import NoGradient, to_float
 from microgradlib.tensorlike import IN_PLACE, check_in_place
-from microgradlib.trees import as_list, as_number, elementwise, numbers_in, set_data, shape_of
+from microgradlib.trees import as_list, as_number, elementwise, numbers_in, set_data
 
 
 class ArrayLike(list[Any]):
@@ -80,7 +81,7 @@ class Parameter(ArrayLike, Absent, absent="Parameter"):
     def __init__(self, data: Any = (), requires_grad: bool = True) -> None:
         """Make a leaf of each number."""
         super().__init__(_each(_leaf, as_list(data), self._of))
-        shape_of("Parameter", self)
+        shape_of("Parameter", self, filled=True)
         self.requires_grad = requires_grad
 
     @classmethod
@@ -104,7 +105,7 @@ class Parameter(ArrayLike, Absent, absent="Parameter"):
     @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of the lists, from the outermost on."""
-        return shape_of("Parameter", self)
+        return shape_of("Parameter", self, filled=True)
 
     @property
     def ndim(self) -> int:

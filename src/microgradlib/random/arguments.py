@@ -1,13 +1,11 @@
 """Checks of what the functions that draw are called with, and the shape of what they return."""
 
 import sys
-from collections.abc import Iterator
-from itertools import islice
 from math import prod
 from typing import Any
 
 from microgradlib.errors import short
-from microgradlib.functions.arguments import whole_number
+from microgradlib.functions.arguments import nested, whole_number
 from microgradlib.modes import forbid
 from microgradlib.random.generator import LONGEST, REMEDY, Generator, default_generator
 from microgradlib.random.rounding import LARGEST32, rounded_one
@@ -97,14 +95,7 @@ class Shape:
             return numbers[0]
         if self._dtype is not None:
             return sys.modules["numpy"].array(numbers, self._dtype).reshape(self._sizes)
-        return numbers if len(self._sizes) == 1 else _nested(iter(numbers), self._sizes)
-
-
-def _nested(numbers: Iterator[Any], sizes: tuple[int, ...]) -> list[Any]:
-    first, *rest = sizes
-    if not rest:
-        return [*islice(numbers, first)]
-    return [_nested(numbers, tuple(rest)) for _ in range(first)]
+        return numbers if len(self._sizes) == 1 else nested(iter(numbers), self._sizes)
 
 
 def number(function: str, name: str, x: Any, single: bool = False) -> float:
