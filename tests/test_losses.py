@@ -632,10 +632,42 @@ class TestCompiled:
         with pytest.raises(ValueError, match="target -1 is not the index of one"):
             compiled([[-1.0, -2.0], [-3.0, -4.0]], [-1, 0])
 
-    def test_ignored_classes_are_static(self) -> None:
-        compiled = mg.compile(lambda x, t: mg.cross_entropy(x, t, ignore_index=1))
-        with pytest.raises(TypeError, match=r"ignore_index 1 cannot be told; make it a static"):
-            compiled([[0.5, 1.0]], [0])
+    @pytest.mark.parametrize("ignored", [-1, 1, 3])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"weight": [0.5, 2.0, 0.25]},
+            {"weight": [0.5, 2.0, 0.25], "label_smoothing": 0.25},
+            {"label_smoothing": 0.25},
+            {"reduction": "sum"},
+            {"reduction": "none"},
+        ],
+    )
+    def test_ignored_classes(self, ignored: int, options: dict[str, Any]) -> None:
+        """One trace serves all targets, with the bits of the eager function."""
+        x = [[0.5, -1.0, 2.0], [1.5, 0.25, -0.5], [0.0, 3.0, 1.0]]
+
+        def loss(x: Any, targets: Any) -> Any:
+            found = mg.cross_entropy(x, targets, ignore_index=ignored, **options)
+            return mg.sum(found) if options.get("reduction") == "none" else found
+
+        calls = 0
+
+        def counted(x: Any, targets: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            return loss(x, targets)
+
+        compiled = mg.compile(mg.value_and_grad(counted))
+        for targets in ([0, ignored, 2], [ignored, ignored, 0], [0, 2, 0], [ignored, 2, 2]):
+            assert compiled(x, targets) == mg.value_and_grad(loss)(x, targets)
+        assert calls == 1
+        if "reduction" in options:
+            assert compiled(x, [ignored] * 3) == (0.0, [[0.0] * 3] * 3)
+        else:
+            with pytest.raises(ValueError, match="there is nothing to average"):
+                compiled(x, [ignored] * 3)
 
     def test_probabilities_and_the_rest(self) -> None:
         x, t = [0.5, -1.0, 2.0], [0.25, 0.25, 0.5]

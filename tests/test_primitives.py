@@ -211,6 +211,7 @@ NAN_IS_NOT_SEEN: dict[str, Callable[..., bool]] = {
     "direction": lambda *xs: inf in xs,
     "inside": lambda x, low, high: not isnan(x),
     "where": lambda x, y, c: not isnan(x if c else y),
+    "complement": lambda p, *_: p <= 0.5,
 }
 
 
@@ -328,6 +329,7 @@ def test_names_and_symbols() -> None:
         "jump": "abs''",
         "power_or_inf": "**",
         "bce_scale": "binary_cross_entropy'",
+        "complement": "softmax'",
         "share": "softmax",
     }
     assert table.add.show(1.0, 2.0) == "1.0 + 2.0"

@@ -32,6 +32,7 @@ SYMBOLS = {
     "jump": "abs''",
     "power_or_inf": "**",
     "bce_scale": "binary_cross_entropy'",
+    "complement": "softmax'",
     "share": "softmax",
 }
 """The sign of a primitive in a graph, if that is not its name."""

@@ -79,7 +79,7 @@ def floats(
 
 ARITIES = {
     **dict.fromkeys(("sum", "mean", "prod", "logsumexp"), (1, 2, 5)),
-    **dict.fromkeys(("softmax", "log_softmax", "share"), (1, 2, 5)),
+    **dict.fromkeys(("softmax", "log_softmax", "share", "complement"), (1, 2, 5)),
     **dict.fromkeys(("hypot", "direction"), (1, 2, 3)),
     **dict.fromkeys(("maximum", "minimum", "greater"), (2,)),
     "dot": (3, 5, 9),

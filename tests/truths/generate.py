@@ -307,6 +307,7 @@ TRUTHS: dict[str, Truth] = {
     "gelu_prime": slope("gelu"),
     "gelu_tanh_prime": slope("gelu_tanh"),
     "silu_prime": slope("silu"),
+    "complement": number(lambda p, *qs: 1 - p if p <= 0.5 else mp.fsum(qs)),
     "share": number(lambda *xs: softmax(*xs)[0]),
     "bce_scale": number(bce_scale),
     "logit": number(lambda p: mp.log(p / (1 - p))),

@@ -216,24 +216,36 @@ static double mg_sum(const double *xs, int n)
     return lost != 0.0 && isfinite(lost) ? total + lost : total;
 }
 
+/* Add x to a sum; what that loses goes to the rests, and its magnitude to their size. */
+static inline double mg_add(double sum, double x, double *rests, double *size)
+{
+    double s = sum + x, of_x = s - sum;
+    double rest = (sum - (s - of_x)) + (x - of_x), other = -rest;
+    *rests += rest;
+    *size += rest > other ? rest : other;
+    return s;
+}
+
 /* The sum rounded once (Shewchuk): partials that do not overlap, n at most, from small to large. */
 static double mg_fsum(const double *xs, int n, double *partials, int *failed)
 {
-    double infinite = 0.0, special = 0.0, first = 0.0, rests = 0.0, sizes = 0.0, slack, rounded;
+    double infinite = 0.0, special = 0.0, rests = 0.0, size = 0.0, slack, rounded;
+    double a = 0.0, b = 0.0, of_b = 0.0, b_size = 0.0;
     int count = 0;
-    /* Most sums are decided by their first two parts: the sum of the rests has an error of at most n
-       half units of the sum of their sizes. */
-    for (int k = 0; k < n; k++) {
-        double s = first + xs[k], of_x = s - first;
-        double rest = (first - (s - of_x)) + (xs[k] - of_x), other = -rest;
-        rests += rest;
-        sizes += rest > other ? rest : other;
-        first = s;
+    /* Most sums are decided by their first two parts: the sum of n + 1 rests has an error of at most n
+       half units of their size. Two sums, as one addition would wait for the other. */
+    for (int k = 0; k < n - 1; k += 2) {
+        a = mg_add(a, xs[k], &rests, &size);
+        b = mg_add(b, xs[k + 1], &of_b, &b_size);
     }
-    slack = 0x1p-52 * n * sizes;
-    rounded = first + rests;
-    if (isfinite(rounded) && rounded != 0.0 && first + (rests - slack) == rounded
-        && first + (rests + slack) == rounded)
+    if (n % 2)
+        a = mg_add(a, xs[n - 1], &rests, &size);
+    a = mg_add(a, b, &rests, &size);
+    rests += of_b;
+    slack = 0x1p-52 * (n + 2) * (size + b_size);
+    rounded = a + rests;
+    if (isfinite(rounded) && rounded != 0.0 && a + (rests - slack) == rounded
+        && a + (rests + slack) == rounded)
         return rounded;
     for (int k = 0; k < n; k++) {
         double x = xs[k];

@@ -298,7 +298,7 @@ class _CWriter:
             return (
                 count
                 + loop.scratch
-                + self._saved(loop)
+                + 2 * self._saved(loop)
                 + max([self.sources[x.name].work for x in loop.steps])
             )
         called = _called(template)

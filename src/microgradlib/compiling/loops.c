@@ -109,50 +109,56 @@ static int mg_scan_pull(mg_step *step, mg_step *pull, const mg_loop *s, const do
     const double *const given = result + s->carry + s->length * s->results;
     /* Where all carries are kept, none is added. */
     const double *const stack = s->every == 1 ? given + 1 : work;
-    double *const in = s->every == 1 ? work : work + s->room * size, *const row = in + s->carry, *const sums = row + s->row;
-    double *const seeds = sums + s->sums, *const adjoints = seeds + s->echoes;
-    double *const ys = mg_put(adjoints, first, s->linked), *const rest = ys + s->adjoints;
-    double *const saved = mg_put(rest, of_results + s->length * s->adjoints, s->rest);
-    double *const out = saved + s->saved;
-    double *const free = out + s->linked + s->sums + s->of_row;
+    const long long taken = s->carry + s->row, others = taken + s->sums;
+    const long long size_in = others + s->echoes + s->linked + s->adjoints + s->rest + s->saved;
+    /* What a step takes, and what the one after it does: it adds to the sums from one to the other. */
+    double *in = s->every == 1 ? work : work + s->room * size, *next = in + size_in;
+    double *const free = next + size_in;
     long long count = (long long)given[0], end = s->length;
+    for (int i = 0; i < 2; ++i) {
+        double *const adjoints = (i ? next : in) + others + s->echoes;
+        double *const ys = mg_put(adjoints, first, s->linked);
+        mg_put(ys + s->adjoints, of_results + s->length * s->adjoints, s->rest);
+    }
     for (long long i = 0; i < s->echoes; ++i)
-        adjoints[s->echo[i][0]] += of_results[(s->reverse ? 0 : last) * s->adjoints + s->echo[i][1]];
-    for (long long i = 0; i < s->sums; ++i)
-        sums[i] = -0.0;
+        in[others + s->echoes + s->echo[i][0]]
+            += of_results[(s->reverse ? 0 : last) * s->adjoints + s->echo[i][1]];
+    mg_put_all(in + taken, 1, -0.0, s->sums);
     if (s->every != 1)
         mg_put(work, given + 1, count * size);
     while (end) {
         const double *const entry = stack + (count - 1) * size;
         const long long start = (long long)entry[0];
-        long long place;
+        const long long place = s->reverse ? last - start : start;
+        const long long before = s->reverse ? place + 1 : place - 1;
+        double *const row = in + s->carry, *const seeds = in + others;
+        double *const adjoints = seeds + s->echoes, *const ys = adjoints + s->linked;
+        double *const out = next + taken - s->linked - s->of_row, *const taken_from = in;
         int status;
         if (start < end - 1) {
-            double *const next = work + count++ * size;
-            next[0] = (double)mg_next_kept(start, end, s->room - count + 1, s->every);
-            status = mg_advance(step, s, numbers, entry, next, free);
+            double *const due = work + count++ * size;
+            due[0] = (double)mg_next_kept(start, end, s->room - count + 1, s->every);
+            status = mg_advance(step, s, numbers, entry, due, free);
             if (status)
                 return status;
             continue;
         }
         --count;
         end = start;
-        place = s->reverse ? last - start : start;
         mg_put(in, entry + 1, s->carry);
         mg_put(row, numbers + place * s->row, s->row);
         for (long long i = 0; i < s->echoes; ++i)
-            seeds[i] = start ? of_results[(s->reverse ? place + 1 : place - 1) * s->adjoints
-                                          + s->echo[i][1]] : -0.0;
+            seeds[i] = start ? of_results[before * s->adjoints + s->echo[i][1]] : -0.0;
         mg_put(ys, of_results + place * s->adjoints, s->adjoints);
-        mg_put(saved, entry + 1 + s->carry, s->saved);
+        mg_put(ys + s->adjoints + s->rest, entry + 1 + s->carry, s->saved);
         status = pull(in, out, free);
         if (status)
             return status;
-        mg_put(adjoints, out, s->linked);
-        mg_put(sums, out + s->linked, s->sums);
-        mg_put(made + s->linked + s->sums + place * s->of_row, out + s->linked + s->sums,
-                s->of_row);
+        mg_put(made + s->linked + s->sums + place * s->of_row, out + s->linked, s->of_row);
+        mg_put(next + (adjoints - in), out, s->linked);
+        in = next;
+        next = taken_from;
     }
-    mg_put(mg_put(made, adjoints, s->linked), sums, s->sums);
+    mg_put(mg_put(made, in + others + s->echoes, s->linked), in + taken, s->sums);
     return 0;
 }

@@ -90,11 +90,10 @@ class Pull(NamedTuple):
     @property
     def scratch(self) -> int:
         """How many numbers it works with, beside those of its steps."""
-        scan, linked = self.scan, self.linked
-        taken = scan.carry + scan.row + self.sums + len(self.echoes) + linked + self.results
-        given = linked + self.sums + self.of_row
+        scan = self.scan
+        taken = scan.carry + scan.row + self.sums + len(self.echoes) + self.linked + self.results
         stack = 0 if scan.every == 1 else scan.room * (1 + scan.carry)
-        return stack + taken + self.rest + given + scan.scratch
+        return stack + 2 * (taken + self.rest) + scan.scratch
 
     def sizes(self) -> dict[str, Any]:
         """Return the keywords of its call."""

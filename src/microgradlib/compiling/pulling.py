@@ -74,7 +74,7 @@ class WayBack:
         )
 
     def _fused(self, leaves: list[Tracer]) -> list[Operand]:
-        """Return the adjoints of a carry, the sums, and the adjoints of a row."""
+        """Return the adjoints of a carry and of a row, and the sums."""
         rest = iter(leaves)
         carry, row, sums, seeds, adjoints, ys = [[*islice(rest, size)] for size in self._sizes]
         known = {linked: seed for (linked, _), seed in zip(self.echoes, seeds, strict=True)}
@@ -91,7 +91,7 @@ class WayBack:
         adjoints: Sequence[Any],
         of_results: dict[int, Any],
     ) -> list[Any]:
-        """Return the adjoints of a carry, the sums of captured ones, and the adjoints of a row.
+        """Return the adjoints of a carry, of a row, and of captured nodes.
 
         Args:
             carry: the carry before the step.
@@ -112,9 +112,7 @@ class WayBack:
         order = topological_order(found, inputs)
         with recording_on():
             pull(order, found, current().partials)
-        of_inputs = [found.get(x, -0.0) for x in opened.inputs]
-        end = len(scanned.linked)
-        return [*of_inputs[:end], *[found[x] for x in scanned.captured], *of_inputs[end:]]
+        return [found.get(x, -0.0) for x in inputs]
 
     def adjoints(self, last: list[Any], of_results: list[Any], symbolic: bool) -> list[Any]:
         """Return the adjoints of the first carry, of the captured nodes, and of the rows.
@@ -228,7 +226,8 @@ class Pulled:
         def back(carry: list[Any], row: list[Any]) -> tuple[list[Any], list[Any]]:
             ys = dict(enumerate(row[n + m :]))
             found = way.step(row[:n], row[n : n + m], carry[end:], {}, carry[:end], ys)
-            return found[: len(carry)], found[len(carry) :]
+            sums = len(found) - len(scanned.captured)
+            return [*found[:end], *found[sums:]], found[end:sums]
 
         _, carries = steps._replace(body=keeping, init=init, rows=rows).run()
         made, of_rows = steps._replace(

@@ -30,14 +30,13 @@ LN2, LOG2E, LOG10E = math.log(2.0), 1.0 / math.log(2.0), math.log10(math.e)
 
 
 def _entries(row: Primitive, at_once: Any, xs: Partials) -> Partials:
-    if all(type(x) is float for x in xs):
-        return tuple(at_once(xs))
-    return tuple([row.entry(xs, i) for i in range(len(xs))])
+    plain = all(type(x) is float for x in xs)
+    return tuple(at_once(xs) if plain else [row.entry(xs, i) for i in range(len(xs))])
 
 
 def _log_share_rule(row: Primitive, xs: Partials) -> Partials:
-    _, *others = _entries(row, reductions.shares, xs)
-    return (sum_(*others), *[-q for q in others])
+    shares = _entries(row, reductions.shares, xs)
+    return (complement(*shares), *[-q for q in shares[1:]])
 
 
 def _share_rule(row: Primitive, p: Any, xs: Partials) -> Partials:
@@ -242,6 +241,8 @@ gelu_prime: Primitive = Helper("gelu_prime", activations.gelu_prime, _gelu_prime
 gelu_tanh_prime: Primitive = Helper("gelu_tanh_prime", activations.gelu_tanh_prime, _gelu_tanh_rule, REAL)
 silu_prime: Primitive = Helper("silu_prime", activations.silu_prime,
     lambda d, x: (sigmoid_prime(x) * (2.0 - x * tanh(0.5 * x)),), REAL)
+complement: Primitive = Helper("complement", reductions.complement,
+    lambda z, p, *qs: (above(p, 0.5) - 1.0, *(above(p, 0.5),) * len(qs)), PROBABILITY, selects=sys.maxsize)
 share: Primitive = Helper("share", reductions.first_of_shares, lambda p, *xs: _share_rule(share, p, xs), REAL)
 logit: Primitive = Helper("logit", activations.logit, lambda y, p: (reciprocal(p * (1.0 - p)),), PROBABILITY)
 bce_scale: Primitive = Helper("bce_scale", activations.bce_scale,

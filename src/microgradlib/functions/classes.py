@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from microgradlib.functions.arguments import (
     whole_number,
 )
 from microgradlib.functions.reductions import log_softmax
-from microgradlib.functions.selections import select
+from microgradlib.functions.selections import select, where
 from microgradlib.numeric.conversion import refuse_table
 from microgradlib.trees import Tree, as_list, converted_like, numbers_in
 
@@ -156,10 +157,10 @@ def _total(function: str, rows: list[_Row], reduction: str) -> Any:
     if not kept and reduction == "sum":
         kept = [row._replace(size=1.0) for row in rows]
     logs, factors, sizes = zip(*kept, strict=True) if kept else ((), (), ())
-    plain = {type(x) for x in (*factors, *sizes)} <= {float}
-    if plain and {*factors, *sizes} == {1.0}:
+    equal = all(type(x) is float and x == 1.0 for x in factors)
+    if kept and equal and all(type(x) is float and x == 1.0 for x in sizes):
         return TOTALS[reduction](*logs)
-    total = table.dot(0.0, *factors, *logs)
+    total = table.sum_(*logs) if equal else table.dot(0.0, *factors, *logs)
     return total if reduction == "sum" else mean_of(function, total, table.sum_(*sizes))
 
 
@@ -184,30 +185,41 @@ def _of_index(
 ) -> _Row:
     """Return the row of a class given by its index."""
     n, normed = len(xs), function == "cross_entropy"
-    at: Callable[[Sequence[Any]], Any]
+    of_class = partial(_of_class, weights, smoothing, normed, xs)
     if isinstance(target, Value):  # an argument of a compiled function
-        if 0 <= ignored < n:
-            raise TypeError(
-                f"{function}: whether a target that is an argument of a compiled function is "
-                f"ignore_index {ignored} cannot be told; make it a static argument"
-            )
-        at, index = partial(select, index=target), -1
-    else:
-        index = whole_number(f"{function}: a target", target)
-        if index == ignored:
-            return _Row(_nothing(xs), 1.0, None)
-        if not 0 <= index < n:
-            raise ValueError(
-                f"{function}: target {index} is not the index of one of the logits {short(xs)}"
-            )
-        at = itemgetter(index)
+        index = where(target == ignored, 0.0, target)
+        others = [where(index > k, x, y) for k, (x, y) in enumerate(pairwise(xs))]
+        row = of_class(partial(select, index=index), others)
+        return row._replace(
+            log=where(target == ignored, 0.0, row.log),
+            size=where(target == ignored, 0.0, row.size),
+        )
+    index = whole_number(f"{function}: a target", target)
+    if index == ignored:
+        return _Row(_nothing(xs), 1.0, None)
+    if not 0 <= index < n:
+        raise ValueError(
+            f"{function}: target {index} is not the index of one of the logits {short(xs)}"
+        )
+    return of_class(itemgetter(index), [*xs[:index], *xs[index + 1 :]])
+
+
+def _of_class(
+    weights: list[Any] | None,
+    smoothing: float,
+    normed: bool,
+    xs: Sequence[Any],
+    at: Callable[[Sequence[Any]], Any],
+    others: Sequence[Any],
+) -> _Row:
+    """Return the row of a class, whose entry of a list ``at`` returns, apart from ``others``."""
     size = at(weights) if weights else 1.0
-    if index >= 0 and normed and not smoothing:
-        return _Row(table.log_softmax.entry(xs, index), size, size)
+    if normed and not smoothing:
+        return _Row(table.log_softmax(at(xs), *others), size, size)
     logs = log_softmax(xs) if normed else xs
     if not smoothing:
         return _Row(at(logs), size, size)
-    spread = table.mean(*logs) if weights is None else table.dot(0.0, *weights, *logs) / float(n)
+    spread = table.mean(*logs) if weights is None else table.dot(0.0, *weights, *logs) / len(xs)
     return _Row(table.dot(0.0, (1.0 - smoothing) * size, smoothing, at(logs), spread), 1.0, size)
 
 

@@ -105,7 +105,7 @@ def scan_pull(
         step: the step.
         pull: takes the carry, the row, the sums so far of the adjoints of what all steps read, the
             adjoints that echoes begin with, those of the next carry and of the results, and others
-            that it reads; returns the adjoints of the carry, the sums, and the adjoints of the row.
+            that it reads; returns the adjoints of the carry, those of the row, and the sums.
         result: what ``scan`` returned.
         numbers: the rows, what all steps read, the adjoints of the last carry and of the results,
             and what ``pull`` reads besides.
@@ -151,6 +151,7 @@ def scan_pull(
         at, y = place * row, first + place * results
         of_row = numbers[at : at + row]
         found = pull(*state, *of_row, *totals, *seeds, *adjoints, *numbers[y : y + results], *rest)
-        adjoints, totals = list(found[:linked]), found[linked : linked + sums]
-        of_rows[place] = found[linked + sums :]
+        end_of_row = len(found) - sums
+        adjoints, totals = list(found[:linked]), found[end_of_row:]
+        of_rows[place] = found[linked:end_of_row]
     return [*adjoints, *totals, *[x for found in of_rows for x in found]]

@@ -158,6 +158,14 @@ def first_of_log_softmax(*xs: float) -> float:
     return log_softmax(xs)[0]
 
 
+def complement(*ps: float) -> float:
+    """Return 1 - ps[0], for probabilities of which the others add up to that.
+
+    Their sum keeps the digits that the difference loses where the first is above 0.5.
+    """
+    return total(*ps[1:]) if ps[0] > 0.5 else 1.0 - ps[0]
+
+
 def _check_limit(xs: Sequence[float]) -> None:
     """Raise a ValueError where softmax has no limit."""
     top = max(xs)
