@@ -10,11 +10,20 @@ import random
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from math import cos, hypot, pi, sin
-from pathlib import Path
+from functools import partial
+from math import cos, pi, sin
 from typing import Any
 
-from xor import LiveView, collect_interrupts, parse, positive
+from view import (
+    Kind,
+    LiveView,
+    collect_interrupts,
+    draw_plane,
+    gradient_norm,
+    parse,
+    positive,
+    save_plot,
+)
 
 import microgradlib as mg
 from microgradlib import nn, optim
@@ -76,34 +85,16 @@ def accuracy(
     return sum(right) / POINTS
 
 
-def plot(model: nn.MLP, points: Points, labels: list[float], file: Path) -> None:
+def draw(model: nn.MLP, points: Points, labels: list[float], figure: Any) -> None:
     """Draw the score over the plane, its zero line, and the points."""
-    from matplotlib.figure import Figure
-
     across = [-1.6 + 4.2 * i / 70 for i in range(71)]
     up = [-1.1 + 2.7 * i / 45 for i in range(46)]
-    with mg.no_grad():
-        surface = [[model([x, y])[0].data for x in across] for y in up]
-    figure = Figure(figsize=(8, 5.4), dpi=120, layout="constrained")
-    axes = figure.add_subplot(aspect="equal", xlabel="first input", ylabel="second input")
     levels = [i / 4 for i in range(-8, 9)]
-    filled = axes.contourf(across, up, surface, levels=levels, cmap="RdBu_r", extend="both")
-    axes.contour(across, up, surface, levels=[0.0], colors="black", linewidths=1)
-    for label, marker, colour in ((1.0, "o", "gold"), (-1.0, "s", "white")):
-        chosen = [x for x, y in zip(points, labels, strict=True) if y == label]
-        axes.scatter(
-            [x for x, _ in chosen],
-            [y for _, y in chosen],
-            s=30,
-            c=colour,
-            marker=marker,
-            edgecolors="black",
-            label=f"label {label:+.0f}",
-            zorder=3,
-        )
+    kinds = [Kind(1.0, "label +1", "o", "gold"), Kind(-1.0, "label -1", "s", "white")]
+    axes = figure.add_subplot(aspect="equal")
+    filled = draw_plane(axes, model, (across, up), levels, points, labels, kinds, 30, "both")
     figure.colorbar(filled, ax=axes, label="score (line: 0)")
     figure.legend(loc="outside upper center", ncols=2)
-    figure.savefig(file)
 
 
 def main() -> int:
@@ -124,7 +115,7 @@ def main() -> int:
     score = mg.compile(lambda x: model(x)[0])  # the score of a point, which is computed often
 
     def figures() -> list[str]:
-        norm = hypot(*[p.grad for p in model.parameters()])  # of the last batch
+        norm = gradient_norm(model)  # of the last batch
         return [f"accuracy {accuracy(score, points, labels):6.1%}", f"|gradient| {norm:.4f}"]
 
     losses: list[float] = []
@@ -139,10 +130,7 @@ def main() -> int:
     reached = accuracy(score, points, labels)
     print(f"{epochs:,} epochs: loss {loss!r}, {reached:.1%} of the training points are right")
     if options.plot:
-        try:
-            plot(model, points, labels, options.plot)
-        except OSError as error:
-            sys.exit(f"moons.py: cannot write the plot: {error}")
+        save_plot(options.plot, (8, 5.4), partial(draw, model, points, labels))
     if interrupts:
         return 128 + signal.SIGINT
     if reached < ENOUGH:

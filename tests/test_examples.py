@@ -261,9 +261,16 @@ class TestTerminal:
         assert re.search(r"\r1st model: 100% [.:=+*%#-]{10,40} 50/50 loss", shown)
 
 
+def test_the_trainings_of_xor_come_first() -> None:
+    text = (EXAMPLES / "xor.py").read_text("utf-8")
+    assert len(text.splitlines()) <= 150
+    names = re.findall(r"^(?:def|class) (\w+)", text, re.MULTILINE)
+    assert names[:3] == ["train_sgd", "train_full_batch", "train_by_hand"]
+
+
 def test_live_view_is_drawn_between_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     # Not by tqdm's monitor, another thread, which redraws a line that has not moved for long.
-    view_class = runpy.run_path(str(EXAMPLES / "xor.py"))["LiveView"]
+    view_class = runpy.run_path(str(EXAMPLES / "view.py"))["LiveView"]
     terminal = io.StringIO()
     monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(sys, "stderr", terminal)
@@ -286,7 +293,7 @@ def test_live_view_is_drawn_between_steps(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_curve() -> None:
-    curve = runpy.run_path(str(EXAMPLES / "xor.py"))["curve"]
+    curve = runpy.run_path(str(EXAMPLES / "view.py"))["curve"]
     assert curve([8.0, 4.0, 2.0, 1.0], 8, 8) == "█▅▃▂    "
     assert curve([8.0, 4.0, 2.0, 0.0], 4, 8) == "██▅▅▃▃▁▁"  # fewer epochs than columns
     assert curve([float(i) for i in range(800)], 800, 8) == "▁▂▃▄▅▆▇█"
