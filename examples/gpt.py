@@ -169,7 +169,9 @@ def predictor(
 ) -> Callable[[list[int]], list[float]]:
     """Return a function of tokens that gives the logits of the next one."""
     size = model.config.block_size
-    all_logits = mg.compile(model.forward, backend=backend) if backend else model.forward
+    all_logits = (
+        mg.compile(model.forward, backend=backend, cache=cache) if backend else model.forward
+    )
 
     def logits(tokens: list[int]) -> list[float]:
         given = padded(tokens, [], size)[0] if backend else tokens
@@ -261,7 +263,7 @@ def main() -> int:
     if options.save:
         mg.save(training.checkpoint(), options.save)
         print(f"wrote {options.save}")
-    logits = predictor(model, backend)
+    logits = predictor(model, backend, options.cache)
     for _ in range(SAMPLES):
         print(f"  {sample(logits, model.config.block_size, TEMPERATURE)}", flush=True)
     if options.plot:

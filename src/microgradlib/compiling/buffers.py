@@ -47,14 +47,16 @@ class Update(NamedTuple):
     the parameters; one list for each part of their state and the number of steps follow them.
 
     Attributes:
-        program: the formula for one of them: from the factors, the gradient, the parameter and its
-            state to the new parameter and its new state.
-        parameters: how many there are.
+        program: the formula for one of them: from the factors, the options, the gradient, the
+            parameter and its state to the new parameter and its new state.
+        ends: where the parameters of each group end; the last one is their number.
         state: how many numbers each has beside itself.
         factors: where the factors stand among the inputs.
+        options: where the options of all groups do, one group after the other.
     """
 
     program: Program
-    parameters: int
+    ends: list[int]
     state: int
     factors: range
+    options: range

@@ -94,8 +94,8 @@ def builtin(
     if update:
         step = c_source(update.program, "update")
         first += step.main
-        inputs += update.parameters * update.state + 1
-        outputs += update.parameters * (1 + update.state)
+        inputs += update.ends[-1] * update.state + 1
+        outputs += update.ends[-1] * (1 + update.state)
         runs = _step(update, len(program.inputs), step.work)
     taken, given = (_runs(text) for text in formats)
     sizes = {
@@ -132,20 +132,25 @@ def builtin(
 
 def _step(update: Update, inputs: int, work: int) -> list[str]:
     """Return the body of the C function that takes a step; it changes nothing if that fails."""
-    n, state, factors = update.parameters, update.state, update.factors
-    read = [f"given[{i}] = buffer[{place}];" for i, place in enumerate(factors)]
+    ends, state = update.ends, update.state
+    n, count = ends[-1], len(update.options) // len(ends)
+    given = [f"buffer[{place}]" for place in update.factors]
+    given += [f"buffer[{update.options.start + k} + group * {count}]" for k in range(count)]
     numbers = ["gradients[i]", *[f"kept[{k * n} + i]" for k in range(1 + state)]]
     return [
         f"double *const kept = buffer + {inputs - n}, *const out = buffer + INPUTS;",
         "const double *const gradients = out + 1;",
         f"double *const made = out + {1 + n};",
-        f"double given[{len(factors) + 2 + state}], found[{1 + state}], work[{work + 1}];",
+        f"double given[{len(given) + 2 + state}], found[{1 + state}], work[{work + 1}];",
+        f"static const int ends[] = {{{', '.join(map(str, ends))}}};",
         "int status = trace(buffer, out, out + OUTPUTS);",
-        *read,
-        f"for (int i = 0; i < {n} && status == 0; ++i) {{",
-        *[f"    given[{len(factors) + k}] = {x};" for k, x in enumerate(numbers)],
-        "    status = update(given, found, work);",
-        *[f"    made[{k * n} + i] = found[{k}];" for k in range(1 + state)],
+        f"for (int group = 0, i = 0; group < {len(ends)}; ++group) {{",
+        *[f"    given[{k}] = {x};" for k, x in enumerate(given)],
+        "    for (; i < ends[group] && status == 0; ++i) {",
+        *[f"        given[{len(given) + k}] = {x};" for k, x in enumerate(numbers)],
+        "        status = update(given, found, work);",
+        *[f"        made[{k * n} + i] = found[{k}];" for k in range(1 + state)],
+        "    }",
         "}",
         "if (status == 0) {",
         f"    memcpy(kept, made, {n * (1 + state)} * sizeof(double));",

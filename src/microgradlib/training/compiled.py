@@ -23,7 +23,7 @@ from microgradlib.optim.formulas import zeros
 from microgradlib.optim.optimizer import Optimizer
 from microgradlib.parameters.filling import assign_all
 from microgradlib.parameters.leaves import forget_gradients
-from microgradlib.training.tracing import Layout, StepWriter, decisions_of, numbers_of
+from microgradlib.training.tracing import Layout, StepWriter, decisions_of, options_of
 from microgradlib.trees import to_bytes
 
 
@@ -171,8 +171,7 @@ class CompiledStep:
         run, size = builtin(source.program, source.formats, self._cache, update)
         buffer = array("d", [0.0]) * size
         buffers = [(buffer, buffer.buffer_info()[0])]
-        steps, (group, *others) = layout.kept[-1], optimizer.param_groups
-        first = layout.options.start if not others else steps - len(_own_options(optimizer, layout))
+        steps, group = layout.kept[-1], optimizer.param_groups[0]
 
         def factors(numbers: Any) -> tuple[float, ...]:
             return optimizer._factors(group.options, 1 + int(numbers[steps]))
@@ -184,8 +183,7 @@ class CompiledStep:
             changes = optimizer._counter.changes
             if decisions_of(optimizer) != decisions:
                 raise RetraceError
-            options = numbers_of(optimizer, group.options)
-            for i, x in enumerate(_own_options(optimizer, layout) if others else options, first):
+            for i, x in zip(layout.options, options_of(optimizer), strict=True):
                 numbers[i] = x
             seen[0] = changes
 
@@ -209,7 +207,6 @@ class CompiledStep:
         params = [optimizer.params[i] for i in places]
         lists = [state.get(key) or zeros(key, len(optimizer.params)) for key in layout.keys]
         numbers = [*[p._data for p in params], *[xs[i] for xs in lists for i in places]]
-        numbers += _own_options(optimizer, layout)
         numbers.append(state["step"][places[0]] if state else 0)
         step.numbers.pack_into(step.buffers[0][0], 8 * layout.kept.start, *numbers)
         self._kept = state
@@ -261,16 +258,6 @@ class CompiledStep:
         self._optimizer.step()
         self._optimizer.zero_grad()
         return float(loss.data)
-
-
-def _own_options(optimizer: Optimizer, layout: Layout) -> list[float]:
-    """Return the options of each parameter, list by list, if there are several groups."""
-    groups = optimizer.param_groups
-    if len(groups) == 1:
-        return []
-    known = [numbers_of(optimizer, group.options) for group in groups for _ in group.places]
-    columns = zip(*[known[i] for i in layout.params], strict=True)
-    return [x for column in columns for x in column]
 
 
 _MOST = 16  # traces that are kept

@@ -24,8 +24,7 @@ class Layout(NamedTuple):
         params: the indices of the parameters that are updated.
         keys: the names of the lists of the optimizer's state.
         factors: where the factors of a step stand, after the numbers of the arguments.
-        options: where the options of the only group stand; with several groups each parameter has
-            its own, in lists after those of the state, and this is empty.
+        options: where the options of all groups stand, one group after the other.
         kept: where parameters stand, then the lists of the state, and last the number of steps.
     """
 
@@ -36,9 +35,10 @@ class Layout(NamedTuple):
     kept: range
 
 
-def numbers_of(optimizer: Optimizer, options: Any) -> list[Any]:
-    """Return the options of a group that are numbers, one after the other."""
-    xs = [getattr(options, name) for name, x in optimizer.defaults.items() if type(x) is not bool]
+def options_of(optimizer: Optimizer) -> list[Any]:
+    """Return the options that are numbers, of one group after the other."""
+    names = [name for name, x in optimizer.defaults.items() if type(x) is not bool]
+    xs = [getattr(group.options, name) for group in optimizer.param_groups for name in names]
     return [number for x in xs for number in (x if isinstance(x, tuple) else (x,))]
 
 
@@ -96,11 +96,8 @@ class StepWriter(Writer):
             )
         captured = self._captured()
         grads = [adjoints.get(p, 0.0) for p in params]
-        groups = optimizer.param_groups
         factors = [self._input(f"factor{i}") for i, _ in enumerate(_factors(optimizer))]
-        count = len(numbers_of(optimizer, groups[0].options))
-        single = len(groups) == 1
-        options = [self._input(f"option{i}") for i in range(count * single)]
+        options = [self._input(f"option{i}") for i, _ in enumerate(options_of(optimizer))]
         data = [captured.pop(p) if p in captured else self.graph.input("") for p in params]
         named = [*zip(params, data, strict=True), *captured.items()]
         self._name(named)
@@ -130,13 +127,14 @@ class StepWriter(Writer):
         packed = "".join([x.format for x in fields])
         packed += f"{len(factors)}d"
         source = self._caller(lines, program, (packed, "d"))
+        groups = optimizer.param_groups
         keys = tuple([key for key in optimizer._state_keys(groups[0].options) if key != "step"])
-        lists = len(keys) + count * (not single)
-        ends = accumulate([len(before), len(factors), len(options), len(data) * (1 + lists) + 1])
-        layout = Layout(places, keys, *starmap(range, pairwise(ends)))
-        formula = _formula(optimizer, keys, count)
-        shared = range(layout.factors.start, layout.options.stop)
-        return source, Update(formula, len(data), lists, shared), layout
+        kept = len(data) * (1 + len(keys)) + 1
+        starts = accumulate([len(before), len(factors), len(options), kept])
+        layout = Layout(places, keys, *starmap(range, pairwise(starts)))
+        ends = [sum([i < group.places.stop for i in places]) for group in groups]
+        formula = _formula(optimizer, keys, len(options) // len(groups))
+        return source, Update(formula, ends, len(keys), layout.factors, layout.options), layout
 
     def _input(self, name: str) -> Symbol:
         return self.graph.input(self.unique(name))
@@ -147,10 +145,7 @@ def _factors(optimizer: Optimizer) -> tuple[float, ...]:
 
 
 def _formula(optimizer: Optimizer, keys: tuple[str, ...], count: int) -> Program:
-    """Return the update of one parameter, from the factors, its gradient, itself and its state.
-
-    The options are factors, too, or with several groups parts of the state that stay as they are.
-    """
+    """Return the update of one parameter from factors, options, gradient, itself and state."""
     graph = Graph(set())
     factors = [graph.input(f"factor{i}") for i, _ in enumerate(_factors(optimizer))]
     options = [graph.input(f"option{i}") for i in range(count)]
@@ -172,18 +167,17 @@ def _formula(optimizer: Optimizer, keys: tuple[str, ...], count: int) -> Program
             Functions(table.sqrt, table.maximum),
         )
     )
-    shared, own = (options, []) if len(optimizer.param_groups) == 1 else ([], options)
-    results = [new, *chain(*[made[key] for key in keys]), *own]
+    results = [new, *chain(*[made[key] for key in keys])]
     # Of a gradient that is infinite or NaN, one of these is, too.
     finite = [new, *made.get(optimizer._squares, [])]
     graph.lines([*results, *finite], [], [])
-    inputs = [*factors, *shared, grad, x, *state, *own]
+    inputs = [*factors, *options, grad, x, *state]
     return Program(
         inputs={x.serial: x.text for x in inputs},
         paths=[x.text for x in inputs],
         rows=graph.rows,
         outputs=[*map(reference, results)],
-        meanings=["new", *keys, *[x.text for x in own]],
+        meanings=["new", *keys],
         checks=[],
         others=[],
         finite=[*map(reference, deciding(finite))],
