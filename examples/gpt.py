@@ -165,7 +165,7 @@ def sample(logits: Callable[[list[int]], list[float]], size: int, temperature: f
 
 
 def predictor(
-    model: GPT, backend: Literal["python", "c"] | None
+    model: GPT, backend: Literal["python", "c"] | None, cache: Path | None = None
 ) -> Callable[[list[int]], list[float]]:
     """Return a function of tokens that gives the logits of the next one."""
     size = model.config.block_size
