@@ -1,7 +1,10 @@
 """What the pages in docs show, apart from the doctests that pytest collects."""
 
 import doctest
+import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ import microgradlib as mg
 from microgradlib.core.table import PRIMITIVES
 
 ROOT = Path(__file__).parent.parent
+STATIC = ROOT / "docs" / "static"
 ACCURACY = (ROOT / "docs" / "accuracy.md").read_text("utf-8")
 PERFORMANCE = (ROOT / "docs" / "performance.md").read_text("utf-8")
 LIBRARIES = ["microgradlib", "PyTorch", "JAX", "autograd"]
@@ -86,10 +90,36 @@ def test_pages_that_need_more_than_the_test_extra(page: str, packages: str, leas
     assert attempted >= least
 
 
+def test_the_page_on_the_gpt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    failed, attempted = doctest.testfile(
+        str(ROOT / "docs" / "gpt.md"), module_relative=False, encoding="utf-8"
+    )
+    assert failed == 0
+    assert attempted >= 17
+
+
+def test_the_graph_of_a_head_is_that_of_the_notebook() -> None:
+    notebook = json.loads((ROOT / "examples" / "gpt.ipynb").read_text("utf-8"))
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    (drawn,) = [x["data"]["image/svg+xml"] for x in outputs if "image/svg+xml" in x.get("data", {})]
+    assert (STATIC / "gpt-head.svg").read_text("utf-8") == "".join(drawn)
+
+
+@pytest.mark.long
+def test_the_pictures_on_the_gpt(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "tools" / "gpt_pictures.py"), str(tmp_path)]
+    subprocess.run(command, check=True, timeout=600)
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert names == ["gpt-attention.svg", "gpt-head.svg"]
+    for name in names:
+        assert (tmp_path / name).read_text("utf-8") == (STATIC / name).read_text("utf-8")
+
+
 def test_the_drawing_on_the_front_page() -> None:
     page = (ROOT / "docs" / "index.md").read_text("utf-8")
     names: dict[str, Any] = {}
     for example in doctest.DocTestParser().get_examples(page):
         exec(example.source, names)
     drawn = mg.draw(names["z"], engine="builtin").to_svg()
-    assert (ROOT / "docs" / "static" / "graph.svg").read_text("utf-8") == drawn
+    assert (STATIC / "graph.svg").read_text("utf-8") == drawn

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,79 @@ class TestBackprop:
         assert first > 0.5 > 0.001 > last
 
 
+class TestGpt:
+    TEXT = printed("gpt.ipynb")
+
+    def found(self, pattern: str) -> list[list[float]]:
+        """Return the numbers of each line that begins with the pattern."""
+        return [numbers(row) for row in re.findall(rf"^{pattern}(.*)$", self.TEXT, re.MULTILINE)]
+
+    def test_parameters(self) -> None:
+        assert re.search(r"^together +3,808$", self.TEXT, re.MULTILINE)
+        rows = re.findall(r"^(this model|three layers) +(\S+) +(\S+)$", self.TEXT, re.MULTILINE)
+        assert [name for name, *_ in rows] == ["this model", "three layers"]
+        assert all(formula == counted for _, formula, counted in rows)
+        assert re.search(r"^GPT-2 \(small\) 124,439,808$", self.TEXT, re.MULTILINE)
+
+    def test_the_training(self) -> None:
+        before, after = (loss for [loss] in self.found("loss (?:before|after) the training"))
+        assert before == pytest.approx(math.log(27), abs=0.01)
+        assert after < 2.1
+
+    def test_by_hand_as_by_the_layer(self) -> None:
+        (layer, rest), (by_hand, rest_by_hand) = (
+            [numbers(row) for row in re.findall(rf"^{name} +(.*)\n +(.*)$", self.TEXT, re.M)[0]]
+            for name in ("ln_1", "by hand")
+        )
+        assert len(layer + rest) == 16
+        assert layer + rest == by_hand + rest_by_hand
+        assert "the same logits as those of model(tokens): True\n" in self.TEXT
+
+    def test_attention(self) -> None:
+        _, shares = self.TEXT.split("\nshares ")
+        rows = [numbers(row) for row in re.findall(r"^  query .(.*)$", shares, re.MULTILINE)]
+        assert [len(row) for row in rows] == [5] * 5
+        assert all(sum(row) == pytest.approx(1.0, abs=0.02) for row in rows)
+        assert all(not any(row[i + 1 :]) for i, row in enumerate(rows))
+        ((ours, graph),) = self.found("head 0, the first number: ")
+        assert ours == graph
+
+    def test_the_loss_is_the_mean_of_its_terms(self) -> None:
+        terms = [row[-1] for row in self.found("[.a-z] -> [.a-z]   probability")]
+        ((mean, loss),) = self.found("mean ")
+        assert len(terms) == 5
+        assert sum(terms) / 5 == pytest.approx(loss, abs=0.001)
+        assert mean == loss
+
+    def test_two_contributions_to_a_gradient(self) -> None:
+        rows = self.found(" +[0-3] ")
+        assert len(rows) == 4
+        for first, last, output, total, grad in rows:
+            assert total == grad
+            assert first + last + output == pytest.approx(grad, abs=2e-4)
+        embedded, by_head = (grad for [grad] in self.found("(?:embedding|lm_head) "))
+        assert embedded == pytest.approx(rows[0][0] + rows[0][1], abs=2e-4)
+        assert by_head == rows[0][2]
+        assert self.TEXT.count("the same for all 16 numbers: True\n") == 2
+        ((step, grad),) = self.found("by a small step ")
+        assert step == grad
+
+    def test_a_step_by_hand(self) -> None:
+        ((old, by_hand, by_optimizer),) = self.found("from ")
+        assert by_hand == by_optimizer != old
+        assert "equal to 12 digits: True\n" in self.TEXT
+        ((before, after),) = self.found("loss of anna: ")
+        assert after < before
+
+    def test_every_letter_was_drawn_from_the_given_probabilities(self) -> None:
+        lines = re.findall(r"^(\.\S*) +-> (\S) \((\S+)\) +likely: (.*)$", self.TEXT, re.MULTILINE)
+        assert lines[-1][1] == "."
+        for (text, letter, _, _), (longer, *_) in pairwise(lines):
+            assert longer == text + letter
+        for _, letter, chance, likely in lines:
+            assert letter not in likely.split() or f"{letter} {chance}" in likely
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 class TestEvery:
     def test_nothing_of_the_machine_that_ran_it(self, file: Path) -> None:
@@ -110,5 +184,6 @@ class TestEvery:
         assert all((file.parent / link).is_file() for link in links)
 
 
-def test_both_are_looked_at() -> None:
-    assert [file.name for file in FILES] == ["backprop.ipynb", "xor_workshop.ipynb"]
+def test_all_are_looked_at() -> None:
+    names = ["backprop.ipynb", "gpt.ipynb", "xor_workshop.ipynb"]
+    assert [file.name for file in FILES] == names
