@@ -27,7 +27,8 @@ END = 0  # the token before and after a name; 1 to 26 are the letters
 RATE, BETAS, DECAY = 0.01, (0.9, 0.99), 0.01
 SAMPLES, TEMPERATURE = 20, 0.5
 
-Step = Callable[[list[int], list[int], Any], float]
+Step = Callable[..., float]
+"""Takes the arguments of ``GPT.loss``; returns the loss."""
 
 
 # Names as numbers.
@@ -56,10 +57,9 @@ def name_of(tokens: list[int]) -> str:
     return "".join(chr(ord("a") + token - 1) for token in tokens)
 
 
-def padded(tokens: list[int], targets: list[int], size: int) -> tuple[list[int], list[int]]:
-    """Fill the positions after a name, which have no target, so that one trace serves all names."""
-    rest = size - len(tokens)
-    return [*tokens, *[END] * rest], [*targets, *[-1] * rest]
+def filled(tokens: list[int], size: int) -> list[int]:
+    """Fill the positions after a name with any token, so that one trace serves all names."""
+    return [*tokens, *[END] * (size - len(tokens))]
 
 
 # Training.
@@ -84,32 +84,31 @@ class Training:
         self.order: list[int] = []  # of the names still to come in this round
         self.losses: list[float] = []
 
-    def loss(self, tokens: Any, targets: Any, masks: Any) -> Any:
-        """Return the mean loss of the tokens that have a target."""
-        return mg.cross_entropy(self.model(tokens, masks), targets, ignore_index=-1)
-
-    def eager(self, loss: Callable[..., mg.Value]) -> Step:
+    def step(self, loss: Callable[..., mg.Value]) -> Step:
         """Return a training step as one writes it; the loss may be compiled."""
 
-        def step(tokens: list[int], targets: list[int], masks: Any) -> float:
+        def step(*document: Any) -> float:
             self.optimizer.zero_grad()
-            y = loss(tokens, targets, masks)
+            y = loss(*document)
             y.backward()
             self.optimizer.step()
             return y.data
 
         return step
 
-    def run(self, step: Step, pad: bool) -> Iterator[float]:
+    def run(self, step: Step, fill: bool) -> Iterator[float]:
         """Take the steps that are left; yield the loss of each."""
+        size = self.model.config.block_size
         while len(self.losses) < self.steps:
             if not self.order:
                 self.order = mg.random.randperm(len(self.names))
             tokens, targets = tokens_of(self.names[self.order.pop()])
-            masks = self.model.draw_masks(None if pad else len(tokens))
-            if pad:
-                tokens, targets = padded(tokens, targets, self.model.config.block_size)
-            loss = step(tokens, targets, masks)
+            count = len(tokens)
+            if fill:
+                masks = self.model.draw_masks()
+                loss = step(filled(tokens, size), filled(targets, size), masks, count)
+            else:
+                loss = step(tokens, targets, self.model.draw_masks(count))
             self.scheduler.step()
             self.losses.append(loss)
             yield loss
@@ -168,15 +167,17 @@ def predictor(
     model: GPT, backend: Literal["python", "c"] | None, cache: Path | None = None
 ) -> Callable[[list[int]], list[float]]:
     """Return a function of tokens that gives the logits of the next one."""
-    size = model.config.block_size
-    all_logits = (
-        mg.compile(model.forward, backend=backend, cache=cache) if backend else model.forward
-    )
+    if backend is None:
+        forward: Callable[..., Any] = model.forward
+    else:
+        forward = mg.compile(model.forward, backend=backend, cache=cache)
 
     def logits(tokens: list[int]) -> list[float]:
-        given = padded(tokens, [], size)[0] if backend else tokens
+        count, given = None, tokens
+        if backend is not None:
+            count, given = len(tokens), filled(tokens, model.config.block_size)
         with mg.no_grad():
-            return [x.data for x in all_logits(given)[len(tokens) - 1]]
+            return [x.data for x in forward(given, count=count)[len(tokens) - 1]]
 
     return logits
 
@@ -241,15 +242,15 @@ def main() -> int:
 
     step: Any
     if backend == "c":
-        step = mg.compiled_step(training.loss, training.optimizer, cache=options.cache)
+        step = mg.compiled_step(model.loss, training.optimizer, cache=options.cache)
     else:
-        step = training.eager(mg.compile(training.loss) if backend else training.loss)
+        step = training.step(mg.compile(model.loss) if backend else model.loss)
     context = step if backend == "c" else nullcontext()
 
     def figures() -> list[str]:
         return [f"mean of 100: {training.recent():.3f}"]
 
-    steps = training.run(step, pad=backend is not None)
+    steps = training.run(step, fill=backend is not None)
     with context, LiveView(steps, "gpt", options.steps, training.losses, figures) as view:
         for _ in view:
             if interrupts:
