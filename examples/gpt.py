@@ -2,7 +2,7 @@
 
 The model, in nanogpt.py, is that of nanoGPT in single numbers. Each step reads one name. Without
 options it trains eagerly, which takes minutes; ``--compile`` generates Python for the loss, and
-``--backend c`` machine code for the whole step. The numbers are the same.
+``--backend c`` machine code for the whole step. The numbers are the same but for their last bits.
 """
 
 import argparse
@@ -185,35 +185,41 @@ def predictor(
 # The command line.
 
 
-def probability(text: str) -> float:
+def share(text: str) -> float:
     """Read the share of numbers that dropout leaves out."""
     try:
         x = float(text)
     except ValueError:
         x = -1.0
     if not 0.0 <= x < 1.0:
-        raise argparse.ArgumentTypeError(
-            f"must be a number from 0 up to, not with, 1, got {text!r}"
-        )
+        raise argparse.ArgumentTypeError(f"must be from 0 up to 1, without 1, got {text!r}")
     return x
+
+
+def writable(text: str) -> Path:
+    """Read the name of a file to write."""
+    file = Path(text)
+    if not file.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no directory {str(file.parent)!r}")
+    return file
 
 
 def options_of(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Read the command line."""
     parser.add_argument("--steps", type=positive, default=1_000, metavar="N", help="steps in all")
     parser.add_argument("--seed", type=int, default=1337, metavar="S", help="seed of all numbers")
-    parser.add_argument("--dropout", type=probability, default=0.0, metavar="P", help="from 0 to 1")
-    parser.add_argument("--compile", action="store_true", help="compile the loss: the same numbers")
+    parser.add_argument("--dropout", type=share, default=0.0, metavar="P", help="from 0 to 1")
+    parser.add_argument("--compile", action="store_true", help="compile the loss")
     parser.add_argument("--backend", choices=["python", "c"], help="what to compile to")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep machine code here")
     parser.add_argument("--names", type=Path, default=NAMES, metavar="FILE", help="one a line")
     parser.add_argument("--load", type=Path, metavar="FILE", help="a checkpoint or .safetensors")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="a checkpoint to write")
+    parser.add_argument("--save", type=writable, metavar="FILE", help="a checkpoint to write")
     options = parse(parser)
     if options.compile:
         options.backend = options.backend or "python"
     if options.cache and options.backend != "c":
-        parser.error("--cache keeps machine code: it needs --backend c")
+        parser.error("--cache keeps machine code; it needs --backend c")
     return options
 
 
@@ -235,7 +241,7 @@ def main() -> int:
         training = Training(read_names(options.names), options.steps, options.dropout)
         if options.load:
             training.load(options.load)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ImportError, LookupError, TypeError, ValueError) as error:
         sys.exit(f"gpt.py: {error}")
     model, first = training.model, len(training.losses)
     print(f"{len(model.parameters()):,} parameters, {len(training.names):,} names", flush=True)
@@ -263,7 +269,6 @@ def main() -> int:
         )
     if options.save:
         mg.save(training.checkpoint(), options.save)
-        print(f"wrote {options.save}")
     logits = predictor(model, backend, options.cache)
     for _ in range(SAMPLES):
         print(f"  {sample(logits, model.config.block_size, TEMPERATURE)}", flush=True)
