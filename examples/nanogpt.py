@@ -47,7 +47,7 @@ class Masks(NamedTuple):
 
 
 def each(f: Callable[..., Any], *columns: Sequence[Any], count: Any) -> list[Any]:
-    """Call a function for the first positions, as ``map`` does, but as a loop where that compiles."""
+    """Call a function for the first positions, as ``map`` does; one loop in a compiled function."""
     results: Any
     _, results = mg.scan(lambda _, row: ((), f(*row)), (), columns, stop=count)
     return results  # type: ignore[no-any-return]
