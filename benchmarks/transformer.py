@@ -6,12 +6,14 @@ weights, and a call is one step and returns its loss, so that one can see that a
 """
 
 import copy
+import itertools
 import math
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import micrograd.engine
+import smallest
 import torch
 
 import microgradlib as mg
@@ -259,8 +261,8 @@ def with_micrograd() -> Step:
     return step
 
 
-def with_torch() -> Step:
-    """Take steps with PyTorch in float64, each matrix a tensor."""
+def with_torch(documents: Sequence[Sequence[int]] = (TOKENS,)) -> Step:
+    """Take steps with PyTorch in float64, each matrix a tensor, a document after the other."""
     from torch.nn import functional as F  # noqa: N812
 
     weights = {
@@ -268,16 +270,17 @@ def with_torch() -> Step:
         for name, matrix in initial().items()
     }
     optimizer = torch.optim.Adam(weights.values(), lr=RATE, betas=BETAS, eps=EPS)
-    inputs, targets = torch.tensor(TOKENS[:-1]), torch.tensor(TOKENS[1:])
-    n = len(inputs)
+    read = itertools.cycle([(torch.tensor(x[:-1]), torch.tensor(x[1:])) for x in documents])
 
     def norm(x: torch.Tensor) -> torch.Tensor:
         return F.rms_norm(x, (CHANNELS,), eps=1e-5)
 
     def heads(x: torch.Tensor) -> torch.Tensor:
-        return x.view(n, HEADS, CHANNELS // HEADS).transpose(0, 1)
+        return x.view(-1, HEADS, CHANNELS // HEADS).transpose(0, 1)
 
     def step() -> float:
+        inputs, targets = next(read)
+        n = len(inputs)
         x = norm(weights["tokens"][inputs] + weights["positions"][:n])
         h = norm(x)
         query, key, value = (heads(F.linear(h, weights[k])) for k in ("query", "key", "value"))
@@ -293,6 +296,36 @@ def with_torch() -> Step:
     return step
 
 
+def with_smallest(documents: Sequence[Sequence[int]]) -> Step:
+    """Take steps with the smallest engine and Adam, as microgpt does."""
+
+    class Ops(Single):
+        def cross_entropy(self, xs: Sequence[Any], target: int) -> Any:
+            return self.log(self.softmax(xs)[target]) * -1.0
+
+    ops = Ops(smallest.Value.exp, smallest.Value.log)
+    weights = initial(smallest.Value)
+    parameters = flatten(weights)
+    m, v = [0.0] * len(parameters), [0.0] * len(parameters)
+    read = itertools.cycle(documents)
+    a, b = BETAS
+    time = 0
+
+    def step() -> float:
+        nonlocal time
+        loss = loss_of(weights, next(read), ops)
+        loss.backward()
+        time += 1
+        for i, p in enumerate(parameters):
+            m[i] = a * m[i] + (1.0 - a) * p.grad
+            v[i] = b * v[i] + (1.0 - b) * p.grad**2
+            p.data -= RATE * (m[i] / (1.0 - a**time)) / ((v[i] / (1.0 - b**time)) ** 0.5 + EPS)
+            p.grad = 0
+        return float(loss.data)
+
+    return step
+
+
 CONTESTANTS: dict[str, Callable[[], Step]] = {
     "ours, compiled gradient, Adam on lists": ours_gradient,
     "ours, compiled gradient and Adam": ours_step,
@@ -300,5 +333,5 @@ CONTESTANTS: dict[str, Callable[[], Step]] = {
     "ours, eager, nodes of many inputs": lambda: ours(ManyInputs, compiled=False),
     "ours, eager, a node an operation": lambda: ours(Single(mg.exp, mg.log), compiled=False),
     "micrograd, a node an operation": with_micrograd,
-    "torch, float64": with_torch,
+    "torch, float64": lambda: with_torch(),
 }

@@ -2,7 +2,7 @@
 
 The model, in nanogpt.py, is that of nanoGPT in single numbers. Each step reads one name. Without
 options it trains eagerly, which takes minutes; ``--compile`` generates Python for the loss, and
-``--backend c`` machine code for the whole step. The numbers are the same.
+``--backend c`` machine code for the whole step. The numbers are the same but for their last bits.
 """
 
 import argparse
@@ -27,7 +27,8 @@ END = 0  # the token before and after a name; 1 to 26 are the letters
 RATE, BETAS, DECAY = 0.01, (0.9, 0.99), 0.01
 SAMPLES, TEMPERATURE = 20, 0.5
 
-Step = Callable[[list[int], list[int], Any], float]
+Step = Callable[..., float]
+"""Takes the arguments of ``GPT.loss``; returns the loss."""
 
 
 # Names as numbers.
@@ -56,10 +57,9 @@ def name_of(tokens: list[int]) -> str:
     return "".join(chr(ord("a") + token - 1) for token in tokens)
 
 
-def padded(tokens: list[int], targets: list[int], size: int) -> tuple[list[int], list[int]]:
-    """Fill the positions after a name, which have no target, so that one trace serves all names."""
-    rest = size - len(tokens)
-    return [*tokens, *[END] * rest], [*targets, *[-1] * rest]
+def filled(tokens: list[int], size: int) -> list[int]:
+    """Fill the positions after a name with any token, so that one trace serves all names."""
+    return [*tokens, *[END] * (size - len(tokens))]
 
 
 # Training.
@@ -84,32 +84,31 @@ class Training:
         self.order: list[int] = []  # of the names still to come in this round
         self.losses: list[float] = []
 
-    def loss(self, tokens: Any, targets: Any, masks: Any) -> Any:
-        """Return the mean loss of the tokens that have a target."""
-        return mg.cross_entropy(self.model(tokens, masks), targets, ignore_index=-1)
-
-    def eager(self, loss: Callable[..., mg.Value]) -> Step:
+    def step(self, loss: Callable[..., mg.Value]) -> Step:
         """Return a training step as one writes it; the loss may be compiled."""
 
-        def step(tokens: list[int], targets: list[int], masks: Any) -> float:
+        def step(*document: Any) -> float:
             self.optimizer.zero_grad()
-            y = loss(tokens, targets, masks)
+            y = loss(*document)
             y.backward()
             self.optimizer.step()
             return y.data
 
         return step
 
-    def run(self, step: Step, pad: bool) -> Iterator[float]:
+    def run(self, step: Step, fill: bool) -> Iterator[float]:
         """Take the steps that are left; yield the loss of each."""
+        size = self.model.config.block_size
         while len(self.losses) < self.steps:
             if not self.order:
                 self.order = mg.random.randperm(len(self.names))
             tokens, targets = tokens_of(self.names[self.order.pop()])
-            masks = self.model.draw_masks(None if pad else len(tokens))
-            if pad:
-                tokens, targets = padded(tokens, targets, self.model.config.block_size)
-            loss = step(tokens, targets, masks)
+            count = len(tokens)
+            if fill:
+                masks = self.model.draw_masks()
+                loss = step(filled(tokens, size), filled(targets, size), masks, count)
+            else:
+                loss = step(tokens, targets, self.model.draw_masks(count))
             self.scheduler.step()
             self.losses.append(loss)
             yield loss
@@ -168,15 +167,17 @@ def predictor(
     model: GPT, backend: Literal["python", "c"] | None, cache: Path | None = None
 ) -> Callable[[list[int]], list[float]]:
     """Return a function of tokens that gives the logits of the next one."""
-    size = model.config.block_size
-    all_logits = (
-        mg.compile(model.forward, backend=backend, cache=cache) if backend else model.forward
-    )
+    if backend is None:
+        forward: Callable[..., Any] = model.forward
+    else:
+        forward = mg.compile(model.forward, backend=backend, cache=cache)
 
     def logits(tokens: list[int]) -> list[float]:
-        given = padded(tokens, [], size)[0] if backend else tokens
+        count, given = None, tokens
+        if backend is not None:
+            count, given = len(tokens), filled(tokens, model.config.block_size)
         with mg.no_grad():
-            return [x.data for x in all_logits(given)[len(tokens) - 1]]
+            return [x.data for x in forward(given, count=count)[len(tokens) - 1]]
 
     return logits
 
@@ -184,35 +185,41 @@ def predictor(
 # The command line.
 
 
-def probability(text: str) -> float:
+def share(text: str) -> float:
     """Read the share of numbers that dropout leaves out."""
     try:
         x = float(text)
     except ValueError:
         x = -1.0
     if not 0.0 <= x < 1.0:
-        raise argparse.ArgumentTypeError(
-            f"must be a number from 0 up to, not with, 1, got {text!r}"
-        )
+        raise argparse.ArgumentTypeError(f"must be from 0 up to 1, without 1, got {text!r}")
     return x
+
+
+def writable(text: str) -> Path:
+    """Read the name of a file to write."""
+    file = Path(text)
+    if not file.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no directory {str(file.parent)!r}")
+    return file
 
 
 def options_of(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Read the command line."""
     parser.add_argument("--steps", type=positive, default=1_000, metavar="N", help="steps in all")
     parser.add_argument("--seed", type=int, default=1337, metavar="S", help="seed of all numbers")
-    parser.add_argument("--dropout", type=probability, default=0.0, metavar="P", help="from 0 to 1")
-    parser.add_argument("--compile", action="store_true", help="compile the loss: the same numbers")
+    parser.add_argument("--dropout", type=share, default=0.0, metavar="P", help="from 0 to 1")
+    parser.add_argument("--compile", action="store_true", help="compile the loss")
     parser.add_argument("--backend", choices=["python", "c"], help="what to compile to")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep machine code here")
     parser.add_argument("--names", type=Path, default=NAMES, metavar="FILE", help="one a line")
     parser.add_argument("--load", type=Path, metavar="FILE", help="a checkpoint or .safetensors")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="a checkpoint to write")
+    parser.add_argument("--save", type=writable, metavar="FILE", help="a checkpoint to write")
     options = parse(parser)
     if options.compile:
         options.backend = options.backend or "python"
     if options.cache and options.backend != "c":
-        parser.error("--cache keeps machine code: it needs --backend c")
+        parser.error("--cache keeps machine code; it needs --backend c")
     return options
 
 
@@ -234,22 +241,22 @@ def main() -> int:
         training = Training(read_names(options.names), options.steps, options.dropout)
         if options.load:
             training.load(options.load)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ImportError, LookupError, TypeError, ValueError) as error:
         sys.exit(f"gpt.py: {error}")
     model, first = training.model, len(training.losses)
     print(f"{len(model.parameters()):,} parameters, {len(training.names):,} names", flush=True)
 
     step: Any
     if backend == "c":
-        step = mg.compiled_step(training.loss, training.optimizer, cache=options.cache)
+        step = mg.compiled_step(model.loss, training.optimizer, cache=options.cache)
     else:
-        step = training.eager(mg.compile(training.loss) if backend else training.loss)
+        step = training.step(mg.compile(model.loss) if backend else model.loss)
     context = step if backend == "c" else nullcontext()
 
     def figures() -> list[str]:
         return [f"mean of 100: {training.recent():.3f}"]
 
-    steps = training.run(step, pad=backend is not None)
+    steps = training.run(step, fill=backend is not None)
     with context, LiveView(steps, "gpt", options.steps, training.losses, figures) as view:
         for _ in view:
             if interrupts:
@@ -262,7 +269,6 @@ def main() -> int:
         )
     if options.save:
         mg.save(training.checkpoint(), options.save)
-        print(f"wrote {options.save}")
     logits = predictor(model, backend, options.cache)
     for _ in range(SAMPLES):
         print(f"  {sample(logits, model.config.block_size, TEMPERATURE)}", flush=True)

@@ -46,10 +46,10 @@ class Masks(NamedTuple):
     mlp: Vectors
 
 
-def each(f: Callable[..., Any], *columns: Sequence[Any]) -> list[Any]:
-    """Call a function for each position, as ``map`` does; a compiled function makes it a loop."""
+def each(f: Callable[..., Any], *columns: Sequence[Any], count: Any) -> list[Any]:
+    """Call a function for the first positions, as ``map`` does; one loop in a compiled function."""
     results: Any
-    _, results = mg.scan(lambda _, row: ((), f(*row)), (), columns)
+    _, results = mg.scan(lambda _, row: ((), f(*row)), (), columns, stop=count)
     return results  # type: ignore[no-any-return]
 
 
@@ -110,9 +110,9 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(config.n_embd, bias=config.bias)
         self.mlp = MLP(config)
 
-    def forward(self, xs: Vectors, masks: Masks | None) -> Vectors:
+    def forward(self, xs: Vectors, masks: Masks | None, count: Any) -> Vectors:
         n = len(xs[0])
-        asked = each(lambda x: self.attn.c_attn(self.ln_1(x)), xs)
+        asked = each(lambda x: self.attn.c_attn(self.ln_1(x)), xs, count=count)
         keys, values = [x[n : 2 * n] for x in asked], [x[2 * n :] for x in asked]
 
         def answered(position: Any, x: Vector, asked: Vector, *factors: Any) -> Vector:
@@ -120,7 +120,7 @@ class Block(nn.Module):
             x = add(x, drop(self.attn(position, asked[:n], keys, values, attention), residual))
             return add(x, drop(self.mlp(self.ln_2(x)), mlp))
 
-        return each(answered, [*range(len(xs))], xs, asked, *(masks or ()))
+        return each(answered, [*range(len(xs))], xs, asked, *(masks or ()), count=count)
 
 
 class GPT(nn.Module):
@@ -151,19 +151,34 @@ class GPT(nn.Module):
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
 
-    def forward(self, tokens: Sequence[Any], masks: Any = None) -> Vectors:
-        """Return the logits of the token after each of these; ``draw_masks`` makes masks."""
+    def embed(self, token: Any, position: Vector, factors: Vector | None = None) -> Vector:
+        """Return the vector that a token at a position begins with."""
+        return drop(add(self.transformer.wte(token), position), factors)
+
+    def forward(self, tokens: Sequence[Any], masks: Any = None, count: Any = None) -> Vectors:
+        """Return the logits of the token after each of these.
+
+        Args:
+            tokens: the tokens.
+            masks: what ``draw_masks`` returns.
+            count: how many of the tokens count; the logits at the others are 0. As an argument of a
+                compiled function it lets one trace serve documents of all lengths, filled up.
+        """
         embedded, *of_layers = masks or [None] * (1 + self.config.n_layer)
-        wte, wpe = self.transformer.wte, self.transformer.wpe
-
-        def start(token: Any, position: Vector, *factors: Any) -> Vector:
-            return drop(add(wte(token), position), *(factors or [None]))
-
-        places = [*wpe.weight][: len(tokens)]
-        xs = each(start, tokens, places, *([embedded] if masks else []))
+        positions = [*self.transformer.wpe.weight][: len(tokens)]
+        factors = [embedded] if masks else []
+        xs: Vectors = each(self.embed, tokens, positions, *factors, count=count)
         for block, of_layer in zip(self.transformer.h, of_layers, strict=True):
-            xs = block(xs, of_layer)
-        return each(lambda x: self.lm_head(self.transformer.ln_f(x)), xs)
+            xs = block(xs, of_layer, count)
+        return each(lambda x: self.lm_head(self.transformer.ln_f(x)), xs, count=count)
+
+    def loss(
+        self, tokens: Sequence[Any], targets: Sequence[Any], masks: Any = None, count: Any = None
+    ) -> Any:
+        """Return the mean loss of the tokens that follow, which are the targets."""
+        logits = self.forward(tokens, masks, count)
+        losses = each(mg.cross_entropy, logits, targets, count=count)
+        return mg.sum(losses) / (len(tokens) if count is None else count)
 
     def draw_masks(self, positions: int | None = None) -> Any:
         """Draw the masks of a training step, in PyTorch's order; None if nothing is dropped.

@@ -944,7 +944,7 @@ FROZEN_FLOAT = (
 )
 COUNTED = (
     "a traced number counts or indexes nothing: it would be frozen; use mg.select(values, i), or "
-    "make the function once for each count"
+    "mg.scan(..., stop=n) for a loop"
 )
 FLOORED = "// is not recorded; use microgradlib.math.floor(x / y), which is checked"
 GRAD = (
@@ -1665,7 +1665,7 @@ def test_what_can_be_written_out_is_not_called() -> None:
             "select",
             "softmax",
             "tanh",
-            "total",
+            "complement",
         ]
     }
 

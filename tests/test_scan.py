@@ -112,6 +112,18 @@ def test_arrays(backend: str) -> None:
             "checkpoint or snapshots, not both",
             lambda: scan(lambda c, x: (c, x), 1.0, length=2, checkpoint=1, snapshots=1),
         ),
+        (
+            ValueError,
+            "stop must be from 1 to 2, as there are rows, got 3",
+            lambda: scan(lambda c, x: (c, x), 1.0, length=2, stop=3),
+        ),
+        (ValueError, "got 0", lambda: scan(lambda c, x: (c, x), 1.0, [1.0, 2.0], stop=0)),
+        (TypeError, "stop must be an int", lambda: scan(lambda c, x: (c, x), 1.0, [1.0], stop=1.0)),  # type: ignore[arg-type]
+        (
+            TypeError,
+            "stop must be an int, got Value",
+            lambda: scan(lambda c, x: (c, x), 1.0, [1.0], stop=Value(1.0)),  # type: ignore[arg-type]
+        ),
     ],
 )
 def test_bad_input(error: type[Exception], match: str, call: Callable[[], Any]) -> None:
@@ -346,6 +358,7 @@ def test_random_steps(seed: int) -> None:
     step, size = step_of(draw)
     length, reverse = draw.randrange(1, 6), draw.random() < 0.5
     options = draw.choice([{}, {"checkpoint": 2}, {"snapshots": 2}])
+    options["stop"] = draw.choice([None, draw.randrange(1, length + 1)])
 
     def f(c: Any, w: Any, xs: Any) -> Any:
         last, ys = scan(lambda c, x: step(c, x, w), c, xs, reverse=reverse, **options)
@@ -410,6 +423,85 @@ def test_random_loops_in_loops(seed: int) -> None:
     for backend in ("python", "c") if compiler() else ("python",):
         found = numbers(compiled(derived, backend)(c, 0.3, xs))
         assert found == pytest.approx(expected, rel=1e-10, abs=1e-11)
+
+
+# Loops that stop before the last row.
+
+
+def test_rows_after_the_stop_are_left_out() -> None:
+    def step(c: Any, x: Any) -> Any:
+        return c + 1.0 / x, [c, x]
+
+    xs = [1.0, 2.0, 4.0, 0.0, 0.0]
+    assert scan(step, 0.0, xs, stop=3) == (
+        1.75,
+        [[0.0, 1.0], [1.0, 2.0], [1.5, 4.0], *[[0.0] * 2] * 2],
+    )
+    last, ys = scan(step, 0.0, xs, stop=3, reverse=True)
+    assert (last, ys) == (1.75, [[0.75, 1.0], [0.25, 2.0], [0.0, 4.0], *[[0.0] * 2] * 2])
+    assert scan(lambda c, x: (c, None), 1.0, xs, stop=2) == (1.0, None)
+    assert scan(lambda c, _: (2.0 * c, None), 1.0, length=9, stop=np.int64(3)) == (8.0, None)
+    assert scan(step, 0.0, xs, stop=1, length=5) == (1.0, [[0.0, 1.0], *[[0.0] * 2] * 4])
+
+
+@backends
+@pytest.mark.parametrize("f", LOSSES[:-1])  # the last one needs results of every row
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_one_trace_for_all_stops(f: Any, transform: str, backend: str) -> None:
+    calls = 0
+
+    def derived(c: Any, w: Any, xs: Any, n: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return TRANSFORMS[transform](lambda c, w, xs: f(c, w, xs, stop=n))(c, w, xs)
+
+    g = compiled(derived, backend)
+    for n in (3, 1, 4, 2):
+        found = numbers(g(*ARGUMENTS, n))
+        assert found == pytest.approx(numbers(derived(*ARGUMENTS, n)), rel=1e-12, abs=1e-14)
+        calls -= 1
+    assert has_loop(g)
+    assert calls <= 2  # the second one to know numbers
+
+
+@backends
+@pytest.mark.parametrize("options", [{"checkpoint": 2}, {"snapshots": 1}, {"snapshots": 2}])
+def test_stops_and_schedules(options: Any, backend: str) -> None:
+    for f in (plain, carry_is_a_result):
+        g = compiled(
+            mg.value_and_grad(lambda *p: f(*p[:3], stop=p[3], **options), (0, 1, 2)), backend
+        )
+        for n in (5, 1, 3, 4, 2):
+            eager = mg.value_and_grad(lambda *p, n=n: f(*p, stop=n), (0, 1, 2))
+            assert g(*ARGUMENTS, n) == eager(*ARGUMENTS)
+
+
+@backends
+def test_stops_that_cannot_be(backend: str) -> None:
+    g = compiled(lambda xs, n: scan(lambda c, x: (c + x, c), 0.0, xs, stop=n), backend)
+    assert g([1.0, 2.0, 4.0], 2) == (3.0, [0.0, 1.0, 0.0])
+    for n in (0, 4, -1):
+        with pytest.raises(
+            ValueError, match=f"stop must be from 1 to 3, as there are rows, got {n}"
+        ):
+            g([1.0, 2.0, 4.0], n)
+    for n in (2.0, Value(2.0)):
+        with pytest.raises(TypeError, match="counts or indexes nothing|stop must be an int"):
+            g([1.0, 2.0, 4.0], n)
+    assert g([1.0, 2.0, 4.0], 3) == (7.0, [0.0, 1.0, 3.0])
+
+
+def test_a_loop_that_stops_and_decides_differently() -> None:
+    def f(xs: Any, n: Any) -> Any:
+        return scan(lambda c, x: (c + x if x > 1.0 else c, None), 0.0, xs, stop=n)[0]
+
+    assert f([1.0, 2.0, 4.0], 2) == 2.0
+    with pytest.raises(
+        CompileError, match=r"use mg.select\(values, i\), or mg.scan\(..., stop=n\)"
+    ):
+        mg.compile(f)([1.0, 2.0, 4.0], 2)
+    static = mg.compile(f, static_argnames="n")
+    assert (static([1.0, 2.0, 4.0], 2), static([1.0, 2.0, 4.0], 3)) == (2.0, 6.0)
 
 
 # Loops that source cannot repeat.

@@ -48,7 +48,7 @@ from microgradlib.transforms import grad, hessian, hvp, jacobian, jvp, value_and
 _say_what_to_use(__name__)
 _register()
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "CompileError",

@@ -340,7 +340,7 @@ def _sizes(loop: Loop, saved: int) -> str:
     """Return the sizes of a loop as C initializes them."""
     scan = loop.scan if isinstance(loop, Pull) else loop
     sizes = [scan.length, scan.carry, scan.row, scan.results, scan.others]
-    sizes += [scan.every, scan.room, saved, int(scan.reverse)]
+    sizes += [scan.every, scan.room, saved, int(scan.reverse), int(scan.stops)]
     if isinstance(loop, Pull):
         sizes += [loop.linked, loop.sums, loop.results, loop.of_row, loop.rest, len(loop.echoes)]
         pairs = ", ".join([f"{{{i}, {k}}}" for i, k in loop.echoes])

@@ -81,7 +81,8 @@ class Scanned:
         self.of_results = [i for i, y in enumerate(self.results) if needs_gradient(y)]
         self.captured = self._captured()
         self.read = [*steps.init, *[x for row in steps.rows for x in row]]
-        symbols = [*map(trace.symbol, self.read), *self.traced.captured]
+        self.first = [] if steps.stop is None else [steps.stop]  # of what the instruction reads
+        symbols = [*map(trace.symbol, [*self.first, *self.read]), *self.traced.captured]
         self.scan = Scan(
             self.traced.step,
             self.length,
@@ -90,6 +91,7 @@ class Scanned:
             len(self.results),
             len(self.traced.captured),
             steps.reverse,
+            bool(self.first),
         )
         numbers = self.run(self.scan)
         self.symbols = symbols
@@ -149,7 +151,12 @@ class Scanned:
     @cached_property
     def inputs(self) -> list[float]:
         """The numbers of the first carry, of the rows, and of what all steps read."""
-        return [*map(number_of, self.read), *map(number_of, self.traced.captured)]
+        return [*map(number_of, [*self.first, *self.read, *self.traced.captured])]
+
+    def without_carry(self, xs: list[Any]) -> list[Any]:
+        """Return what the instruction reads, or its numbers, without the first carry."""
+        start = len(self.first)
+        return [*xs[:start], *xs[start + len(self.carry) :]]
 
     def run(self, scan: Scan) -> list[Any]:
         """Return the numbers of the loop.

@@ -5,7 +5,7 @@ typedef int mg_step(const double *restrict in, double *restrict out, double *res
 /* The sizes of a loop; of the way back, those from linked on. */
 typedef struct {
     long long length, carry, row, results, others, every, room, saved;
-    int reverse;
+    int reverse, stops;
     long long linked, sums, adjoints, of_row, rest, echoes;
     const long long (*echo)[2];
 } mg_loop;
@@ -46,26 +46,36 @@ static long long mg_next_kept(long long start, long long end, long long room, lo
     return start + (before < rest ? before : rest);
 }
 
+/* How many steps a loop takes, which the first number may say; 0 if that is not in its rows. */
+static inline long long mg_end(const mg_loop *s, const double *numbers)
+{
+    if (!s->stops)
+        return s->length;
+    return numbers[0] >= 1.0 && numbers[0] <= (double)s->length ? (long long)numbers[0] : 0;
+}
+
 /* The numbers made are the last carry, the results, how many carries are kept, and these, each
    after the number of its step, and before what is saved of that. */
 static int mg_scan(mg_step *step, const mg_loop *s, const double *numbers, double *made,
                    double *work)
 {
-    const double *const rows = numbers + s->carry;
-    double *const in = work, *const row = mg_put(in, numbers, s->carry);
+    const long long end = mg_end(s, numbers);
+    const double *const first = numbers + s->stops, *const rows = first + s->carry;
+    double *const in = work, *const row = mg_put(in, first, s->carry);
     double *const out = mg_put(row + s->row, rows + s->length * s->row, s->others);
     double *const results = made + s->carry, *const kept = results + s->length * s->results;
-    long long due = s->room ? 0 : s->length, count = 0;
-    for (long long i = 0; i < s->length; ++i) {
-        const long long place = s->reverse ? s->length - 1 - i : i;
+    long long due = s->room ? 0 : end, count = 0;
+    if (end == 0)
+        return 2; /* Python raises an error */
+    for (long long i = 0; i < end; ++i) {
+        const long long place = s->reverse ? end - 1 - i : i;
         double *saved = 0;
         int status;
         if (i == due) {
             double *const entry = kept + 1 + count++ * (1 + s->carry + s->saved);
             entry[0] = (double)i;
             saved = mg_put(entry + 1, in, s->carry);
-            due = i + 1 == s->length ? s->length
-                                     : mg_next_kept(i, s->length, s->room - count, s->every);
+            due = i + 1 == end ? end : mg_next_kept(i, end, s->room - count, s->every);
         }
         mg_put(row, rows + place * s->row, s->row);
         status = step(in, out, out + s->carry + s->results + s->saved);
@@ -77,20 +87,21 @@ static int mg_scan(mg_step *step, const mg_loop *s, const double *numbers, doubl
         mg_put(results + place * s->results, out + s->carry, s->results);
     }
     mg_put(made, in, s->carry);
+    mg_put_all(results + end * s->results, 1, 0.0, (s->length - end) * s->results);
     if (s->room)
         kept[0] = (double)count;
     return 0;
 }
 
 /* Compute the carry before a step from one that is kept. */
-static int mg_advance(mg_step *step, const mg_loop *s, const double *rows, const double *from,
-                      double *to, double *work)
+static int mg_advance(mg_step *step, const mg_loop *s, const double *rows, long long last,
+                      const double *from, double *to, double *work)
 {
     double *const in = work, *const row = mg_put(in, from + 1, s->carry);
     double *const out = mg_put(row + s->row, rows + s->length * s->row, s->others);
     for (long long i = (long long)from[0]; i < (long long)to[0]; ++i) {
         int status;
-        mg_put(row, rows + (s->reverse ? s->length - 1 - i : i) * s->row, s->row);
+        mg_put(row, rows + (s->reverse ? last - i : i) * s->row, s->row);
         status = step(in, out, out + s->carry + s->results);
         if (status)
             return status;
@@ -103,8 +114,9 @@ static int mg_advance(mg_step *step, const mg_loop *s, const double *rows, const
 static int mg_scan_pull(mg_step *step, mg_step *pull, const mg_loop *s, const double *result,
                         const double *numbers, double *made, double *work)
 {
-    const long long last = s->length - 1, size = 1 + s->carry + s->saved;
-    const double *const first = numbers + s->length * s->row + s->others;
+    const long long last = mg_end(s, numbers) - 1, size = 1 + s->carry + s->saved;
+    const double *const rows = numbers + s->stops;
+    const double *const first = rows + s->length * s->row + s->others;
     const double *const of_results = first + s->linked;
     const double *const given = result + s->carry + s->length * s->results;
     /* Where all carries are kept, none is added. */
@@ -114,7 +126,8 @@ static int mg_scan_pull(mg_step *step, mg_step *pull, const mg_loop *s, const do
     /* What a step takes, and what the one after it does: it adds to the sums from one to the other. */
     double *in = s->every == 1 ? work : work + s->room * size, *next = in + size_in;
     double *const free = next + size_in;
-    long long count = (long long)given[0], end = s->length;
+    long long count = (long long)given[0], end = last + 1;
+    double *const of_rows = made + s->linked + s->sums;
     for (int i = 0; i < 2; ++i) {
         double *const adjoints = (i ? next : in) + others + s->echoes;
         double *const ys = mg_put(adjoints, first, s->linked);
@@ -138,7 +151,7 @@ static int mg_scan_pull(mg_step *step, mg_step *pull, const mg_loop *s, const do
         if (start < end - 1) {
             double *const due = work + count++ * size;
             due[0] = (double)mg_next_kept(start, end, s->room - count + 1, s->every);
-            status = mg_advance(step, s, numbers, entry, due, free);
+            status = mg_advance(step, s, rows, last, entry, due, free);
             if (status)
                 return status;
             continue;
@@ -146,7 +159,7 @@ static int mg_scan_pull(mg_step *step, mg_step *pull, const mg_loop *s, const do
         --count;
         end = start;
         mg_put(in, entry + 1, s->carry);
-        mg_put(row, numbers + place * s->row, s->row);
+        mg_put(row, rows + place * s->row, s->row);
         for (long long i = 0; i < s->echoes; ++i)
             seeds[i] = start ? of_results[before * s->adjoints + s->echo[i][1]] : -0.0;
         mg_put(ys, of_results + place * s->adjoints, s->adjoints);
@@ -154,11 +167,12 @@ static int mg_scan_pull(mg_step *step, mg_step *pull, const mg_loop *s, const do
         status = pull(in, out, free);
         if (status)
             return status;
-        mg_put(made + s->linked + s->sums + place * s->of_row, out + s->linked, s->of_row);
+        mg_put(of_rows + place * s->of_row, out + s->linked, s->of_row);
         mg_put(next + (adjoints - in), out, s->linked);
         in = next;
         next = taken_from;
     }
+    mg_put_all(of_rows + (last + 1) * s->of_row, 1, -0.0, (s->length - 1 - last) * s->of_row);
     mg_put(mg_put(made, in + others + s->echoes, s->linked), in + taken, s->sums);
     return 0;
 }

@@ -31,6 +31,7 @@ class Scan(NamedTuple):
     results: int
     others: int
     reverse: bool
+    stops: bool
     every: int = 1
     room: int = 0
 
@@ -53,8 +54,7 @@ class Scan(NamedTuple):
     def sizes(self) -> dict[str, Any]:
         """Return the keywords of its call; those that are left out have these values anyway."""
         sizes: dict[str, Any] = {"length": self.length, "carry": self.carry, "row": self.row}
-        if self.reverse:
-            sizes["reverse"] = True
+        sizes |= {name: True for name in ("reverse", "stops") if getattr(self, name)}
         if self.room:
             sizes |= {"every": self.every, "room": self.room}
         return sizes

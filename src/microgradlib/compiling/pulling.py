@@ -138,7 +138,7 @@ class WayBack:
         """Return the instruction; the loop forward then keeps carries for it."""
         scanned = self.scanned
         scanned.symbol.template = LoopTemplate(self.scan, len(scanned.symbols))
-        read = scanned.symbols[len(scanned.carry) :]
+        read = scanned.without_carry(scanned.symbols)
         operands = [scanned.symbol, *read, *given, *self.traced.captured]
         if not hasattr(self, "_template"):
             self._template = LoopTemplate(self.pull, len(operands))
@@ -151,7 +151,7 @@ class WayBack:
         if not scanned.trace.known:
             return [nan] * back.made
         read = [*given, *self.traced.captured]
-        numbers = [*scanned.inputs[len(scanned.carry) :], *map(number_of, read)]
+        numbers = [*scanned.without_carry(scanned.inputs), *map(number_of, read)]
         result, step = scanned.run(self.scan), self.traced.function()
         return loops.scan_pull(scanned.function, step, result, numbers, **back.sizes())
 

@@ -44,7 +44,7 @@ def _saved(pulls: Sequence[tuple[Pull, Sequence[Any], Sequence[Any]]]) -> Saved:
     step = scan.step.program
     first = [f"carry {i}" for i in range(scan.carry)] + [f"row {i}" for i in range(scan.row)]
     read = scan.length * scan.row
-    forward = _ids(step, [*first, *pulls[0][1][scan.carry + read :]], known)
+    forward = _ids(step, [*first, *pulls[0][1][scan.stops + scan.carry + read :]], known)
     by_id = {found: number for number, found in forward.items()}
     matches: dict[str, dict[int, int]] = {}  # numbers of the way back, and those of the step
     for pull, _, operands in pulls:

@@ -201,6 +201,8 @@ class Steps(NamedTuple):
         init: the first carry.
         rows: the rows, at least one.
         reverse: whether the last row is the first.
+        stop: the number of a trace that says how many rows the loop takes, the first ones; None for
+            all. The results of the others are 0.
         every: how often carries are kept for derivatives: see ``numeric.loops.next_kept``.
         room: how many carries are kept at most; 0 for as many as there are steps.
     """
@@ -209,6 +211,7 @@ class Steps(NamedTuple):
     init: Sequence[Operand]
     rows: Sequence[Sequence[Operand]]
     reverse: bool = False
+    stop: Any = None
     every: int = 1
     room: int = 0
 
@@ -219,8 +222,9 @@ class Steps(NamedTuple):
 
     def one_by_one(self) -> Carried:
         """Carry out the loop step by step."""
-        carry, order = [*self.init], range(len(self.rows))
-        results: list[list[Any]] = [[] for _ in order]
+        count = len(self.rows)
+        carry, order = [*self.init], range(count if self.stop is None else self.stop)
+        results: list[list[Any]] = [[]] * count
         for i in order[::-1] if self.reverse else order:
             carry, results[i] = self.body(carry, [*self.rows[i]])
         return carry, results

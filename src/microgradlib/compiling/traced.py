@@ -148,7 +148,7 @@ class Number(Tracer):
     def __index__(self) -> int:
         raise self._refusal(
             "a traced number counts or indexes nothing: it would be frozen; use "
-            "mg.select(values, i), or make the function once for each count"
+            "mg.select(values, i), or mg.scan(..., stop=n) for a loop"
         )
 
     def __floordiv__(self, other: object) -> Any:

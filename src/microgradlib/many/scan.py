@@ -5,7 +5,9 @@ from operator import index
 from typing import Any
 
 from microgradlib.compiling.stepping import Steps
+from microgradlib.core.value import Value
 from microgradlib.errors import ShapeError, short
+from microgradlib.functions.arguments import whole_number
 from microgradlib.interpreters import current
 from microgradlib.many.columns import column_of, has_array
 from microgradlib.many.stacks import stacked
@@ -20,6 +22,7 @@ def scan(
     length: int | None = None,
     *,
     reverse: bool = False,
+    stop: int | None = None,
     checkpoint: int | None = None,
     snapshots: int | None = None,
 ) -> tuple[Tree, Tree]:
@@ -49,6 +52,9 @@ def scan(
             these. Without it each row is None.
         length: how many steps there are. It may be left out where xs has rows.
         reverse: whether the last row is the first. The results stay with their rows.
+        stop: how many of the rows the loop takes, from 1 to all: the first ones. The results of the
+            others are 0. In a compiled function it may be an argument, an int, so that one trace
+            serves sequences of many lengths that are filled up to one.
         checkpoint: how many steps are between carries that are kept for derivatives of a compiled
             function. The carries between them are computed again, so that memory for ``length /
             checkpoint + checkpoint`` carries is enough, and each step is computed once more.
@@ -63,7 +69,7 @@ def scan(
         TypeError: if step is no function, or does not return a pair.
         ShapeError: if a carry has another structure than init, or results differ in structure.
         ValueError: if neither length nor xs says how many steps there are, or they differ, or if
-            checkpoint or snapshots is no number of steps.
+            stop, checkpoint or snapshots is no number of steps.
     """
     if not callable(step):
         raise TypeError(f"scan: step must be a function, got {short(step)}; pass it uncalled")
@@ -88,15 +94,20 @@ def scan(
     if not count:
         return init, []
     arrays = has_array(init) or has_array(xs)
-    each = [rows.row(i) for i in range(count)]
+    taken, traced = (count, None) if stop is None else _taken(stop, count)
+    each = [rows.row(i) for i in range(taken)]
     loop = _Flat(called, init, each)
-    found = current().loop(loop.steps(reverse, every, room))
+    found = current().loop(loop.steps(reverse, traced, every, room))
     if found:
         last, results = loop.built(*found)
     else:
-        last, results = init, [None] * count
-        for i in range(count)[::-1] if reverse else range(count):
+        last, results = init, [None] * taken
+        order = range(taken if traced is None else traced)  # a number of a trace refuses
+        for i in order[::-1] if reverse else order:
             last, results[i] = called(last, each[i])
+    if taken < count:
+        numbers, build = _flat("the result", results[0])
+        results += [build([0.0] * len(numbers))] * (count - taken)
     return last, stacked(results, 0, arrays, f"scan: the result of {name}")
 
 
@@ -113,6 +124,16 @@ def _length(length: int | None, size: int | None) -> int:
             f"scan: xs has {size} rows, and length is {length}; leave length out, or make them one"
         )
     return index(length)
+
+
+def _taken(stop: Any, count: int) -> tuple[int, Any]:
+    """Return how many rows a loop takes, and the number of a trace that may say how many of these."""
+    if isinstance(stop, Value) and isinstance(stop, int):
+        return count, stop  # it is checked where the loop runs
+    taken = whole_number("scan: stop", stop)
+    if not 1 <= taken <= count:
+        raise ValueError(f"scan: stop must be from 1 to {count}, as there are rows, got {taken}")
+    return taken, None
 
 
 def _schedule(checkpoint: int | None, snapshots: int | None, length: int) -> tuple[int, int]:
@@ -138,12 +159,12 @@ class _Flat:
         self._step, self._init, self._rows = step, init, rows
         self._result: Any = None  # what builds a result around its numbers
 
-    def steps(self, reverse: bool, every: int, room: int) -> Steps:
+    def steps(self, reverse: bool, stop: Any, every: int, room: int) -> Steps:
         """Return the loop over numbers."""
         init, self._carry = _flat("init", self._init)
         _, self._row = _flat("xs", self._rows[0])
         rows = [_flat("xs", row)[0] for row in self._rows]
-        return Steps(self._body, init, rows, reverse, every, room)
+        return Steps(self._body, init, rows, reverse, stop, every, room)
 
     def _body(self, carry: list[Any], row: list[Any]) -> tuple[list[Any], list[Any]]:
         new, result = self._step(self._carry(carry), self._row(row))

@@ -50,6 +50,7 @@ def scan(
     reverse: bool = False,
     every: int = 1,
     room: int = 0,
+    stops: bool = False,
 ) -> list[Any]:
     """Return the last carry, the results of all rows, and the carries that were kept.
 
@@ -59,26 +60,42 @@ def scan(
     Args:
         step: the step.
         numbers: the first carry, the rows, and what all steps read.
-        length: how many steps there are.
+        length: how many rows there are, and steps, unless it stops.
         carry: how many numbers the carry has.
         row: how many numbers a row has.
         reverse: whether the last row is the first.
         every: see ``next_kept``.
         room: how many carries are kept.
+        stops: whether the first number says how many steps there are; the results of the rows after
+            them are 0.
+
+    Raises:
+        ValueError: if it stops nowhere in the rows.
     """
+    end, numbers = _end(numbers, length, stops)
     state, others = numbers[:carry], numbers[carry + length * row :]
     results: list[Sequence[float]] = [()] * length
     kept: list[Any] = []  # numbers of steps, each with the carry before it
-    due = 0 if room else length
-    for i in range(length):
+    due = 0 if room else end
+    for i in range(end):
         if i == due:
             kept.append((i, state))
-            due = length if i + 1 == length else next_kept(i, length, room - len(kept), every)
-        place = length - 1 - i if reverse else i
+            due = end if i + 1 == end else next_kept(i, end, room - len(kept), every)
+        place = end - 1 - i if reverse else i
         start = carry + place * row
         found = step(*state, *numbers[start : start + row], *others)
         state, results[place] = found[:carry], found[carry:]
+    results[end:] = [[0.0] * len(results[0])] * (length - end)
     return [*state, *[y for found in results for y in found], kept]
+
+
+def _end(numbers: Sequence[float], length: int, stops: bool) -> tuple[int, Sequence[float]]:
+    """Return how many steps there are, and the numbers without that."""
+    if not stops:
+        return length, numbers
+    if not 1 <= numbers[0] <= length:
+        raise ValueError("a loop must stop within its rows")
+    return int(numbers[0]), numbers[1:]
 
 
 def scan_pull(
@@ -98,6 +115,7 @@ def scan_pull(
     reverse: bool = False,
     every: int = 1,
     room: int = 0,
+    stops: bool = False,
 ) -> list[float]:
     """Return the adjoints of the first carry, of what all steps read, and of the rows.
 
@@ -109,7 +127,7 @@ def scan_pull(
         result: what ``scan`` returned.
         numbers: the rows, what all steps read, the adjoints of the last carry and of the results,
             and what ``pull`` reads besides.
-        length: how many steps there are.
+        length: as for ``scan``.
         carry: how many numbers the carry has.
         row: how many numbers a row has.
         others: how many numbers all steps read.
@@ -120,20 +138,21 @@ def scan_pull(
         reverse: as for ``scan``.
         every: as for ``scan``.
         room: as for ``scan``.
+        stops: as for ``scan``.
     """
+    end, numbers = _end(numbers, length, stops)
     first = length * row
     read = numbers[first : first + others]
     first += others
     adjoints = list(numbers[first : first + linked])
     first += linked
     rest = numbers[first + length * results :]
-    last = length - 1
+    last = end - 1
     for i, k in echoes:
         adjoints[i] += numbers[first + (0 if reverse else last) * results + k]
     totals: Sequence[float] = [-0.0] * sums  # -0.0 + x is x, also where that is -0.0
     of_rows: list[Sequence[float]] = [()] * length
     kept = [*result[-1]]
-    end = length
     while end:
         start, state = kept[-1]
         if start < end - 1:
@@ -154,4 +173,5 @@ def scan_pull(
         end_of_row = len(found) - sums
         adjoints, totals = list(found[:linked]), found[end_of_row:]
         of_rows[place] = found[linked:end_of_row]
+    of_rows[last + 1 :] = [[-0.0] * len(of_rows[0])] * (length - 1 - last)
     return [*adjoints, *totals, *[x for found in of_rows for x in found]]
