@@ -119,7 +119,9 @@ class Training:
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "random": mg.random.get_state(),
+            "names": self.names,
             "order": self.order,
+            "steps": self.steps,
             "losses": self.losses,
         }
 
@@ -133,6 +135,13 @@ class Training:
             self.model.load_state_dict(weights)
             return
         checkpoint = mg.load(file)
+        if (steps := checkpoint["steps"]) != self.steps:
+            raise ValueError(
+                f"{file} is of a training of {steps:,} steps, at whose end the learning rate is 0; "
+                f"pass --steps {steps}"
+            )
+        if checkpoint["names"] != self.names:
+            raise ValueError(f"{file} is of a training on other names; pass its --names")
         mg.restore(
             checkpoint,
             model=self.model,

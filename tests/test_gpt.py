@@ -350,5 +350,13 @@ def test_ctrl_c_keeps_what_there_is(tmp_path: Path) -> None:
     assert f"steps 0 to {int(steps):,}: mean loss" in output
     assert len(re.findall(r"^  [a-z]*$", output, re.MULTILINE)) == 20
     assert picture.stat().st_size > 10_000
-    done = run("--steps", str(int(steps) + 2), "--load", str(file))
-    assert f"steps {int(steps):,} to {int(steps) + 2:,}: mean loss" in done.stdout
+    for options, message in (
+        ([], "is of a training of 100,000 steps, at whose end .*; pass --steps 100000"),
+        (
+            ["--steps", "100000", "--names", str(names_of(tmp_path, ["ana"]))],
+            "is of a training on other names; pass its --names",
+        ),
+    ):
+        done = run("--load", str(file), *options)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert re.fullmatch(f"gpt.py: {re.escape(str(file))} {message}\n", done.stderr)

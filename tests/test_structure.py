@@ -3,11 +3,12 @@
 import ast
 import copy
 import gc
+import importlib.metadata
 import pickle
+import re
 import subprocess
 import sys
 import threading
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -277,8 +278,11 @@ def test_all_names_what_is_public() -> None:
 
 
 def test_the_version_is_that_of_the_distribution() -> None:
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
-    assert mg.__version__ == project["project"]["version"]
+    """And of the section of the changelog on top, unless that is not released."""
+    assert mg.__version__ == importlib.metadata.version("microgradlib")
+    changelog = (Path(__file__).parents[1] / "CHANGELOG.md").read_text("utf-8")
+    first, *_ = re.findall(r"^## \[(.*?)\]", changelog, re.MULTILINE)
+    assert first in (mg.__version__, "Unreleased")
 
 
 MODULES = [checking, data, functions, nn, optim, parallel, random, safetensors, testing, transforms]

@@ -127,7 +127,7 @@ def _length(length: int | None, size: int | None) -> int:
 
 
 def _taken(stop: Any, count: int) -> tuple[int, Any]:
-    """Return how many rows a loop takes, and the number of a trace that may say how many of these."""
+    """Return how many rows a loop takes at most, and the number of a trace that may say less."""
     if isinstance(stop, Value) and isinstance(stop, int):
         return count, stop  # it is checked where the loop runs
     taken = whole_number("scan: stop", stop)
