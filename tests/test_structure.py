@@ -273,8 +273,38 @@ def test_modules_and_functions_never_share_a_name() -> None:
 
 def test_all_names_what_is_public() -> None:
     modules = {room_of(path) for path in FILES} - {"nn", "optim"}
-    public = {name for name in vars(mg) if not name.startswith("_")} - modules
+    public = {name for name in dir(mg) if not name.startswith("_")} - modules - {"TYPE_CHECKING"}
     assert set(mg.__all__) == public
+
+
+def test_what_is_imported_later_is_what_type_checkers_see() -> None:
+    source = (Path(mg.__file__)).read_text("utf-8")
+    (block,) = [x for x in ast.parse(source).body if isinstance(x, ast.If)]
+    seen = {
+        name.name: (x.module or "").removeprefix("microgradlib").removeprefix(".")
+        for x in block.body
+        if isinstance(x, ast.ImportFrom)
+        for name in x.names
+    }
+    assert seen == mg._LATER
+    for name in seen:
+        assert getattr(mg, name) is not None
+    assert set(seen) < {*dir(mg)}
+
+
+def test_what_an_import_brings_along() -> None:
+    program = """
+import sys
+import microgradlib
+early = {name.split(".")[1] for name in sys.modules if name.startswith("microgradlib.")}
+microgradlib.compile
+print(sorted(early & {"compiling", "drawing", "checking", "many", "parallel", "training", "data"}))
+print("microgradlib.compiling.compiled" in sys.modules, "microgradlib.drawing" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\nTrue False\n"
 
 
 def test_the_version_is_that_of_the_distribution() -> None:

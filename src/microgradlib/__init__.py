@@ -8,24 +8,18 @@
 (7.0, 7.0, 1.0)
 """
 
+from typing import TYPE_CHECKING
+
 from microgradlib import (
-    autograd,  # noqa: F401 (a module to be used by its name)
-    data,  # noqa: F401 (a module to be used by its name)
     functions,
     nn,
     optim,
-    parallel,  # noqa: F401 (a module to be used by its name)
-    safetensors,  # noqa: F401 (so is this)
     teardown,  # noqa: F401 (it changes Value)
     ufuncs,  # noqa: F401 (so does this)
 )
 from microgradlib._hypothesis import register as _register
 from microgradlib.absent import say_what_to_use as _say_what_to_use
-from microgradlib.checking import gradcheck, gradcheck_module
-from microgradlib.compiling.compiled import compile
 from microgradlib.core.value import Value
-from microgradlib.drawing.draw import draw
-from microgradlib.drawing.explain import explain
 from microgradlib.errors import (
     CompileError,
     GradcheckError,
@@ -35,17 +29,36 @@ from microgradlib.errors import (
     ShapeError,
     StateDictError,
 )
-from microgradlib.extending import primitive
 from microgradlib.functions import *  # noqa: F403
 from microgradlib.interpreters import detect_anomaly, no_grad
-from microgradlib.many import scan, vmap
 from microgradlib.modes import allow_nonfinite
 from microgradlib.random import manual_seed
 from microgradlib.serialization import load, restore, save
-from microgradlib.training.compiled import compiled_step
 from microgradlib.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
-_say_what_to_use(__name__)
+if TYPE_CHECKING:
+    from microgradlib import autograd, data, parallel, safetensors  # noqa: F401
+    from microgradlib.checking import gradcheck, gradcheck_module
+    from microgradlib.compiling.compiled import compile
+    from microgradlib.drawing.draw import draw
+    from microgradlib.drawing.explain import explain
+    from microgradlib.extending import primitive
+    from microgradlib.many import scan, vmap
+    from microgradlib.training.compiled import compiled_step
+
+# These take long to import, and many programs do without: each is imported when it is first used.
+_LATER = {
+    **dict.fromkeys(("autograd", "data", "parallel", "safetensors"), ""),
+    **dict.fromkeys(("gradcheck", "gradcheck_module"), "checking"),
+    "compile": "compiling.compiled",
+    "draw": "drawing.draw",
+    "explain": "drawing.explain",
+    "primitive": "extending",
+    **dict.fromkeys(("scan", "vmap"), "many"),
+    "compiled_step": "training.compiled",
+}
+
+_say_what_to_use(__name__, _LATER)
 _register()
 
 __version__ = "0.2.0"

@@ -1,8 +1,10 @@
 """Names of PyTorch, JAX, NumPy and micrograd that do not exist here, and what to use instead."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 _TENSOR = "use nested lists, or import array from NumPy"
@@ -184,17 +186,26 @@ OTHERS = {
 """By module: what to do instead of a name that is neither there nor in the table."""
 
 
-def say_what_to_use(module: str) -> None:
-    """Let a module say what to use instead of a name that it does not have."""
+def say_what_to_use(module: str, later: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Let a module say what to use instead of a name that it does not have.
+
+    The names in ``later`` are imported when they are first used: from these parts of the module, or
+    as parts of it.
+    """
     this = sys.modules[module]
 
-    def absent(name: str) -> NoReturn:
+    def absent(name: str) -> Any:
+        if (part := later.get(name)) is not None:
+            found = import_module(f"{module}.{part or name}")
+            vars(this)[name] = getattr(found, name) if part else found
+            return vars(this)[name]
         remedy = ABSENT[module].get(name) or ("" if name[:2] == "__" else OTHERS.get(module))
         problem = f"module {module!r} has no attribute {name!r}"
         # Python adds a name that is spelt alike.
         raise AttributeError(f"{problem}; {remedy}" if remedy else problem, name=name, obj=this)
 
     vars(this)["__getattr__"] = absent
+    vars(this)["__dir__"] = lambda: sorted({*vars(this), *later})
 
 
 class _Missing:

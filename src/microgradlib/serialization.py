@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from stat import S_IMODE
 from typing import Any
-from uuid import uuid4
 
 from microgradlib.errors import StateDictError, short
 from microgradlib.interpreters import current
@@ -172,7 +171,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 def _replaced(target: Path, data: bytes) -> bool:
     """Replace a file, or return False if another process has removed the temporary file."""
     # Write next to the file: a rename within one file system is atomic.
-    temporary = target.with_name(f"{_TEMPORARY}{uuid4().hex}")
+    temporary = target.with_name(f"{_TEMPORARY}{os.urandom(16).hex()}")
     with ExitStack() as stack:
         stack.callback(temporary.unlink, missing_ok=True)
         with open(temporary, "xb") as file:
