@@ -91,9 +91,10 @@ def rows(answers: dict[str, Answers]) -> Iterator[str]:
             name = f"**{library}**" if library == OURS else library
             groups.setdefault(answer, []).append(f"{name} ({label})" if label else name)
 
-    def rank(item: tuple[str, list[str]]) -> tuple[bool, bool, int]:
+    def rank(item: tuple[str, list[str]]) -> tuple[bool, int, int]:
         answer, who = item
-        return answer == ABSENT, not any(OURS in name for name in who), -len(who)
+        ours = min([name.count("`") for name in who if OURS in name], default=3)
+        return answer == ABSENT, ours, -len(who)
 
     for answer, who in sorted(groups.items(), key=rank):
         code = re.search("[a-z]{4}|zoo", answer) and answer != PLAIN
