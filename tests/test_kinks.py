@@ -14,7 +14,7 @@ import microgradlib as mg
 from microgradlib import math
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-from kinks import page
+from kinks import library, page
 from kinks.page import ABSENT, OURS, Answers, Point
 
 TEXT = page.PAGE.read_text("utf-8")
@@ -137,3 +137,40 @@ def test_a_table_that_cannot_be_read(line: str, message: str) -> None:
     with pytest.raises(ValueError, match=r"kinks\.md: ") as caught:
         page.read(HEAD + line)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("found", "told", "different"),
+    [
+        ({"": "1"}, {"": "1"}, []),
+        ({"": "1"}, {"": "0"}, [("", "1", "0")]),
+        ({"": "1", "absolute": "0"}, {"": "1", "absolute": "0"}, []),
+        ({"": "inf"}, {"float": "nan", "array": "inf"}, [("float", "inf", "nan")]),
+        ({"float": "nan", "array": "inf"}, {"": "inf"}, [("float", "nan", "inf")]),
+        ({"max, SX": "0", "max, MX": "1"}, {"max": "1"}, [("max, SX", "0", "1")]),
+        ({"": "1"}, {"": ABSENT}, [("", "1", ABSENT)]),
+    ],
+)
+def test_answers_that_the_page_tells_otherwise(
+    found: Answers, told: Answers, different: list[tuple[str, str, str]]
+) -> None:
+    assert list(library.differences(found, told)) == different
+
+
+def test_a_library_answers_by_spelling_and_mode() -> None:
+    def differentiate(f: Callable[..., Any], xs: tuple[float, ...], order: int) -> list[float]:
+        return [f(*xs) * order]
+
+    def twice(f: Callable[..., Any], xs: tuple[float, ...], order: int) -> list[float]:
+        return [2.0 * f(*xs)] if xs[0] else [f(*xs)]
+
+    names = {"abs": abs, "abs (other)": lambda x: x + 2.0, "sqrt (raises)": math.sqrt}
+    asked = library.Library({"one": differentiate, "two": twice}, names)
+
+    def ask(expression: str, x: float) -> Answers:
+        return library.answers(asked, Point(expression, (("x", x),), 1))
+
+    assert ask("abs(x)", 0.0) == {"": "0", "other": "2"}
+    assert ask("abs(x)", 1.0) == {"one": "1", "two": "2", "other, one": "3", "other, two": "6"}
+    assert ask("sqrt(x)", -1.0) == {"raises": "ValueError"}
+    assert ask("sinc(x)", 0.0) == {"": ABSENT}
