@@ -16,6 +16,7 @@ from kinks.library import Function, Library, NoDerivativeError, of_module
 from kinks.page import ABSENT, PLAIN
 
 Numbers = tuple[float, ...]
+FOLDER = tempfile.TemporaryDirectory(prefix="kinks-")  # of the sources, until the end
 
 
 def drjit() -> Library:
@@ -79,8 +80,7 @@ SOURCES = {  # a line for both: the expression, its spelling with the functions 
 
 def module_of(source: str) -> Any:
     """Return a module made of source in a file, as these libraries read the file again."""
-    folder = tempfile.mkdtemp(prefix="kinks-")
-    file = Path(folder) / f"kernel_{abs(hash(source))}.py"
+    file = Path(FOLDER.name) / f"kernel_{abs(hash(source))}.py"
     file.write_text(source, "utf-8")
     spec = spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
