@@ -24,7 +24,6 @@ ADAPTERS = {
     "algopy": duals.algopy,
     "autograd": arrays.autograd,
     "CasADi": symbolic.casadi,
-    "Dr.Jit": kernels.drjit,
     "hyperjet": duals.hyperjet,
     "JAX": arrays.jax,
     "mygrad": arrays.mygrad,

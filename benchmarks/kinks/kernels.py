@@ -1,8 +1,5 @@
-"""Libraries of kernels: Dr.Jit, Warp, Taichi. The last two compile the source of a function."""
+"""Libraries of kernels, Warp and Taichi, which compile the source of a function."""
 
-import functools
-import itertools
-import math
 import os
 import sys
 import tempfile
@@ -12,50 +9,11 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-from kinks.library import Function, Library, NoDerivativeError, of_module
-from kinks.page import ABSENT, PLAIN
+from kinks.library import Library, NoDerivativeError
+from kinks.page import ABSENT
 
 Numbers = tuple[float, ...]
 FOLDER = tempfile.TemporaryDirectory(prefix="kinks-")  # of the sources, until the end
-
-
-def drjit() -> Library:
-    dr, ad = import_module("drjit"), import_module("drjit.llvm.ad")
-
-    def differentiate(f: Function, xs: Numbers, order: int) -> list[Any]:
-        if order > 1:
-            raise NoDerivativeError(ABSENT)
-        leaves = [ad.Float64(x) for x in xs]
-        dr.make_opaque(*leaves)  # else it folds constants
-        dr.enable_grad(*leaves)
-        y = f(*leaves)
-        if not dr.grad_enabled(y):
-            raise NoDerivativeError(PLAIN)
-        dr.backward(y)
-        return [dr.grad(leaf)[0] for leaf in leaves]
-
-    def largest(xs: list[Any]) -> Any:
-        v = dr.zeros(ad.Float64, len(xs))
-        for i, x in enumerate(xs):
-            dr.scatter(v, x, ad.UInt32(i))
-        return dr.max(v)
-
-    def var(xs: list[Any]) -> Any:
-        mean = sum(xs) / len(xs)
-        return sum((x - mean) ** 2 for x in xs) / len(xs)
-
-    names = of_module(dr, "abs maximum sqrt hypot atan2 sign floor round trunc erfinv acos asin")
-    names |= {"clip": dr.clip, "where": dr.select, "tanh": dr.tanh, "max": largest}
-    names["max (nested maximum)"] = lambda xs: functools.reduce(dr.maximum, xs)
-    names |= {"sum": sum, "prod (math.prod)": math.prod, "var (written out)": var}
-    names["cumprod (accumulate)"] = lambda xs: itertools.accumulate(xs, lambda x, y: x * y)
-    names["std (written out)"] = lambda xs: dr.sqrt(var(xs))
-    names["norm"] = lambda xs: dr.norm(ad.Array3f64(*xs))
-    names["hypot (norm)"] = lambda x, y: dr.norm(ad.Array2f64(x, y))
-    names["relu (maximum)"] = lambda x: dr.maximum(x, 0.0)
-    names["maximum (0 first)"] = lambda x, y: dr.maximum(y, x)
-    names["abs(x + 1j*y)"] = lambda x, y: dr.abs(ad.Complex2f64(x, y))
-    return Library({"": differentiate}, names)
 
 
 SOURCES = {  # a line for both: the expression, its spelling with the functions of the library
