@@ -327,3 +327,15 @@ def test_modules_name_what_is_public(module: ModuleType) -> None:
         and f"{getattr(x, '__module__', '')}.".startswith(f"{module.__name__}.")
     }
     assert set(module.__all__) == public
+
+
+def test_the_list_of_findings() -> None:
+    """Each script, with the beginning of its comment."""
+    folder = Path(__file__).parents[1] / "findings"
+    text = " ".join((folder / "README.md").read_text("utf-8").split())
+    listed = dict(re.findall(r"- `([\w-]+\.sh)`: (.*?\.)(?= - `|$)", text))
+    scripts = {path.name: path.read_text("utf-8") for path in folder.glob("*.sh")}
+    assert [*listed] == sorted(scripts)
+    for name, script in scripts.items():
+        comment = " ".join(script.partition("\n")[2].replace("\n# ", " ")[2:].split())
+        assert comment.startswith(listed[name]), name
