@@ -118,8 +118,13 @@ class Lesson {
     const { read, wanted, apply } = this.fields[name];
     const field = this.$(name);
     const value = read(field.value.trim());
-    const error = Number.isNaN(value) ? `“${field.value}” is not ${wanted}` : await apply(value);
-    if (!error) this.settings[name] = value;
+    let error = `“${field.value}” is not ${wanted}`;
+    if (!Number.isNaN(value)) {
+      const old = this.settings[name];
+      this.settings[name] = value; // before Python answers: "Reset" may come first
+      error = await apply(value);
+      if (error) this.settings[name] = old;
+    }
     const label = document.querySelector(`label[for=${field.id}]`).textContent;
     this.$(`${name}-error`).textContent = error
       ? `${label}: ${error}. Still in force: ${this.settings[name]}.`
