@@ -13,7 +13,8 @@ let samples = []; // names and the step after which they were drawn
 let sizes;
 
 class Gpt extends Lesson {
-  compiled = false;
+  compiling = null; // the answer to come
+  compiled = ""; // what it says
   pace = ""; // steps per second, as text
 
   async run() {
@@ -35,7 +36,8 @@ class Gpt extends Lesson {
       "Compiling the model: microgradlib notes each operation of one step, and writes a Python " +
         "function that computes the loss and its gradient. This takes some seconds, once.",
     );
-    const { lines, seconds } = await this.wanted("compile");
+    this.compiling ??= this.wanted("compile"); // "Start" may be pressed again meanwhile
+    const { lines, seconds } = await this.compiling;
     this.compiled = `The loss and its gradient: ${grouped(lines)} lines of Python, written in ${seconds.toFixed(1)} s.`;
   }
 
@@ -139,12 +141,13 @@ function showSizes() {
 
 function showCurve() {
   const svg = $("gpt-curve");
-  const high = losses.reduce((x, y) => Math.max(x, y), 3.6);
+  const high = Math.min(10, losses.reduce((x, y) => Math.max(x, y), 3.6)); // bad rates go beyond
+  const cut = (xs) => xs.map((x) => Math.min(x, high));
   const { curve, x, y } = axes(svg, "step", Math.max(100, losses.length), high);
-  curve("each", losses);
+  curve("each", cut(losses));
   const chance = y(Math.log(sizes.tokens));
   draw(svg, "line", { class: "chance", x1: x(0), x2: x(Math.max(100, losses.length)), y1: chance, y2: chance });
-  curve("curve", means, MEAN);
+  curve("curve", cut(means), MEAN);
   if (means.length) put($("gpt-loss"), means.at(-1));
   else Object.assign($("gpt-loss"), { value: "", textContent: "after 100 steps" });
 }
