@@ -12,7 +12,9 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PAGE = ["index.html", "style.css", "app.js", "worker.js", "train.py"]
+PAGE = ["index.html", "style.css", "app.js", "xor.js", "gpt.js", "worker.js"]
+CODE = ["train.py", "learn_names.py"]
+EXAMPLES = ["nanogpt.py", "names.txt"]
 PYODIDE = [
     "pyodide.mjs",
     "pyodide.asm.mjs",
@@ -28,8 +30,10 @@ def assemble(out: Path) -> None:
     if not pyodide.is_dir():
         sys.exit("assemble.py: Pyodide is missing; get it with: npm ci --prefix docs/browser")
     (out / "pyodide").mkdir(parents=True, exist_ok=True)
-    for name in PAGE:
+    for name in PAGE + CODE:
         shutil.copy(HERE / name, out)
+    for name in EXAMPLES:
+        shutil.copy(HERE.parent.parent / "examples" / name, out)
     for name in PYODIDE:
         shutil.copy(pyodide / name, out / "pyodide")
     with tempfile.TemporaryDirectory() as directory:
@@ -44,7 +48,7 @@ def assemble(out: Path) -> None:
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Assemble the page that trains XOR.")
+    parser = argparse.ArgumentParser(description="Assemble the page that trains in the browser.")
     parser.add_argument("out", type=Path, metavar="OUT", help="the directory to write")
     options = parser.parse_args()
     assemble(options.out)

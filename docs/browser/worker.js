@@ -1,9 +1,9 @@
-// Runs train.py in Python, away from the page, so that the page never freezes. Each message gets one
-// answer: the state of the training, or an error, which leaves the training as it was.
+// Runs Python away from the page, so that the page never freezes. Each message names a lesson, which
+// is a tab of the page, and gets one answer: the state of its training, or an error, which leaves the
+// training as it was. Python is loaded once, a lesson's files when its tab is first shown.
 
-let lesson; // the module train.py
-let training; // its Training
-let shown = 0; // how many losses the page knows
+let python;
+let versions;
 
 async function fetched(name, method = "GET") {
   const response = await fetch(name, { method });
@@ -11,64 +11,133 @@ async function fetched(name, method = "GET") {
   return response;
 }
 
-async function load() {
-  const [{ loadPyodide }, wheel, code] = await Promise.all([
+async function loadPython() {
+  const [{ loadPyodide }, wheel] = await Promise.all([
     import("./pyodide/pyodide.mjs"),
     fetched("microgradlib.whl").then((response) => response.arrayBuffer()),
-    fetched("train.py").then((response) => response.text()),
     fetched("pyodide/pyodide.asm.wasm", "HEAD"), // without it, Pyodide would wait for ever
   ]);
-  const python = await loadPyodide();
-  python.unpackArchive(wheel, "wheel");
-  python.FS.writeFile("train.py", code);
-  lesson = python.pyimport("train");
-  const version = python.runPython(
+  const loaded = await loadPyodide();
+  loaded.unpackArchive(wheel, "wheel");
+  const version = loaded.runPython(
     "import importlib.metadata, sys\n" +
       "f'microgradlib {importlib.metadata.version(\"microgradlib\")} on CPython {sys.version.split()[0]}'",
   );
-  return { code, versions: `${version}, compiled to WebAssembly by Pyodide ${python.version}` };
+  versions = `${version}, compiled to WebAssembly by Pyodide ${loaded.version}`;
+  python = loaded;
 }
 
-// Call a method of the training; return its result as a JavaScript value.
-function ask(method, ...values) {
-  const result = training[method](...values);
+// A result of Python as a JavaScript value.
+function plain(result) {
   if (typeof result !== "object") return result;
   const copy = result.toJs({ dict_converter: Object.fromEntries });
   result.destroy();
   return copy;
 }
 
-function restart({ seed, rate }) {
-  const next = lesson.Training(seed, rate); // raises on bad values, and the old one stays
-  training?.destroy();
-  training = next;
-  shown = 0;
-  return { restarted: true };
+class Lesson {
+  files; // the module that is imported, and what it needs
+  lesson; // the module
+  training; // its Training
+
+  async load() {
+    const [codes] = await Promise.all([
+      Promise.all(this.files.map((name) => fetched(name).then((response) => response.text()))),
+      python ?? loadPython(),
+    ]);
+    this.files.forEach((name, i) => python.FS.writeFile(name, codes[i]));
+    this.lesson = python.pyimport(this.files[0].replace(".py", ""));
+    return { code: codes.filter((_, i) => this.files[i].endsWith(".py")), versions };
+  }
+
+  ask(method, ...values) {
+    return plain(this.training[method](...values));
+  }
+
+  state() {} // asks for the news alone
+
+  rate({ rate }) {
+    this.training.set_rate(rate);
+  }
 }
 
-// Train for some epochs, but no longer than some milliseconds; or for one example.
-function train({ epochs, milliseconds, examples = 0 }) {
-  const end = performance.now() + milliseconds;
-  for (let i = 0; i < examples; i++) training.step();
-  for (let i = 0; i < epochs && performance.now() < end; i++) training.epoch();
+class Xor extends Lesson {
+  files = ["train.py"];
+  shown = 0; // how many losses the page knows
+
+  restart({ seed, rate }) {
+    const next = this.lesson.Training(seed, rate); // raises on bad values, and the old one stays
+    this.training?.destroy();
+    this.training = next;
+    this.shown = 0;
+    return { restarted: true };
+  }
+
+  // Train for some epochs, but no longer than some milliseconds; or for one example.
+  train({ epochs, milliseconds, examples = 0 }) {
+    const end = performance.now() + milliseconds;
+    for (let i = 0; i < examples; i++) this.training.step();
+    for (let i = 0; i < epochs && performance.now() < end; i++) this.training.epoch();
+  }
+
+  news({ surface }) {
+    const { steps, loss } = this.training;
+    const example = (steps ? steps - 1 : 0) % 4;
+    const losses = this.ask("losses_since", this.shown);
+    this.shown += losses.length;
+    return {
+      steps,
+      loss,
+      example,
+      losses,
+      parameters: this.ask("parameters"),
+      outputs: this.ask("outputs"),
+      neurons: this.ask("neurons", example),
+      ...(surface && { surface: this.ask("surface") }),
+    };
+  }
 }
 
-function state({ surface }) {
-  const { steps, loss } = training;
-  const example = (steps ? steps - 1 : 0) % 4;
-  const losses = ask("losses_since", shown);
-  shown += losses.length;
-  return {
-    steps,
-    loss,
-    example,
-    losses,
-    parameters: ask("parameters"),
-    outputs: ask("outputs"),
-    neurons: ask("neurons", example),
-    ...(surface && { surface: ask("surface") }),
-  };
+class Gpt extends Lesson {
+  files = ["learn_names.py", "nanogpt.py", "names.txt"];
+  shown = [0, 0]; // how many losses and draws of names the page knows
+
+  // The training stays, and what has been compiled for it: only its weights are new.
+  restart({ seed, rate, temperature }) {
+    if (this.training) this.training.restart(seed, rate);
+    else this.training = this.lesson.Training(seed, rate, temperature);
+    this.shown = [0, 0];
+    return { restarted: true, sizes: this.ask("sizes") };
+  }
+
+  compile() {
+    const start = performance.now();
+    const lines = this.training.compile();
+    return { lines, seconds: (performance.now() - start) / 1000 };
+  }
+
+  temperature({ temperature }) {
+    this.training.set_temperature(temperature);
+  }
+
+  // Train for some milliseconds, or until names are drawn.
+  train({ milliseconds }) {
+    const end = performance.now() + milliseconds;
+    while (performance.now() < end && !this.training.step_and_draw());
+  }
+
+  draw() {
+    this.training.draw();
+  }
+
+  news() {
+    const news = this.ask("news", ...this.shown);
+    this.shown = [news.steps, this.shown[1] + news.samples.length];
+    return news;
+  }
 }
+
+const lessons = { xor: new Xor(), gpt: new Gpt() };
 
 // What the last line of a Python traceback says, without the exception's name.
 function explain(error) {
@@ -76,14 +145,22 @@ function explain(error) {
   return error.name === "PythonError" ? lines.at(-1).replace(/^[\w.]+: /, "") : lines[0];
 }
 
-const tasks = { load, restart, train, state: () => {}, rate: ({ rate }) => training.set_rate(rate) };
-
-onmessage = async ({ data }) => {
-  let answer;
+async function attempt(task) {
   try {
-    answer = await tasks[data.task](data);
+    return await task();
   } catch (error) {
-    answer = { error: explain(error) };
+    return { error: explain(error) };
   }
-  postMessage(training ? { ...answer, ...state(data) } : answer);
+}
+
+async function answer({ lesson: name, task, ...values }) {
+  const lesson = lessons[name];
+  const found = await attempt(() => lesson[task](values));
+  const news = lesson.training && (await attempt(() => lesson.news(values)));
+  postMessage({ ...news, ...found });
+}
+
+let last = Promise.resolve(); // one after the other, as loading takes time
+onmessage = ({ data }) => {
+  last = last.then(() => answer(data));
 };

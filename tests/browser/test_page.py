@@ -5,16 +5,14 @@ The numbers on the page are compared with those of the same steps in this Python
 
 import json
 import time
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Server, chromium
+from conftest import ROOT, Page, Server, chromium
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
 from train import EXAMPLES, Training
 
@@ -36,54 +34,11 @@ return [values("#predictions data"), values("#parameters data"), values("#loss:n
 """
 
 
-STICKING_OUT = """
-const sticks = (inner, outer) => inner.left < outer.left - 1 || inner.right > outer.right + 1
-  || inner.top < outer.top - 1 || inner.bottom > outer.bottom + 1;
-const box = (element) => element.getBoundingClientRect();
-return [...document.querySelectorAll("svg text, button, input, select, table, .plane")]
-  .filter((e) => e.checkVisibility() && sticks(box(e), box(e.closest("svg, section, form"))))
-  .map((e) => e.outerHTML);
-"""
-
-
 def close(xs: list[float]) -> Any:
     return pytest.approx(xs, rel=1e-12, abs=1e-12)
 
 
-class Page:
-    """What a person can do and see."""
-
-    def __init__(self, driver: Chrome, url: str) -> None:
-        self.driver = driver
-        driver.get(url)
-
-    def __getitem__(self, name: str) -> WebElement:
-        return self.driver.find_element(By.ID, name)
-
-    def wait(self, condition: Callable[[], bool], seconds: float = 300.0) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, (self["status"].text, self["alert"].text)
-            time.sleep(0.02)
-
-    def says(self, text: str) -> None:
-        self.wait(lambda: text in self["status"].text)
-
-    def shows(self, progress: str) -> None:
-        self.wait(lambda: self["progress"].text.startswith(progress))
-
-    def click(self, name: str) -> None:
-        self[name].click()
-
-    def type(self, name: str, text: str) -> None:
-        self[name].clear()
-        self[name].send_keys(text, Keys.ENTER)
-
-    @property
-    def epochs(self) -> int:
-        word = self["progress"].text.replace(",", "").split()[1]
-        return int(word)
-
+class XorPage(Page):
     def numbers(self) -> tuple[list[float], list[float]]:
         """All digits of the outputs, and of each parameter and its gradient in turn."""
         outputs, parameters, _ = self.driver.execute_script(NUMBERS)
@@ -105,14 +60,14 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def loaded(driver: Chrome, server: Server) -> Page:
-    page = Page(driver, server.url)
+def loaded(driver: Chrome, server: Server) -> XorPage:
+    page = XorPage(driver, server.url)
     page.says("Ready.")
     return page
 
 
 @pytest.fixture
-def page(loaded: Page) -> Page:
+def page(loaded: XorPage) -> XorPage:
     """The page as it is after loading, which takes seconds and is done once."""
     for name, text in (("rate", "0.1"), ("seed", "42"), ("last", "10000")):
         loaded.type(name, text)
@@ -131,7 +86,7 @@ def trained(epochs: int, seed: int = 42, rate: float = 0.1) -> Training:
 
 
 class TestNumbers:
-    def test_at_the_start(self, page: Page) -> None:
+    def test_at_the_start(self, page: XorPage) -> None:
         rows = page.driver.find_elements(By.CSS_SELECTOR, "#predictions tbody tr")
         assert [row.text.split() for row in rows] == [
             ["00", "0", "0.6653"],
@@ -141,16 +96,16 @@ class TestNumbers:
         ]
         page.expect(Training(42, 0.1))
 
-    def test_python_is_newer_than_here(self, page: Page) -> None:
+    def test_python_is_newer_than_here(self, page: XorPage) -> None:
         version = page["versions"].text.partition("CPython ")[2].split(",")[0]
         print(f"CPython {version}")
         assert tuple(map(int, version.split("."))) >= (3, 14)
 
-    def test_ten_thousand_epochs(self, page: Page) -> None:
+    def test_ten_thousand_epochs(self, page: XorPage) -> None:
         Select(page["speed"]).select_by_visible_text("as many as fit")
         page.click("run")
         page.says("Paused. Learnt: every output is within 0.25 of its target.")
-        assert page.epochs == 10_000
+        assert page.count == 10_000
         training = trained(10_000)
         page.expect(training)
         assert [f"{x:.4f}" for x in page.numbers()[0]] == ["0.0483", "0.9567", "0.9425", "0.0434"]
@@ -175,7 +130,7 @@ class TestNumbers:
 
 
 class TestControls:
-    def test_steps(self, page: Page) -> None:
+    def test_steps(self, page: XorPage) -> None:
         training = Training(42, 0.1)
         for i in range(1, 4):
             page.click("step")
@@ -195,26 +150,26 @@ class TestControls:
         training.epoch()
         page.expect(training)
 
-    def test_start_and_pause(self, page: Page) -> None:
+    def test_start_and_pause(self, page: XorPage) -> None:
         page.click("run")
-        page.wait(lambda: page.epochs > 50)
+        page.wait(lambda: page.count > 50)
         assert page["run"].text == "Pause"
         assert not page["step"].is_enabled()
         page.click("run")
         page.says("Paused. Not learnt yet: 00, 01, 10 and 11 are more than 0.25 off target.")
         assert page["run"].text == "Start"
-        epochs, before = page.epochs, page.numbers()
+        epochs, before = page.count, page.numbers()
         time.sleep(0.3)
-        assert (page.epochs, page.numbers()) == (epochs, before)
+        assert (page.count, page.numbers()) == (epochs, before)
         page.expect(trained(epochs))
         page.click("run")
-        page.wait(lambda: page.epochs > epochs)
+        page.wait(lambda: page.count > epochs)
 
-    def test_pause_at_an_epoch(self, page: Page) -> None:
+    def test_pause_at_an_epoch(self, page: XorPage) -> None:
         page.type("last", "130")
         page.click("run")
         page.says("Paused.")
-        assert page.epochs == 130
+        assert page.count == 130
         page.expect(trained(130))
         page.click("run")
         page.says("The epoch to pause at is reached: choose a later one, or reset.")
@@ -224,18 +179,18 @@ class TestControls:
         page.says("Paused.")
         page.expect(trained(131))
 
-    def test_a_rate_acts_at_once(self, page: Page) -> None:
+    def test_a_rate_acts_at_once(self, page: XorPage) -> None:
         page.click("run")
-        page.wait(lambda: page.epochs > 10)
+        page.wait(lambda: page.count > 10)
         page.type("rate", "0")
         page.wait(lambda: "learning rate 0," in page["progress"].text)
-        epochs, (outputs, _) = page.epochs, page.numbers()
-        page.wait(lambda: page.epochs > epochs + 100)
+        epochs, (outputs, _) = page.count, page.numbers()
+        page.wait(lambda: page.count > epochs + 100)
         assert page.numbers()[0] == outputs
         page.type("rate", "0.5")
         page.wait(lambda: page.numbers()[0] != outputs)
 
-    def test_steps_at_another_rate(self, page: Page) -> None:
+    def test_steps_at_another_rate(self, page: XorPage) -> None:
         training = trained(1)
         page.click("epoch")
         page.type("rate", "2")
@@ -245,25 +200,25 @@ class TestControls:
         training.epoch()
         page.expect(training)
 
-    def test_a_seed_starts_again(self, page: Page) -> None:
+    def test_a_seed_starts_again(self, page: XorPage) -> None:
         page.click("run")
-        page.wait(lambda: page.epochs > 10)
+        page.wait(lambda: page.count > 10)
         page.type("seed", "7")
         page.says("New weights, not trained yet.")
         page.shows("Epoch 0, learning rate 0.1, seed 7")
         page.expect(Training(7, 0.1))
         assert page["loss"].text == "none yet"
         time.sleep(0.2)
-        assert page.epochs == 0
+        assert page.count == 0
         page.type("last", "20")
         page.click("run")
         page.says("Paused.")
         page.expect(trained(20, seed=7))
 
-    def test_reset(self, page: Page) -> None:
+    def test_reset(self, page: XorPage) -> None:
         page.type("rate", "0.3")
         page.click("run")
-        page.wait(lambda: page.epochs > 10)
+        page.wait(lambda: page.count > 10)
         page.click("reset")
         page.shows("Epoch 0, learning rate 0.3, seed 42")
         page.wait(lambda: page["run"].text == "Start")
@@ -274,7 +229,7 @@ class TestControls:
         training.step()
         page.expect(training)
 
-    def test_the_code_is_shown(self, page: Page) -> None:
+    def test_the_code_is_shown(self, page: XorPage) -> None:
         page.driver.find_element(By.CSS_SELECTOR, ".code summary").click()
         code = (ROOT / "docs" / "browser" / "train.py").read_text("utf-8")
         assert page["code"].text.splitlines() == [line.rstrip() for line in code.splitlines()]
@@ -298,7 +253,7 @@ class TestMistakes:
             ("last", " ", "Pause at epoch: “ ” is not a whole number above 0, such as 10000."),
         ],
     )
-    def test_a_bad_setting(self, page: Page, name: str, text: str, message: str) -> None:
+    def test_a_bad_setting(self, page: XorPage, name: str, text: str, message: str) -> None:
         page.click("epoch")
         page.shows("Epoch 1,")
         old = page[name].get_attribute("value")
@@ -314,7 +269,7 @@ class TestMistakes:
         page.wait(lambda: page[f"{name}-error"].text == "")
         assert page[name].get_attribute("aria-invalid") == "false"
 
-    def test_a_rate_that_is_far_too_high(self, page: Page) -> None:
+    def test_a_rate_that_is_far_too_high(self, page: XorPage) -> None:
         page.type("rate", "1e308")
         page.type("last", "3")
         page.click("run")
@@ -328,13 +283,13 @@ class TestMistakes:
 
 
 class TestAccess:
-    def test_every_control_has_a_name(self, page: Page) -> None:
+    def test_every_control_has_a_name(self, page: XorPage) -> None:
         assert {name: page[name].accessible_name for name in CONTROLS} == CONTROLS
         for kind in ("svg", "section", "form"):
-            for element in page.driver.find_elements(By.TAG_NAME, kind):
+            for element in page.driver.find_elements(By.CSS_SELECTOR, f"#panel-xor {kind}"):
                 assert element.accessible_name
 
-    def test_by_keyboard_alone(self, page: Page) -> None:
+    def test_by_keyboard_alone(self, page: XorPage) -> None:
         page.driver.execute_script("document.getElementById('run').focus();")
         focused = []
         for _ in CONTROLS:
@@ -344,13 +299,12 @@ class TestAccess:
         page["step"].send_keys(Keys.SPACE)
         page.shows("Epoch 0 and 1 of 4 examples")
         page["run"].send_keys(Keys.ENTER)
-        page.wait(lambda: page.epochs > 10)
+        page.wait(lambda: page.count > 10)
         page.driver.switch_to.active_element.send_keys(Keys.ENTER)
         page.says("Paused.")
 
-    def test_little_motion(self, page: Page) -> None:
-        feature = {"name": "prefers-reduced-motion", "value": "reduce"}
-        page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    def test_little_motion(self, page: XorPage) -> None:
+        page.media(prefers_reduced_motion="reduce")
         try:
             page.driver.execute_script(
                 "window.changes = 0; new MutationObserver(() => window.changes++)"
@@ -358,34 +312,21 @@ class TestAccess:
             )
             page.click("run")
             time.sleep(2.0)
-            changes, epochs = page.driver.execute_script("return window.changes"), page.epochs
+            changes, epochs = page.driver.execute_script("return window.changes"), page.count
         finally:
-            page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+            page.media()
         assert 1 <= changes <= 5
         assert epochs > 500
 
     @pytest.mark.parametrize("width", [320, 400, 900, 1400])
-    def test_nothing_sticks_out(self, page: Page, width: int) -> None:
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        try:
-            page.type("last", "30")
-            page.click("run")
-            page.says("Paused.")
-            assert (
-                page.driver.execute_script(
-                    "const { scrollWidth, clientWidth } = document.documentElement;"
-                    "return scrollWidth === clientWidth && window.innerWidth;"
-                )
-                == width
-            )
-            sticking_out = page.driver.execute_script(STICKING_OUT)
-            assert sticking_out == []
-        finally:
-            page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    def test_nothing_sticks_out(self, page: XorPage, width: int) -> None:
+        page.type("last", "30")
+        page.click("run")
+        page.says("Paused.")
+        assert page.sticking_out(width) == []
 
 
-def test_the_browser_has_no_complaints(page: Page) -> None:
+def test_the_browser_has_no_complaints(page: XorPage) -> None:
     page.click("epoch")
     page.shows("Epoch 1,")
     assert page.driver.get_log("browser") == []  # of all tests so far
@@ -396,13 +337,17 @@ def test_no_request_leaves_the_server(server: Server, tmp_path: Path) -> None:
     first = len(server.requests)
     driver = chromium(tmp_path / "profile", f"--log-net-log={log}")
     try:
-        page = Page(driver, server.url)
+        page = XorPage(driver, server.url)
         page.says("Ready.")
         page.type("last", "200")
         page.click("run")
         page.says("Paused.")
+        driver.find_element(By.ID, "tab-gpt").click()
+        page.wait(lambda: driver.find_element(By.ID, "gpt-status").text == "Ready.")
+        driver.find_element(By.ID, "gpt-draw").click()
+        page.wait(lambda: driver.find_element(By.ID, "gpt-samples").is_displayed())
         for summary in driver.find_elements(By.TAG_NAME, "summary"):
-            summary.click()
+            driver.execute_script("arguments[0].click()", summary)
     finally:
         driver.quit()  # completes the log
     # The browser's log tells which requests the page, its worker included, has asked for.
@@ -410,7 +355,8 @@ def test_no_request_leaves_the_server(server: Server, tmp_path: Path) -> None:
     asked = {event["url"] for event in events if event.get("initiator") == server.url}
     assert asked == {f"{server.url}{path}" for path in server.requests[first:] if path != "/"}
     assert {path.rpartition("/")[2] for path in server.requests[first:]} == {
-        *("", "style.css", "app.js", "worker.js", "train.py", "microgradlib.whl"),
+        *("", "style.css", "app.js", "xor.js", "gpt.js", "worker.js", "microgradlib.whl"),
+        *("train.py", "learn_names.py", "nanogpt.py", "names.txt"),
         *("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "pyodide-lock.json"),
         "python_stdlib.zip",
     }
@@ -432,7 +378,7 @@ class TestFailures:
     def test_a_file_is_missing(self, driver: Chrome, server: Server, path: str) -> None:
         server.instead[f"/{path}"] = None
         try:
-            page = Page(driver, server.url)
+            page = XorPage(driver, server.url)
             page.wait(lambda: page["alert"].is_displayed())
         finally:
             server.instead.clear()
@@ -442,7 +388,7 @@ class TestFailures:
         assert not page["run"].is_enabled()
 
     def test_opened_as_a_file(self, driver: Chrome, built: Path) -> None:
-        page = Page(driver, (built / "index.html").as_uri())
+        page = XorPage(driver, (built / "index.html").as_uri())
         page.wait(lambda: page["alert"].is_displayed())
         assert "Serve its directory instead, with python -m http.server" in page["alert"].text
 
@@ -452,7 +398,7 @@ class TestFailures:
         assert code.count(line) == 1
         server.instead["/train.py"] = code.replace(line, "raise ValueError('not today')")
         try:
-            page = Page(driver, server.url)
+            page = XorPage(driver, server.url)
             page.says("Ready.")
         finally:
             server.instead.clear()
