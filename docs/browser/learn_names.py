@@ -37,9 +37,9 @@ def tokens_of(name: str) -> list[int]:
     return [END, *(ord(letter) - ord("a") + 1 for letter in name)]
 
 
-def padded(tokens: Sequence[int], filler: int) -> list[int]:
-    """Fill the positions that are left, so that one compiled function serves all names."""
-    return [*tokens, *[filler] * (CONFIG.block_size - len(tokens))]
+def filled(tokens: Sequence[int]) -> list[int]:
+    """Fill the positions after a name, so that one compiled function serves all names."""
+    return [*tokens, *[END] * (CONFIG.block_size - len(tokens))]
 
 
 class Training:
@@ -48,7 +48,7 @@ class Training:
     def __init__(self, seed: int, lr: float, temperature: float = 0.5) -> None:
         """Make the model, which ``restart`` keeps, and so what has been compiled for it."""
         self.model = GPT(CONFIG)
-        self.loss_of = mg.compile(self.loss)
+        self.loss_of = mg.compile(self.model.loss)
         self.logits_of = mg.compile(self.model.forward)
         self.set_temperature(temperature)
         self.restart(seed, lr)
@@ -81,16 +81,11 @@ class Training:
             raise ValueError(f"Training: temperature must be from 0.1 to 10, got {temperature}")
         self.temperature = temperature
 
-    def loss(self, tokens: Any, targets: Any) -> Any:
-        """Return the mean loss over the letters of a name and its end."""
-        return mg.cross_entropy(self.model(tokens), targets, ignore_index=-1)
-
     def compile(self) -> int:
         """Call both functions a first time, which writes them; return the lines of the loss."""
-        tokens, targets = padded([END], END), padded([END], -1)
-        self.loss_of(tokens, targets)
+        self.loss_of(filled([END]), filled([END]), None, 1)
         with mg.no_grad():  # or the derivatives of all logits would be written, too
-            self.logits_of(tokens)
+            self.logits_of(filled([END]), None, 1)
         return len(self.loss_of.source.splitlines())
 
     def step(self) -> None:
@@ -98,8 +93,8 @@ class Training:
         if not self.order:
             self.order = random.randperm(len(NAMES), generator=self.shuffler)
         tokens = tokens_of(NAMES[self.order.pop()])
-        targets = [*tokens[1:], END]  # a position without a target has -1
-        loss = self.loss_of(padded(tokens, END), padded(targets, -1))  # forward and backward
+        targets, count = [*tokens[1:], END], len(tokens)
+        loss = self.loss_of(filled(tokens), filled(targets), None, count)  # forward and backward
         self.optimizer.zero_grad()
         loss.backward()  # hands the gradient to the weights
         self.optimizer.step()
@@ -120,7 +115,7 @@ class Training:
         tokens = [END]
         while len(tokens) < CONFIG.block_size:
             with mg.no_grad():
-                logits = self.logits_of(padded(tokens, END))[len(tokens) - 1]
+                logits = self.logits_of(filled(tokens), None, len(tokens))[len(tokens) - 1]
             shares = mg.softmax([x.data / self.temperature for x in logits])
             (token,) = random.multinomial(shares, 1, generator=self.dice)
             if token == END:
