@@ -315,7 +315,8 @@ class TestWhy:
                 f"There is no gradient with respect to {label[:23] or 'the Value 2.5'}"
                 f"{'…' if len(label) > 24 else ''}: t1 was not computed from it, or the path is "
                 "cut: by detach(), no_grad(), .data, float(), requires_grad = False, or by "
-                "if, and, or, max, which leave a Value out."
+                "if, and, or, max, which leave a Value out. With the forward pass under "
+                "detect_anomaly(), why names the line of such an if."
             )
 
     @given(expressions(max_steps=30, shape="shared") | expressions(), st.floats(-3, 3))
@@ -341,6 +342,58 @@ def test_a_dead_relu_says_that_it_selected_nothing() -> None:
     lines = str(mg.explain(x.relu())).splitlines()
     assert lines[3].split("  ")[-1] == "none is selected"
     assert lines[3].split()[:5] == ["1", "t1", "=", "relu(x)", "0"]
+
+
+def test_a_relu_that_is_always_off_is_dead() -> None:
+    w, b = Value(1.0, label="w"), leaf(-9.0)
+    once = mg.relu(1.0 * w + b)
+    y = mg.sum([mg.relu(float(i) * w + b) for i in range(4)])
+    dead = "a dead relu, off all 4 times, for inputs from -9 to -6; one is t12 = relu(t11)."
+    assert ending(y, b) == f"0: {dead}"
+    assert ending(once, b) == "0: t3 = relu(t2) did not select t2, which is -8."
+    mixed = ending(y + b * 0.0, b)
+    assert "dead" not in mixed
+    assert "; and 2 more" in mixed
+    others = ending(mg.sum([mg.maximum(b, 0.0), mg.maximum(b, 1.0)]), b)
+    assert others.count("did not select") == 2
+    with mg.detect_anomaly():
+        y = mg.sum([mg.relu(b) for _ in range(2)])
+    assert "one is t1 = relu(x) (" in ending(y, b)
+
+
+def test_the_line_of_a_decision_is_named_under_detect_anomaly() -> None:
+    x, z, w = Value(2.0, label="x"), Value(3.0, label="z"), Value(4.0, label="w")
+    with mg.detect_anomaly():
+        doubled = w * 2.0
+        y = (x and z) * 2.0  # the line of x
+        if doubled > 1.0:  # the line of w
+            y = y * 3.0
+        if doubled > 2.0 and w > 1.0:
+            y = y * 3.0
+    y.label = "y"
+    for value, text in ((x, "y = (x and z) * 2.0  # the line of x"), (w, "if doubled > 1.0")):
+        reason = mg.explain(y).why(value)
+        start = f"There is no gradient with respect to {value.label}: y was not computed from it, "
+        assert reason.startswith(f"{start}but a decision looked at it ({__file__}, line ")
+        assert f": {text}" in reason
+        assert reason.endswith(
+            "Comparisons, if, and, or, max take Values or leave them out, and have no derivative; "
+            "compute with functions in their place, such as maximum and sigmoid."
+        )
+    assert mg.explain(y).why(z).startswith("The gradient with respect to z is 18,")
+    with mg.detect_anomaly():
+        made = Value(1.0, label="made")
+    assert "detect_anomaly(), why names" in mg.explain(y).why(made)
+
+
+def test_a_decision_changes_no_order_and_no_origin() -> None:
+    x = leaf(2.0)
+    with mg.detect_anomaly():
+        y = x * 0.0  # where y was made
+        assert y < 1.0
+    z = y * 3.0
+    assert [box.title for box in mg.draw(z).boxes] == ["x", "x * 0", "· * 3"]
+    assert "# where y was made)" in mg.explain(z).why(x)
 
 
 def test_a_value_lost_to_a_decision() -> None:
