@@ -1,6 +1,11 @@
 """Explanations: the steps are those of backward(), and why a gradient is what it is."""
 
+import os
+import re
 from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -123,6 +128,56 @@ class TestSteps:
         assert len(explanation) == 0
         assert str(explanation).endswith("gradients of the leaves: x 1")
         assert repr(explanation) == str(explanation)
+
+
+def cells(html: str) -> list[list[str]]:
+    """Return the text of each cell of a table."""
+    table = ElementTree.fromstring(html[html.index("<table>") : html.index("</table>") + 8])
+    return [[cell.text or "" for cell in row] for row in table.iter("tr")]
+
+
+class TestFiles:
+    def test_html_has_the_cells_of_the_table(self) -> None:
+        x, y = Value(2.0, label="<x & y>"), Value(-3.0, label="y")
+        explanation = explain((x * y + x).tanh())
+        html = explanation._repr_html_()
+        first, _, head, *rows, _, last = str(explanation).splitlines()
+        shown = [[cell for cell in row if cell] for row in cells(html)]
+        assert shown == [re.split(r"\s{2,}", line.strip()) for line in (head, *rows)]
+        assert html.startswith(f"<p>{escape(first)}</p>\n<table><thead>")
+        assert html.endswith(f"</table>\n<p>{escape(last)}</p>\n")
+        assert "&lt;x &amp; y&gt; " in html
+        kinds = [
+            [cell.tag for cell in row]
+            for row in ElementTree.fromstring(
+                html[html.index("<table>") : html.index("</table>") + 8]
+            ).iter("tr")
+        ]
+        assert kinds == [["th"] * 8] + [["td"] * 8] * len(rows)
+        aligned = re.findall("text-align:(left|right)", html)[:8]
+        assert aligned == [*["right", "left", "right", "right"], "left", *["right"] * 3]
+
+    @pytest.mark.parametrize("name", ["steps.txt", "steps.html", "steps.HTM"])
+    def test_the_suffix_is_the_format(self, tmp_path: Path, name: str) -> None:
+        explanation = explain(Value(2.0, label="<ä>") * 3.0)
+        explanation.save(tmp_path / name)
+        explanation.save(str(tmp_path / name))
+        text = (tmp_path / name).read_text("utf-8")
+        if name == "steps.txt":
+            assert text == f"{explanation}\n"
+        else:
+            assert text.startswith(
+                '<!DOCTYPE html>\n<meta charset="utf-8">\n<title>backward from t1'
+            )
+            assert text.endswith(explanation._repr_html_())
+        assert os.listdir(tmp_path) == [name]
+
+    def test_other_suffixes(self, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="no format for the suffix of '") as e:
+            explain(leaf()).save(tmp_path / "steps.png")
+        assert str(e.value).endswith("steps.png'; use one of .txt, .html, .htm")
+        with pytest.raises(TypeError, match=r"call Explanation.save\(path\)"):
+            explain(leaf()).save(3)  # type: ignore[arg-type]
 
 
 def ending(y: Value, x: Value) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from microgradlib.core.value import Value
 from microgradlib.drawing import rendering
 from microgradlib.drawing.boxes import picture_of
+from microgradlib.drawing.files import save_as
 from microgradlib.drawing.graph import graph_of
 from microgradlib.drawing.parts import parts_of
 from microgradlib.drawing.rendering import Picture
@@ -16,7 +17,6 @@ from microgradlib.drawing.summary import partition
 from microgradlib.drawing.text import parameter_names
 from microgradlib.errors import short
 from microgradlib.interpreters import current
-from microgradlib.serialization import checked_path, write_text
 
 ENGINES = (None, "dot", "builtin")
 
@@ -115,22 +115,14 @@ class Drawing:
             OSError: if the file cannot be written.
             RuntimeError: if the format is SVG and ``to_svg`` raises it.
         """
-        path = checked_path("Drawing.save(path)", path)
-        if path.suffix.lower() not in _FORMATS:
-            raise ValueError(
-                f"Drawing.save: no format for the suffix of {short(os.fspath(path))}; use one of "
-                f"{', '.join(_FORMATS)}, and convert an SVG to other formats"
-            )
-        write_text(path, _FORMATS[path.suffix.lower()](self))
-
-
-_FORMATS: dict[str, Callable[[Drawing], str]] = {
-    ".svg": Drawing.to_svg,
-    ".dot": Drawing.to_dot,
-    ".gv": Drawing.to_dot,
-    ".mmd": Drawing.to_mermaid,
-    ".mermaid": Drawing.to_mermaid,
-}
+        formats = {
+            ".svg": self.to_svg,
+            ".dot": self.to_dot,
+            ".gv": self.to_dot,
+            ".mmd": self.to_mermaid,
+            ".mermaid": self.to_mermaid,
+        }
+        save_as("Drawing.save", path, formats, ", and convert an SVG to other formats")
 
 
 def draw(
