@@ -1,8 +1,7 @@
 """The boxes and edges of a drawing, from the nodes that they stand for."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from math import isfinite
+from math import hypot, isfinite
 
 from microgradlib.core.value import Value
 from microgradlib.drawing.graph import Graph
@@ -19,10 +18,12 @@ def picture_of(
     roots: Collection[Value],
     names: Mapping[Value, str],
     parts: Mapping[Value, str],
+    adjoints: Mapping[Value, float] | None,
 ) -> Picture:
     """Return the picture of a graph: a box for each set of nodes, grouped by modules.
 
-    ``names`` are those of parameters; ``parts`` tells which module a node belongs to.
+    ``names`` are those of parameters; ``parts`` tells which module a node belongs to. With the
+    gradients of nodes, ``adjoints``, edges show what flows back.
     """
     groups: dict[str, int] = {}
     boxes = []
@@ -34,27 +35,32 @@ def picture_of(
             boxes.append(_box_of_many(lines, nodes, group))
         else:
             boxes.append(_box_of_one(nodes[0], roots, names, group))
-    return Picture(tuple(boxes), tuple(_edges(graph, sets)), tuple(groups), caption)
+    return Picture(tuple(boxes), tuple(_edges(graph, sets, adjoints)), tuple(groups), caption)
 
 
-def _edges(graph: Graph, sets: Sets) -> list[Edge]:
+def _edges(graph: Graph, sets: Sets, adjoints: Mapping[Value, float] | None) -> list[Edge]:
     """Return the edges between boxes: one by one between single nodes, others counted."""
     numbers = {node: i for i, (_, nodes) in enumerate(sets) for node in nodes}
     single = [len(nodes) == 1 for _, nodes in sets]
     edges: list[Edge] = []
-    counts: Counter[tuple[int, int]] = Counter()
+    amounts: dict[tuple[int, int], list[float]] = {}
     flowing: set[tuple[int, int]] = set()
     for node, i in numbers.items():
         for x, partial in zip(*graph[node], strict=True):
             source, flows = numbers[x], partial is not None
+            amount = (partial or 0.0) * (adjoints.get(node, 0.0) if adjoints and partial else 1.0)
             if single[source] and single[i]:
-                edges.append(Edge(source, i, show_number(partial or 0.0), flows))
+                text = show_number(amount)
+                edges.append(Edge(source, i, text if adjoints is None else f"← {text}", flows))
             elif source != i:
-                counts[source, i] += 1
+                amounts.setdefault((source, i), []).append(amount)
                 if flows:
                     flowing.add((source, i))
-    for ends, n in counts.items():
-        edges.append(Edge(*ends, f"× {n:,}", ends in flowing))
+    for ends, found in amounts.items():
+        text = f"× {len(found):,}"
+        if adjoints is not None:
+            text += f" ← {show_number(hypot(*found))}"
+        edges.append(Edge(*ends, text, ends in flowing))
     return edges
 
 

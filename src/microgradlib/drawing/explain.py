@@ -229,7 +229,7 @@ def explain(v: Value, *, model: Any = None) -> Explanation:
     current().forbid("explain()", "explain what a call of it returns")
     names = parameter_names("explain", model)
     graph = graph_of([v])
-    order, adjoints = backward_pass(v)
+    order, adjoints = backward_pass([v])
     explanation = Explanation(_steps(graph, order, adjoints))
     explanation.root, explanation.adjoints = v, adjoints
     explanation._graph, explanation._names = graph, _complete(names, graph)
