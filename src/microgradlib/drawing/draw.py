@@ -171,8 +171,10 @@ def draw(
 
     A graph of more than ``max_nodes`` nodes is summarised. One box stands for nodes of the same
     operation and layer that follow each other or stand side by side, or for leaves whose names
-    differ in their numbers alone. Where that makes too many boxes, one box stands for nodes of the
-    same layer, or of a range of depths (the longest path from a leaf).
+    differ in their numbers alone. Where that makes too many boxes, one box stands for a layer of
+    the model, or for layers whose paths begin alike: it shows how many parameters and nodes there
+    are, and the Euclidean norms of their numbers, and the drawing goes down. Without layers, one
+    box stands for a range of depths (the longest path from a leaf).
 
     Args:
         v: the result, or a list of several.
@@ -197,10 +199,10 @@ def draw(
     graph = graph_of(roots)
     names = parameter_names("draw", model)
     parts = {} if model is None else parts_of(model, graph)
-    sets, caption = partition(graph, max_nodes, names, parts)
     adjoints = backward_pass(roots)[1] if flow else None
-    picture = picture_of(graph, sets, caption, roots, names, parts, adjoints)
-    return Drawing(picture._replace(direction=direction), engine)
+    found = partition(graph, max_nodes, names, parts)
+    picture = picture_of(graph, found, roots, names, parts, adjoints)
+    return Drawing(picture._replace(direction=direction or picture.direction), engine)
 
 
 def _checked_roots(v: Any, max_nodes: Any, **chosen: Any) -> list[Value]:
