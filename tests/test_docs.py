@@ -13,6 +13,7 @@ import pytest
 from truths.measure import promised_ulps
 
 import microgradlib as mg
+import pictures
 from microgradlib.core.table import PRIMITIVES
 
 ROOT = Path(__file__).parent.parent
@@ -123,3 +124,28 @@ def test_the_drawing_on_the_front_page() -> None:
         exec(example.source, names)
     drawn = mg.draw(names["z"], engine="builtin").to_svg()
     assert (STATIC / "graph.svg").read_text("utf-8") == drawn
+
+
+def test_the_drawing_beside_those_of_other_libraries() -> None:
+    page = (ROOT / "docs" / "drawing.md").read_text("utf-8")
+    assert (pictures.STATIC / "neuron.svg").read_text("utf-8") == pictures.ours()
+    for name in pictures.PICTURES:
+        assert f"](static/{name})" in page
+        assert (pictures.STATIC / name).exists()
+
+
+def test_the_graph_of_micrograd_has_a_record_for_each_number() -> None:
+    engine = pytest.importorskip("micrograd.engine")
+    y, leaves = pictures.neuron(engine.Value)
+    y.backward()
+    source = pictures.traced(y, {id(leaf): name for name, leaf in leaves.items()})
+    records = re.findall(r'label="{ (\w*) \| data (.*) \| grad (.*) }"', source)
+    assert sorted(records) == [
+        ("", "-6.0000", "1.0000"),
+        *[("", "0.5000", "1.0000")] * 2,
+        ("b", "6.5000", "1.0000"),
+        ("w", "-3.0000", "2.0000"),
+        ("x", "2.0000", "-3.0000"),
+    ]
+    assert sorted(re.findall(r'o\d+ \[label="(.*)"]', source)) == ["*", "+", "ReLU"]
+    assert source.count("->") == 3 + 5

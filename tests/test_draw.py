@@ -1,10 +1,12 @@
 """Drawings: what they show of a graph and its model, files and engines."""
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from math import inf, nan
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -207,6 +209,49 @@ class TestNodesAndEdges:
         assert len(draw(y, engine="builtin").to_svg()) < 20_000
 
 
+class TestFlow:
+    def test_edges_show_the_gradient_times_the_derivative(self) -> None:
+        a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+        y = (a * b + a) * 2.0
+        drawing = draw(y, flow=True)
+        assert arrows(drawing) == [
+            ("a", "a * b", "← -6"),
+            ("b", "a * b", "← 4"),
+            ("a * b", "· + a", "← 2"),
+            ("a", "· + a", "← 2"),
+            ("· + a", "· * 2", "← 2"),
+        ]
+        assert a.grad == b.grad == 0.0
+        assert "← -6</text>" in draw(y, flow=True, engine="builtin").to_svg()
+        assert "← -6" in drawing.to_dot()
+        assert arrows(draw(y))[0][2] == "-3"
+
+    def test_nothing_flows_where_nothing_was_selected(self) -> None:
+        a = Value(-1.0, label="a")
+        assert arrows(draw(a.relu() * 2.0, flow=True))[0][2] == "← 0"
+        assert [edge.flows for edge in draw(a.relu() * 2.0, flow=True).edges] == [False, True]
+
+    def test_an_infinite_gradient_makes_no_nan_of_what_was_not_selected(self) -> None:
+        a = Value(-1.0, label="a")
+        y = a.relu() * inf
+        assert arrows(draw(y, flow=True))[0][2] == "← 0"
+
+    def test_several_results_are_added_up(self) -> None:
+        x = Value(3.0, label="x")
+        y = x * 2.0
+        z = y * 5.0
+        assert [text for *_, text in arrows(draw([y, z, y], flow=True))] == ["← 12", "← 5"]
+
+    def test_a_summary_shows_norms(self) -> None:
+        x, y = Value(3.0), Value(4.0)
+        drawing = draw((x * x + y * y) * 0.5, max_nodes=1, flow=True)
+        assert [text for *_, text in arrows(drawing)] == ["← 0.5", "× 4 ← 3.536", "× 2 ← 0.7071"]
+
+    def test_a_constant_has_no_edges(self) -> None:
+        with mg.no_grad():
+            assert draw(Value(2.0) * 3.0, flow=True).edges == ()
+
+
 class Net(nn.Module):
     """As one writes it in PyTorch, with the activations outside of the layers."""
 
@@ -390,6 +435,119 @@ class TestFiles:
     def test_jupyter_shows_svg(self, drawing: Drawing) -> None:
         assert drawing._repr_svg_() == drawing.to_svg()
         assert drawing.to_svg().startswith("<svg ")
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("max_nodes", [1, 300])
+@pytest.mark.parametrize("engine", ["builtin", None])
+def test_frames_of_an_animation_have_one_size(
+    flow: bool, max_nodes: int, engine: str | None
+) -> None:
+    model = nn.MLP(2, [2, 1], "relu")
+    sizes, kinds = set(), set()
+    for bias in (0.0, -9.0, 1e-9, 1e300, inf, nan, -inf):
+        loss = mg.sum([*model([1.0, 2.0]), *[Value(bias, label="b") * 2.0 for _ in range(3)]])
+        model.fc1.bias.data = [bias, 1.0]  # type: ignore[union-attr]
+        with mg.allow_nonfinite():
+            if bias:
+                loss.backward()
+            source = draw(loss, max_nodes=max_nodes, engine=engine, flow=flow).to_svg()
+        root = ElementTree.fromstring(source)
+        sizes.add((root.get("width"), root.get("height"), root.get("viewBox")))
+        kinds.add("not finite" in source)
+    assert len(sizes) == 1
+    assert len(kinds) == (2 if max_nodes == 1 else 1)
+
+
+class TestPng:
+    @pytest.fixture
+    def drawing(self) -> Drawing:
+        model = nn.MLP(2, [2, 1], "relu")
+        x = Value(-1.0, label="重み $x$")
+        return draw(mg.mse_loss(model([x, 1.0]), [1.0]), model=model, max_nodes=30)
+
+    @pytest.fixture
+    def cairo(self, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+        """Put a module in the place of CairoSVG, which keeps its arguments."""
+        calls: list[dict[str, Any]] = []
+
+        def svg2png(**options: Any) -> bytes:
+            calls.append(options)
+            return b"PNG"
+
+        monkeypatch.setitem(sys.modules, "cairosvg", SimpleNamespace(svg2png=svg2png))
+        return calls
+
+    def test_by_cairosvg(
+        self, drawing: Drawing, cairo: list[dict[str, Any]], tmp_path: Path
+    ) -> None:
+        drawing.save(tmp_path / "graph.png")
+        assert (tmp_path / "graph.png").read_bytes() == b"PNG"
+        source = rendering.svg(drawing._picture).encode()
+        assert cairo == [{"bytestring": source, "scale": 2}]
+
+    @pytest.mark.parametrize("direction", ["right", "down"])
+    def test_by_matplotlib(
+        self, drawing: Drawing, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, direction: str
+    ) -> None:
+        image = pytest.importorskip("matplotlib.image")
+        monkeypatch.setitem(sys.modules, "cairosvg", None)
+        drawing._picture = drawing._picture._replace(direction=direction)
+        drawing.save(tmp_path / "graph.png")
+        pixels = image.imread(tmp_path / "graph.png")
+        root = ElementTree.fromstring(rendering.svg(drawing._picture))
+        left, top, width, height = map(float, root.get("viewBox", "").split())
+        assert pixels.shape[:2] == (2 * height, 2 * width)
+
+        def colour(x: float, y: float) -> str:
+            rgb = pixels[round(2 * (y - top)), round(2 * (x - left)), :3]
+            return "#" + "".join(f"{round(255 * c):02x}" for c in rgb)
+
+        rects = [*root.iter(f"{SVG}rect")][1:]
+        assert len(rects) == len(drawing.boxes) + 2  # two layers
+        for rect in rects:
+            x, y, h = (float(rect.get(name, "")) for name in ("x", "y", "height"))
+            assert colour(x + 4.0, y + h / 2) == rect.get("fill")
+            assert colour(x - 4.0, y + h / 2) != rect.get("fill") or rect.get("fill") == "#fafafa"
+        texts = [*root.iter(f"{SVG}text")]
+        for text in texts:  # there is ink where it begins
+            x, y = float(text.get("x", "")), float(text.get("y", ""))
+            if text.get("text-anchor") != "end" and not text.get("transform"):
+                area = pixels[
+                    round(2 * (y - 9 - top)) : round(2 * (y - top)),
+                    round(2 * (x - left)) : round(2 * (x + 7 - left)),
+                ]
+                assert area[..., :3].min() < 0.6, text.text
+        heads = [p.get("d", "") for p in root.iter(f"{SVG}path") if "z" in p.get("d", "")]
+        for head in heads:
+            x, y = map(float, head[1 : head.index("l")].split())
+            back = (0.0, -3.0) if direction == "down" else (-3.0, 0.0)
+            assert colour(x + back[0], y + back[1]) == "#555555"
+
+    def test_without_cairo_the_library_matplotlib_is_used(
+        self, drawing: Drawing, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        pytest.importorskip("matplotlib")
+
+        def no_library(**options: Any) -> bytes:
+            raise OSError("no library called cairo was found")
+
+        monkeypatch.setitem(sys.modules, "cairosvg", SimpleNamespace(svg2png=no_library))
+        drawing.save(tmp_path / "graph.png")
+        assert (tmp_path / "graph.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_without_both(
+        self, drawing: Drawing, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        for name in ("cairosvg", "matplotlib", "matplotlib.figure"):
+            monkeypatch.setitem(sys.modules, name, None)
+        with pytest.raises(RuntimeError) as caught:
+            drawing.save(tmp_path / "graph.png")
+        assert str(caught.value) == (
+            "Drawing.save: a PNG needs CairoSVG or matplotlib; run: pip install matplotlib, or "
+            "save the drawing as .svg"
+        )
+        assert os.listdir(tmp_path) == []
 
 
 class TestEngines:

@@ -129,6 +129,8 @@ MISUSES: list[Callable[[Any], object]] = [
     lambda big: any_mg.draw(big, max_nodes=0),
     lambda big: any_mg.draw(small, model=big),
     lambda big: any_mg.draw(small, engine=big),
+    lambda big: any_mg.draw(small, direction=big),
+    lambda big: any_mg.explain(small * 2.0).save(big),
     lambda big: any_mg.draw(small, max_nodes=big),
     lambda big: any_mg.explain(big),
     lambda big: any_mg.explain(small * small).why(big),

@@ -1,6 +1,11 @@
 """Explanations: the steps are those of backward(), and why a gradient is what it is."""
 
+import os
+import re
 from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -123,6 +128,56 @@ class TestSteps:
         assert len(explanation) == 0
         assert str(explanation).endswith("gradients of the leaves: x 1")
         assert repr(explanation) == str(explanation)
+
+
+def cells(html: str) -> list[list[str]]:
+    """Return the text of each cell of a table."""
+    table = ElementTree.fromstring(html[html.index("<table>") : html.index("</table>") + 8])
+    return [[cell.text or "" for cell in row] for row in table.iter("tr")]
+
+
+class TestFiles:
+    def test_html_has_the_cells_of_the_table(self) -> None:
+        x, y = Value(2.0, label="<x & y>"), Value(-3.0, label="y")
+        explanation = explain((x * y + x).tanh())
+        html = explanation._repr_html_()
+        first, _, head, *rows, _, last = str(explanation).splitlines()
+        shown = [[cell for cell in row if cell] for row in cells(html)]
+        assert shown == [re.split(r"\s{2,}", line.strip()) for line in (head, *rows)]
+        assert html.startswith(f"<p>{escape(first)}</p>\n<table><thead>")
+        assert html.endswith(f"</table>\n<p>{escape(last)}</p>\n")
+        assert "&lt;x &amp; y&gt; " in html
+        kinds = [
+            [cell.tag for cell in row]
+            for row in ElementTree.fromstring(
+                html[html.index("<table>") : html.index("</table>") + 8]
+            ).iter("tr")
+        ]
+        assert kinds == [["th"] * 8] + [["td"] * 8] * len(rows)
+        aligned = re.findall("text-align:(left|right)", html)[:8]
+        assert aligned == [*["right", "left", "right", "right"], "left", *["right"] * 3]
+
+    @pytest.mark.parametrize("name", ["steps.txt", "steps.html", "steps.HTM"])
+    def test_the_suffix_is_the_format(self, tmp_path: Path, name: str) -> None:
+        explanation = explain(Value(2.0, label="<ä>") * 3.0)
+        explanation.save(tmp_path / name)
+        explanation.save(str(tmp_path / name))
+        text = (tmp_path / name).read_text("utf-8")
+        if name == "steps.txt":
+            assert text == f"{explanation}\n"
+        else:
+            assert text.startswith(
+                '<!DOCTYPE html>\n<meta charset="utf-8">\n<title>backward from t1'
+            )
+            assert text.endswith(explanation._repr_html_())
+        assert os.listdir(tmp_path) == [name]
+
+    def test_other_suffixes(self, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="no format for the suffix of '") as e:
+            explain(leaf()).save(tmp_path / "steps.png")
+        assert str(e.value).endswith("steps.png'; use one of .txt, .html, .htm")
+        with pytest.raises(TypeError, match=r"call Explanation.save\(path\)"):
+            explain(leaf()).save(3)  # type: ignore[arg-type]
 
 
 def ending(y: Value, x: Value) -> str:
@@ -315,7 +370,8 @@ class TestWhy:
                 f"There is no gradient with respect to {label[:23] or 'the Value 2.5'}"
                 f"{'…' if len(label) > 24 else ''}: t1 was not computed from it, or the path is "
                 "cut: by detach(), no_grad(), .data, float(), requires_grad = False, or by "
-                "if, and, or, max, which leave a Value out."
+                "if, and, or, max, which leave a Value out. With the forward pass under "
+                "detect_anomaly(), why names the line of such an if."
             )
 
     @given(expressions(max_steps=30, shape="shared") | expressions(), st.floats(-3, 3))
@@ -341,6 +397,58 @@ def test_a_dead_relu_says_that_it_selected_nothing() -> None:
     lines = str(mg.explain(x.relu())).splitlines()
     assert lines[3].split("  ")[-1] == "none is selected"
     assert lines[3].split()[:5] == ["1", "t1", "=", "relu(x)", "0"]
+
+
+def test_a_relu_that_is_always_off_is_dead() -> None:
+    w, b = Value(1.0, label="w"), leaf(-9.0)
+    once = mg.relu(1.0 * w + b)
+    y = mg.sum([mg.relu(float(i) * w + b) for i in range(4)])
+    dead = "a dead relu, off all 4 times, for inputs from -9 to -6; one is t12 = relu(t11)."
+    assert ending(y, b) == f"0: {dead}"
+    assert ending(once, b) == "0: t3 = relu(t2) did not select t2, which is -8."
+    mixed = ending(y + b * 0.0, b)
+    assert "dead" not in mixed
+    assert "; and 2 more" in mixed
+    others = ending(mg.sum([mg.maximum(b, 0.0), mg.maximum(b, 1.0)]), b)
+    assert others.count("did not select") == 2
+    with mg.detect_anomaly():
+        y = mg.sum([mg.relu(b) for _ in range(2)])
+    assert "one is t1 = relu(x) (" in ending(y, b)
+
+
+def test_the_line_of_a_decision_is_named_under_detect_anomaly() -> None:
+    x, z, w = Value(2.0, label="x"), Value(3.0, label="z"), Value(4.0, label="w")
+    with mg.detect_anomaly():
+        doubled = w * 2.0
+        y = (x and z) * 2.0  # the line of x
+        if doubled > 1.0:  # the line of w
+            y = y * 3.0
+        if doubled > 2.0 and w > 1.0:
+            y = y * 3.0
+    y.label = "y"
+    for value, text in ((x, "y = (x and z) * 2.0  # the line of x"), (w, "if doubled > 1.0")):
+        reason = mg.explain(y).why(value)
+        start = f"There is no gradient with respect to {value.label}: y was not computed from it, "
+        assert reason.startswith(f"{start}but a decision looked at it ({__file__}, line ")
+        assert f": {text}" in reason
+        assert reason.endswith(
+            "Comparisons, if, and, or, max take Values or leave them out, and have no derivative; "
+            "compute with functions in their place, such as maximum and sigmoid."
+        )
+    assert mg.explain(y).why(z).startswith("The gradient with respect to z is 18,")
+    with mg.detect_anomaly():
+        made = Value(1.0, label="made")
+    assert "detect_anomaly(), why names" in mg.explain(y).why(made)
+
+
+def test_a_decision_changes_no_order_and_no_origin() -> None:
+    x = leaf(2.0)
+    with mg.detect_anomaly():
+        y = x * 0.0  # where y was made
+        assert y < 1.0
+    z = y * 3.0
+    assert [box.title for box in mg.draw(z).boxes] == ["x", "x * 0", "· * 3"]
+    assert "# where y was made)" in mg.explain(z).why(x)
 
 
 def test_a_value_lost_to_a_decision() -> None:

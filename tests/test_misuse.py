@@ -741,11 +741,16 @@ DRAWINGS: list[Row] = [
     (lambda: mg.draw(y, max_nodes=True), TypeError, "draw: max_nodes must be an int, got True"),
     (lambda: mg.draw(y, max_nodes=0), ValueError, "draw: max_nodes must be at least 1, got 0"),
     (
-        lambda: mg.draw(y).save("graph.png"),
+        lambda: mg.draw(y, direction="up"),
+        ValueError,
+        "draw: unknown direction 'up'; choose one of None, 'right', 'down'",
+    ),
+    (
+        lambda: mg.draw(y).save("graph.pdf"),
         ValueError,
         (
-            "Drawing.save: no format for the suffix of 'graph.png'; use one of .svg, .dot, .gv, "
-            ".mmd, .mermaid, and convert an SVG to other formats"
+            "Drawing.save: no format for the suffix of 'graph.pdf'; use one of .svg, .png, .dot, "
+            ".gv, .mmd, .mermaid, and convert an SVG to other formats"
         ),
     ),
     (

@@ -247,6 +247,10 @@ def test_what_would_be_a_strip_goes_down() -> None:
         direction = "TB" if down else "LR"
         assert f"rankdir={direction}" in dot(made)
         assert mermaid(made).startswith(f"flowchart {direction}\n")
+        for chosen in ("right", "down"):
+            turned = made._replace(direction=chosen)
+            assert (svg(turned) == svg(made)) == ((chosen == "down") == down)
+            assert ("rankdir=TB" in dot(turned)) == (chosen == "down")
 
 
 def test_a_picture_that_goes_down_has_everything_in_its_place() -> None:

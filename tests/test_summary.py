@@ -1,10 +1,14 @@
 """Summaries: what is drawn of a graph that has too many nodes."""
 
+from collections.abc import Callable
+from importlib import import_module
 from itertools import pairwise
-from math import inf, nan
+from math import hypot, inf, nan
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_draw import Net, a_function_of_a_very_long_name, arrows, members
@@ -14,6 +18,8 @@ from microgradlib import Value, nn
 from microgradlib.drawing.draw import draw
 from microgradlib.drawing.graph import graph_of
 from microgradlib.drawing.layering import UNGROUPED
+from microgradlib.drawing.parts import parts_of
+from microgradlib.drawing.text import show_number
 from microgradlib.testing import Expression, expressions
 
 
@@ -180,13 +186,166 @@ def test_by_layer() -> None:
     drawing = draw(y, model=model, max_nodes=1)
     assert "summarised by layer" in repr(drawing)
     assert "summarised by depth" in repr(draw(y, max_nodes=1))
-    layers = members(drawing)
-    assert layers.pop("layers.0: Layer") == ["6 nodes", "4 nodes"]
-    assert [*layers.values()] == [["6 nodes", "4 nodes"]] * 4
-    assert drawing.boxes[0].lines[:2] == ("layers.0.weight × 4", "layers.0.bias × 2")
-    inputs, other, *_ = [box for box in drawing.boxes if box.group == UNGROUPED]
-    assert (inputs.title, other.title) == ("leaves × 2", "9 nodes")
-    assert other.lines[:4] == ("tanh × 4", "sin × 3", "sum × 1", "* × 1")
+    assert members(drawing) == {}
+    first, second, *others, last = drawing.boxes
+    assert (first.title, first.kind) == ("leaves × 2", "summary")
+    assert second.title == "layers.0"
+    weights = [w for row in model.layers[0].weight for w in row] + [*model.layers[0].bias]
+    data = hypot(*[w.data for w in weights])
+    assert second.lines[:3] == (
+        "Layer, 6 parameters",
+        f"  |data| {show_number(data)}  |grad| 0",
+        "4 nodes: dot, tanh",
+    )
+    titles = [f"layers.{i}" for i in range(1, 5)]
+    assert [box.title for box in others if box.title != "layers"] == titles
+    between = [box for box in others if box.title == "layers"]
+    assert [box.lines[0] for box in between] == ["9 nodes: tanh, sin, sum, *"] * 5
+    assert (last.kind, last.title) == ("result", "sum")
+    assert [edge.text for edge in drawing.edges if edge.target == len(drawing.boxes) - 1] == ["× 2"]
+
+
+@pytest.fixture
+def gpt(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], tuple[Any, Value]]:
+    """Return a function that makes the GPT of the examples, and its loss."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "examples"))
+    nanogpt = import_module("nanogpt")
+
+    def make(layers: int) -> tuple[Any, Value]:
+        model = nanogpt.GPT(nanogpt.GPTConfig(n_layer=layers, n_embd=4, n_head=2))
+        loss = nn.functional.cross_entropy(model([0, 5, 13]), [5, 13, 0])
+        loss.backward()
+        return model, loss
+
+    return make
+
+
+def test_a_box_for_each_layer_of_a_transformer(
+    gpt: Callable[[int], tuple[Any, Value]],
+) -> None:
+    model, loss = gpt(1)
+    drawing = draw(loss, model=model)
+    titles = [box.title for box in drawing.boxes]
+    block = ["ln_1", "attn.c_attn", "attn", "attn.c_proj", "", "ln_2", "mlp.c_fc", "mlp"]
+    assert titles == [
+        "transformer.wpe",
+        "transformer.wte",
+        *[f"transformer.h.0.{name}" if name else "transformer" for name in (*block, "mlp.c_proj")],
+        *["transformer", "transformer.ln_f", "transformer.wte", "transformer", "0 - ·"],
+    ]
+    assert drawing.boxes[5].lines[0] == "Linear, 16 parameters"
+    (wte, ln_1), attention = drawing.boxes[1:3], drawing.boxes[4]
+    assert wte.lines[0] == "Embedding, 108 parameters"
+    weights = [w for row in model.transformer.wte.weight for w in row]
+    norms = (hypot(*[w.data for w in weights]), hypot(*[w.grad for w in weights]))
+    assert wte.lines[1] == f"  |data| {show_number(norms[0])}  |grad| {show_number(norms[1])}"
+    assert wte.lines[2] == "12 nodes: +"
+    assert ln_1.lines[0] == "LayerNorm, 4 parameters"
+    assert ln_1.lines[2].startswith("48 nodes: -, *, dot, mean")
+    assert attention.lines[0].startswith("84 nodes: dot, /, where")
+    assert "|data| inf" in attention.lines[1]  # what is masked
+    assert drawing.boxes[-1].lines == (f"data {show_number(loss.data)}", "grad 1")
+    assert drawing.to_mermaid().startswith("flowchart TB")
+    assert draw(loss, model=model, direction="right").to_mermaid().startswith("flowchart LR")
+    width, height = draw(loss, model=model, engine="builtin").to_svg().split('"')[3:6:2]
+    assert float(width) < 600 < 1500 < float(height)
+
+
+def test_a_deep_model_has_a_box_for_each_block(gpt: Callable[[int], tuple[Any, Value]]) -> None:
+    model, loss = gpt(7)
+    drawing = draw(loss, model=model)
+    titles = [box.title for box in drawing.boxes]
+    assert len(titles) <= 40
+    assert [titles.count(f"transformer.h.{i}") for i in range(7)] == [2, *[1] * 6]
+    block = drawing.boxes[titles.index("transformer.h.1")]
+    assert block.lines[0] == "6 layers, 200 parameters"
+    assert max(title.count(".") for title in titles) == 2
+
+
+def test_parameters_that_other_layers_use_are_a_box_of_their_own() -> None:
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            self.first = nn.Linear(2, 2)
+            self.second = nn.Linear(2, 2)
+
+        def forward(self, x: Any) -> Any:
+            h = self.first(x)
+            for f in (mg.tanh, mg.sin, mg.cos, mg.exp, mg.sigmoid, mg.erf) * 3:
+                h = [f(v) for v in h]
+            shift = mg.sum([w * w for row in self.second.weight for w in row])
+            return self.second([v * self.second.bias[0] + shift for v in h])
+
+    model = Shared()
+    drawing = draw(mg.sum(model([Value(1.0), 2.0])), model=model, max_nodes=1)
+    assert "by layer" in repr(drawing)
+    for edge in drawing.edges:
+        assert edge.source < edge.target
+    titles = [box.title for box in drawing.boxes]
+    assert titles.count("first") == 1
+
+
+class Recurrent(nn.Module):
+    """A cell that is used again and again."""
+
+    def __init__(self) -> None:
+        self.cell = nn.Linear(3, 2)
+
+    def forward(self, xs: list[Any]) -> Any:
+        h = [0.0, 0.0]
+        for x in xs:
+            h = [mg.tanh(v) for v in self.cell([x, *h])]
+        return h
+
+
+def test_a_summary_of_few_layers_goes_down() -> None:
+    model = Recurrent()
+    for results in (model([0.5] * 12), [mg.sum(model([0.5] * 12))]):
+        drawing = draw(results, model=model, max_nodes=10)
+        assert "by layer" in repr(drawing)
+        assert drawing.boxes[0].title == "cell"
+        assert drawing.boxes[0].lines[0] == "Linear, 8 parameters"
+        assert drawing.boxes[0].lines[2] == "46 nodes: dot, tanh"
+        assert drawing.boxes[1].title == "outside of layers"
+        assert len(drawing.boxes) == 4 - len(results)
+        assert drawing.to_mermaid().startswith("flowchart TB")
+
+
+def test_a_model_that_is_one_layer_is_summarised_by_operation_or_depth() -> None:
+    model = nn.Neuron(1)
+    for depth, way in ((20, "operation"), (60, "depth")):
+        drawing = draw(alternate(model([1.0]), depth), model=model, max_nodes=10)
+        assert f"by {way}" in repr(drawing)
+
+
+def test_parameters_of_the_model_itself_have_its_name() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            self.scale = Value(2.0)
+            self.fc = nn.Linear(1, 1)
+
+        def forward(self, x: Any) -> Any:
+            return self.fc([alternate(alternate(x, 7) * self.scale, 17)])[0]
+
+    model = Scaled()
+    titles = [box.title for box in draw(model(Value(1.0)) * 2.0, model=model, max_nodes=5).boxes]
+    assert titles == ["leaf", "outside of layers", "Scaled", "outside of layers", "fc", "· * 2"]
+
+
+def test_a_norm_without_weights_or_with_other_users_is_no_layer() -> None:
+    x = [Value(1.0), Value(2.0)]
+    for norm, operations in (
+        (nn.RMSNorm(2), ["*", "*", "+", "dot", "dot", "leaf", "leaf", "mse_loss", "rsqrt"]),
+        (nn.LayerNorm(2), [*"**+--", "dot", "dot", *["leaf"] * 4, "mean", "mse_loss", "rsqrt"]),
+    ):
+        before = [v * 3.0 for v in x]
+        y = norm(before)
+        parts = parts_of(norm, graph_of(y))
+        assert sorted(str(node._op) or "leaf" for node in parts) == operations
+        assert not parts.keys() & {*x, *before}
+        mean = next(node for node in parts if node._op in ("mean", "mse_loss"))
+        assert mean not in parts_of(norm, graph_of([*y, mean * 2.0]))
+    plain = nn.LayerNorm(2, elementwise_affine=False)
+    assert parts_of(plain, graph_of(plain(x))) == {}
 
 
 def test_numbers_that_are_not_finite_are_counted() -> None:

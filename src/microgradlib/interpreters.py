@@ -207,12 +207,18 @@ class Located(int):
     """The serial number of a Value, with the place in the source that made it, or its tensor."""
 
     place: tuple[str, int]  # of what was made under ``detect_anomaly()``
+    decided: tuple[str, int]  # where its data was first looked at under ``detect_anomaly()``
     tensor: int  # of a parameter that a module has found
 
     @property
     def origin(self) -> str:
         """The line of source that made the Value, as errors show it."""
         return f" ({shown_place(self.place)})"
+
+    @property
+    def decision(self) -> str:
+        """The line of source that looked at the data, as errors show it."""
+        return f" ({shown_place(self.decided)})"
 
 
 class Anomaly(Interpreter):
@@ -236,6 +242,22 @@ class Anomaly(Interpreter):
         y = self.base.apply(primitive, inputs)
         self.created(y)
         return y
+
+    def observe(self, function: Callable[..., T], operands: tuple[Any, ...]) -> T:
+        """Return a function of data, and give the place to all that the operands come from.
+
+        Nodes that have one are passed over with what they come from: it has one, too.
+        """
+        place = user_place()
+        pending = [*operands]
+        while pending:
+            x = pending.pop()
+            if isinstance(x, Value) and not hasattr(x._serial, "decided"):
+                serial = x._serial if isinstance(x._serial, Located) else Located(x._serial)
+                serial.decided = place
+                x._serial = serial
+                pending += x._inputs
+        return super().observe(function, operands)
 
     def detach(self, x: Value) -> Value:
         """Return a constant with the data of x."""

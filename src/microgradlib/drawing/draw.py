@@ -9,16 +9,20 @@ from typing import Any
 from microgradlib.core.value import Value
 from microgradlib.drawing import rendering
 from microgradlib.drawing.boxes import picture_of
-from microgradlib.drawing.graph import graph_of
+from microgradlib.drawing.files import save_as
+from microgradlib.drawing.graph import backward_pass, graph_of
 from microgradlib.drawing.parts import parts_of
+from microgradlib.drawing.png import png
 from microgradlib.drawing.rendering import Picture
 from microgradlib.drawing.summary import partition
 from microgradlib.drawing.text import parameter_names
 from microgradlib.errors import short
 from microgradlib.interpreters import current
-from microgradlib.serialization import checked_path, write_text
 
-ENGINES = (None, "dot", "builtin")
+CHOICES: dict[str, tuple[str | None, ...]] = {
+    "engine": (None, "dot", "builtin"),
+    "direction": (None, "right", "down"),
+}
 
 
 class Drawing:
@@ -97,7 +101,8 @@ class Drawing:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the drawing to a file; a crash in the middle leaves an old file unchanged.
 
-        The suffix tells the format: .svg; .dot or .gv; .mmd or .mermaid.
+        The suffix tells the format: .svg; .png; .dot or .gv; .mmd or .mermaid. PNG needs CairoSVG
+        or matplotlib, and has the arrangement of ``engine="builtin"``.
 
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
@@ -113,24 +118,22 @@ class Drawing:
             TypeError: if ``path`` is not a file name.
             ValueError: if the suffix is none of these.
             OSError: if the file cannot be written.
-            RuntimeError: if the format is SVG and ``to_svg`` raises it.
+            RuntimeError: if the format is SVG and ``to_svg`` raises it, or if it is PNG and neither
+                CairoSVG nor matplotlib is installed.
         """
-        path = checked_path("Drawing.save(path)", path)
-        if path.suffix.lower() not in _FORMATS:
-            raise ValueError(
-                f"Drawing.save: no format for the suffix of {short(os.fspath(path))}; use one of "
-                f"{', '.join(_FORMATS)}, and convert an SVG to other formats"
-            )
-        write_text(path, _FORMATS[path.suffix.lower()](self))
+        formats: dict[str, Callable[[], str | bytes]] = {
+            ".svg": self.to_svg,
+            ".png": self._to_png,
+            ".dot": self.to_dot,
+            ".gv": self.to_dot,
+            ".mmd": self.to_mermaid,
+            ".mermaid": self.to_mermaid,
+        }
+        save_as("Drawing.save", path, formats, ", and convert an SVG to other formats")
 
-
-_FORMATS: dict[str, Callable[[Drawing], str]] = {
-    ".svg": Drawing.to_svg,
-    ".dot": Drawing.to_dot,
-    ".gv": Drawing.to_dot,
-    ".mmd": Drawing.to_mermaid,
-    ".mermaid": Drawing.to_mermaid,
-}
+    def _to_png(self) -> bytes:
+        """Return the drawing as PNG, arranged by the layout of the library."""
+        return png(rendering.svg(self._picture))
 
 
 def draw(
@@ -139,6 +142,8 @@ def draw(
     model: Any = None,
     max_nodes: int = 300,
     engine: str | None = None,
+    flow: bool = False,
+    direction: str | None = None,
 ) -> Drawing:
     """Draw the graph that a Value was computed from; a notebook shows it.
 
@@ -162,12 +167,14 @@ def draw(
     full.
 
     A graph has one size whatever its numbers are, so that drawings of it are frames of an
-    animation. One that would be a strip from left to right goes from top to bottom.
+    animation.
 
     A graph of more than ``max_nodes`` nodes is summarised. One box stands for nodes of the same
     operation and layer that follow each other or stand side by side, or for leaves whose names
-    differ in their numbers alone. Where that makes too many boxes, one box stands for nodes of the
-    same layer, or of a range of depths (the longest path from a leaf).
+    differ in their numbers alone. Where that makes too many boxes, one box stands for a layer of
+    the model, or for layers whose paths begin alike: it shows how many parameters and nodes there
+    are, and the Euclidean norms of their numbers, and the drawing goes down. Without layers, one
+    box stands for a range of depths (the longest path from a leaf).
 
     Args:
         v: the result, or a list of several.
@@ -177,21 +184,28 @@ def draw(
         engine: what arranges an SVG. "dot" is Graphviz's program of that name. "builtin" is part of
             this library, and gives the same drawing on every machine. None takes Graphviz where it
             is installed and works.
+        flow: whether edges show what flows back along them instead, as "← 1.5": the gradient of the
+            results with respect to the node, times the derivative. In a summary they show the
+            Euclidean norm. It takes no call of ``backward()``.
+        direction: where edges lead, "right" or "down". None takes "right", or "down" where the
+            drawing would be a strip. A narrow page has room for "down".
 
     Raises:
         TypeError: if ``v`` is neither a Value nor a list of them, or ``model`` is not a module.
-        ValueError: if ``v`` is empty, ``max_nodes`` < 1, or there is no such engine.
+        ValueError: if ``v`` is empty, ``max_nodes`` < 1, or there is no such engine or direction.
         CompileError: in a function that is being compiled.
     """
-    roots = _checked_roots(v, max_nodes, engine)
+    roots = _checked_roots(v, max_nodes, engine=engine, direction=direction)
     graph = graph_of(roots)
     names = parameter_names("draw", model)
     parts = {} if model is None else parts_of(model, graph)
-    sets, caption = partition(graph, max_nodes, names, parts)
-    return Drawing(picture_of(graph, sets, caption, roots, names, parts), engine)
+    adjoints = backward_pass(roots)[1] if flow else None
+    found = partition(graph, max_nodes, names, parts)
+    picture = picture_of(graph, found, roots, names, parts, adjoints)
+    return Drawing(picture._replace(direction=direction or picture.direction), engine)
 
 
-def _checked_roots(v: Any, max_nodes: Any, engine: Any) -> list[Value]:
+def _checked_roots(v: Any, max_nodes: Any, **chosen: Any) -> list[Value]:
     roots = [v] if isinstance(v, Value) else v
     if not isinstance(roots, list | tuple) or not all(isinstance(x, Value) for x in roots):
         raise TypeError(
@@ -203,8 +217,9 @@ def _checked_roots(v: Any, max_nodes: Any, engine: Any) -> list[Value]:
         raise TypeError(f"draw: max_nodes must be an int, got {short(max_nodes)}")
     if max_nodes < 1:
         raise ValueError(f"draw: max_nodes must be at least 1, got {short(max_nodes)}")
-    if engine not in ENGINES:
-        known = ", ".join(map(repr, ENGINES))
-        raise ValueError(f"draw: unknown engine {short(engine)}; choose one of {known}")
+    for name, choice in chosen.items():
+        if choice not in CHOICES[name]:
+            known = ", ".join(map(repr, CHOICES[name]))
+            raise ValueError(f"draw: unknown {name} {short(choice)}; choose one of {known}")
     current().forbid("draw()", "draw what a call of it returns")
     return list(roots)

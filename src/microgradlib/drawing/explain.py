@@ -1,10 +1,13 @@
 """``explain`` and ``Explanation``: backpropagation step by step."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from html import escape
 from itertools import count
 from typing import Any, NamedTuple
 
 from microgradlib.core.value import Value
+from microgradlib.drawing.files import save_as
 from microgradlib.drawing.graph import Graph, backward_pass, graph_of
 from microgradlib.drawing.text import (
     LONGEST_NAME,
@@ -18,6 +21,11 @@ from microgradlib.errors import GradientError, short
 from microgradlib.interpreters import current
 
 _MOST_STEPS = 60  # of a table
+_HEAD = ("step", "node", "data", "gradient", "input", "derivative", "product", "so far")
+_LEFT = (1, 4)  # columns of names
+_STYLE = (
+    "body{font-family:sans-serif} th,td{padding:2px 8px} tr:nth-child(even){background:#f2f2f2}"
+)
 
 
 class Received(NamedTuple):
@@ -65,20 +73,63 @@ class Explanation(tuple[Step, ...]):
 
     def __str__(self) -> str:
         """Return the table."""
-        head = ("step", "node", "data", "gradient", "input", "derivative", "product", "so far")
-        rows: list[tuple[str, ...]] = [head]
-        for i, step in enumerate(self, 1):
-            if len(self) <= _MOST_STEPS or not _MOST_STEPS // 2 < i <= len(self) - 10:
-                rows += self._rows(i, step)
-            elif rows[-1][0] != "...":
-                rows.append(("...",) * len(head))
-        title = f"backward from {self._names[self.root]}: its gradient is 1, all others start at 0"
-        leaves = [x for x in self._graph if x in self.adjoints and not x._op]
-        found = [f"{self._names[x]} {show_number(self.adjoints[x])}" for x in leaves]
-        last = f"gradients of the leaves: {', '.join(found)}"
-        return "\n".join([title, "", *_table(rows, left=(1, 4)), "", last])
+        first, last = self._ends()
+        return "\n".join([first, "", *_table([_HEAD, *self._shown()]), "", last])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Return the table for Jupyter."""
+        first, last = (f"<p>{escape(text)}</p>" for text in self._ends())
+        rows = [_html_row("td", row) for row in self._shown()]
+        head, body = f"<thead>{_html_row('th', _HEAD)}</thead>", "\n".join(rows)
+        return f"{first}\n<table>{head}<tbody>\n{body}\n</tbody></table>\n{last}\n"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the table to a file; a crash in the middle leaves an old file unchanged.
+
+        The suffix tells the format: .txt; .html or .htm.
+
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     explain(Value(2.0, label="x") * 3.0).save(Path(folder, "steps.txt"))
+        ...     print(Path(folder, "steps.txt").read_text().splitlines()[0])
+        backward from t1: its gradient is 1, all others start at 0
+
+        Args:
+            path: the name of the file.
+
+        Raises:
+            TypeError: if ``path`` is not a file name.
+            ValueError: if the suffix is none of these.
+            OSError: if the file cannot be written.
+        """
+        formats = {".txt": self._text, ".html": self._page, ".htm": self._page}
+        save_as("Explanation.save", path, formats)
+
+    def _text(self) -> str:
+        return f"{self}\n"
+
+    def _page(self) -> str:
+        title = escape(f"backward from {self._names[self.root]}")
+        head = f'<meta charset="utf-8">\n<title>{title}</title>\n<style>{_STYLE}</style>'
+        return f"<!DOCTYPE html>\n{head}\n{self._repr_html_()}"
+
+    def _ends(self) -> tuple[str, str]:
+        """Return what is said above and below the table."""
+        leaves = [x for x in self._graph if x in self.adjoints and not x._op]
+        found = [f"{self._names[x]} {show_number(self.adjoints[x])}" for x in leaves]
+        first = f"backward from {self._names[self.root]}: its gradient is 1, all others start at 0"
+        return first, f"gradients of the leaves: {', '.join(found)}"
+
+    def _shown(self) -> Iterator[tuple[str, ...]]:
+        """Yield the rows of the table, without those in the middle of a long one."""
+        for i, step in enumerate(self, 1):
+            if len(self) <= _MOST_STEPS or not _MOST_STEPS // 2 < i <= len(self) - 10:
+                yield from self._rows(i, step)
+            elif i == _MOST_STEPS // 2 + 1:
+                yield ("...",) * len(_HEAD)
 
     def _rows(self, i: int, step: Step) -> Iterator[tuple[str, ...]]:
         """Yield a row for each input of a step, or one that says so; the first tells the node."""
@@ -114,12 +165,21 @@ class Explanation(tuple[Step, ...]):
         return Reasons(self.root, self._graph, self.adjoints, self._names).why(x)
 
 
-def _table(rows: Sequence[Sequence[str]], left: Sequence[int]) -> list[str]:
-    """Return rows as lines; columns are aligned right, those numbered in ``left`` left."""
+def _html_row(tag: str, row: Sequence[str]) -> str:
+    """Return a row of a table in HTML, aligned as in the text."""
+    cells = [
+        f'<{tag} style="text-align:{"left" if i in _LEFT else "right"}">{escape(cell)}</{tag}>'
+        for i, cell in enumerate(row)
+    ]
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as lines; columns of names are aligned left, the others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
-            cell.ljust(width) if i in left else cell.rjust(width)
+            cell.ljust(width) if i in _LEFT else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
@@ -169,7 +229,7 @@ def explain(v: Value, *, model: Any = None) -> Explanation:
     current().forbid("explain()", "explain what a call of it returns")
     names = parameter_names("explain", model)
     graph = graph_of([v])
-    order, adjoints = backward_pass(v)
+    order, adjoints = backward_pass([v])
     explanation = Explanation(_steps(graph, order, adjoints))
     explanation.root, explanation.adjoints = v, adjoints
     explanation._graph, explanation._names = graph, _complete(names, graph)

@@ -3,7 +3,7 @@
 Other modules of this room read only ``_op`` and ``_inputs`` of a node.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from microgradlib.core.backprop import by_serial, pull, topological_order
@@ -59,14 +59,14 @@ def graph_of(roots: Iterable[Value]) -> Graph:
     return {node: graph[node] for node in sorted(graph, key=by_serial)}
 
 
-def backward_pass(root: Value) -> tuple[list[Value], dict[Value, float]]:
-    """Return what ``root.backward()`` computes, without writing any ``grad``.
+def backward_pass(roots: Sequence[Value]) -> tuple[list[Value], dict[Value, float]]:
+    """Return what ``backward()`` of the sum of the roots computes, without writing any ``grad``.
 
     Returns:
         The computed nodes in the order in which they pass their gradients on, and the gradient of
-        the root with respect to every node.
+        the sum with respect to every node.
     """
-    order = topological_order((root,))
-    adjoints = {root: 1.0}
+    order = topological_order(roots)
+    adjoints = dict.fromkeys(roots, 1.0)
     pull(order, adjoints)
     return order[::-1], adjoints

@@ -48,12 +48,21 @@ class Edge(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """What is to be drawn: boxes, edges, the titles of groups, and a caption or ""."""
+    """What is to be drawn.
+
+    Attributes:
+        boxes: the boxes.
+        edges: the arrows between them.
+        groups: the titles of groups.
+        caption: what stands above, or "".
+        direction: "right" or "down", or None for that which suits.
+    """
 
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
     groups: tuple[str, ...]
     caption: str
+    direction: str | None = None
 
 
 # The fill and border of each kind of box: paler and darker hues of Okabe and Ito, "Color Universal
@@ -74,13 +83,17 @@ _FIRST, _NEXT, _INDENT = 24.0, 15.0, 8.0  # heights of the first and other lines
 
 _STRIP = 6  # columns of boxes, at least
 _NUMBER = re.compile(r"(?<![\w.,])(-?(\d+(\.\d+)?(e[+-]\d+)?|inf)|nan|none)(?![\w.,])")
+_BAD = re.compile(r"not finite: [\d,]+")
+_EXTENT = f"{LONGEST_NUMBER} to {LONGEST_NUMBER}"  # which stands there if all are finite
 
 # For browsers alone, where a page may be narrower: other programs read that as no height at all.
 _KEEP_RATIO = "<style>@media screen{.microgradlib{height:auto}}</style>"
 
 
 def goes_down(picture: Picture) -> bool:
-    """Return whether a picture is drawn from top to bottom: from left to right, it is a strip."""
+    """Return whether a picture is drawn from top to bottom, as one that would be a strip is."""
+    if picture.direction:
+        return picture.direction == "down"
     ends = [(edge.source, edge.target) for edge in picture.edges]
     columns = Counter(assign_columns(ends, [box.group for box in picture.boxes])[0])
     return len(columns) >= _STRIP and len(columns) > 2 * max(columns.values())
@@ -189,7 +202,7 @@ def _room(text: str, size: float) -> float:
 
     So a graph is drawn in one size, whatever its numbers are.
     """
-    return _width(_NUMBER.sub(LONGEST_NUMBER, text), size)
+    return _width(_NUMBER.sub(LONGEST_NUMBER, _BAD.sub(_EXTENT, text)), size)
 
 
 def _width(text: str, size: float) -> float:

@@ -59,10 +59,17 @@ class Reasons:
         """Return a sentence or two about the gradient with respect to x."""
         if x not in self.graph:
             name = clean(x.label, LONGEST_NAME) or f"the Value {show_number(x.data)}"
+            start = f"There is no gradient with respect to {name}: {self.names[self.root]} was not "
+            if decision := getattr(x._serial, "decision", ""):
+                return (
+                    f"{start}computed from it, but a decision looked at it{decision}. Comparisons, "
+                    "if, and, or, max take Values or leave them out, and have no derivative; "
+                    "compute with functions in their place, such as maximum and sigmoid."
+                )
             return (
-                f"There is no gradient with respect to {name}: {self.names[self.root]} was not "
-                "computed from it, or the path is cut: by detach(), no_grad(), .data, float(), "
-                "requires_grad = False, or by if, and, or, max, which leave a Value out."
+                f"{start}computed from it, or the path is cut: by detach(), no_grad(), .data, "
+                "float(), requires_grad = False, or by if, and, or, max, which leave a Value out."
+                " With the forward pass under detect_anomaly(), why names the line of such an if."
             )
         gradient = self.adjoints.get(x, 0.0)
         start = f"The gradient with respect to {self.names[x]} is {show_number(gradient)}"
@@ -77,6 +84,7 @@ class Reasons:
     def _zero(self, x: Value) -> str:
         """Say where all paths from x end, or that they cancel."""
         reasons: list[str] = []
+        off: list[_Use] = []  # of a relu that is not on
         pending, seen = [x], {x}
         while pending:
             node = pending.pop()
@@ -90,10 +98,17 @@ class Reasons:
                         pending.append(use.node)
                 elif not use.partial:
                     reasons.append(self._derivative(use))
+                    if use.partial is None and use.node._op == "relu":
+                        off.append(use)
                 else:
                     reasons.append(f"{self._product(use)} is too small for a float")
             if amounts:
                 reasons.append(f"what {self.names[node]} receives cancels, {_listed(amounts)}")
+        if len(off) == len(reasons) > 1:
+            inputs = [use.input.data for use in off]
+            extent = f"{show_number(min(inputs))} to {show_number(max(inputs))}"
+            one = f"one is {self._show(off[0].node)}{origin(off[0].node)}"
+            return f"a dead relu, off all {len(off)} times, for inputs from {extent}; {one}"
         return _listed(reasons)
 
     def _nonfinite(self, x: Value) -> str:
