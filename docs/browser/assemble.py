@@ -44,6 +44,7 @@ def assemble(out: Path) -> None:
             )
         (wheel,) = Path(directory).glob("*.whl")
         shutil.copy(wheel, out / "microgradlib.whl")
+        shutil.copy(wheel, out)  # under its own name, as installers ask for
 
 
 def main() -> None:
