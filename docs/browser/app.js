@@ -85,7 +85,7 @@ class Lesson {
     this.forgive();
     const { error } = await this.ask("restart", { ...this.settings, seed, surface: true });
     this.buttons();
-    if (!error) this.say("New weights, not trained yet.");
+    if (!error && !this.current) this.say("New weights, not trained yet."); // or "Start" was pressed
     return error;
   }
 

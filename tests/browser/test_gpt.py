@@ -107,6 +107,7 @@ def page(loaded: GptPage) -> GptPage:
     loaded.click("reset")
     loaded.says("New weights, not trained yet.")
     loaded.shows("Step 0, learning rate 0.005, seed 1337")
+    loaded.wait(lambda: not loaded.samples())
     return loaded
 
 
@@ -121,9 +122,15 @@ class TestTraining:
     def test_start_and_pause(self, page: GptPage) -> None:
         assert page["none"].text == "None yet: press Start."
         assert page["asked"].text.startswith("No name yet.")
-        page.click("run")
-        page.says("Compiling the model")
+        page.driver.execute_script(  # Start at once after Reset
+            "window.said = []; const status = document.getElementById('gpt-status');"
+            "new MutationObserver(() => said.push(status.textContent))"
+            ".observe(status, { childList: true });"
+            "for (const name of ['reset', 'run']) document.getElementById(`gpt-${name}`).click();"
+        )
         page.says("Training. The loss and its gradient: ")
+        said = page.driver.execute_script("return said")
+        assert [text.split()[0] for text in said] == ["Compiling", "Training."]
         assert re.search(r" [\d,]{5,} lines of Python, written in [\d.]+ s\.$", page["status"].text)
         assert page["run"].text == "Pause"
         page.wait(lambda: page.count >= 100)
