@@ -266,10 +266,13 @@ def main() -> int:
         return [f"mean of 100: {training.recent():.3f}"]
 
     steps = training.run(step, fill=backend is not None)
-    with context, LiveView(steps, "gpt", options.steps, training.losses, figures) as view:
-        for _ in view:
-            if interrupts:
-                break
+    try:
+        with context, LiveView(steps, "gpt", options.steps, training.losses, figures) as view:
+            for _ in view:
+                if interrupts:
+                    break
+    except mg.CompileError as error:
+        sys.exit(f"gpt.py: {error}")
     if interrupts:
         print(f"Interrupted after {len(training.losses):,} of {options.steps:,} steps.")
     if training.losses:

@@ -37,6 +37,12 @@ class GPTConfig:
     dropout: float = 0.0
     bias: bool = False
 
+    def __post_init__(self) -> None:
+        if self.n_embd % self.n_head:
+            raise ValueError(
+                f"GPTConfig: n_head must divide n_embd, got {self.n_head} and {self.n_embd}"
+            )
+
 
 class Masks(NamedTuple):
     """The factors of dropout in one layer: 0 for what is dropped, else 1 / (1 - dropout)."""
@@ -164,6 +170,10 @@ class GPT(nn.Module):
             count: how many of the tokens count; the logits at the others are 0. As an argument of a
                 compiled function it lets one trace serve documents of all lengths, filled up.
         """
+        if len(tokens) > self.config.block_size:
+            raise ValueError(
+                f"GPT: got {len(tokens)} tokens for {self.config.block_size} positions; pass the last"
+            )
         embedded, *of_layers = masks or [None] * (1 + self.config.n_layer)
         positions = [*self.transformer.wpe.weight][: len(tokens)]
         factors = [embedded] if masks else []

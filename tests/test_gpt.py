@@ -141,6 +141,13 @@ def test_dropout(nanogpt: Any) -> None:
     assert model_of(nanogpt, **SMALL).draw_masks() is None
 
 
+def test_sizes_that_do_not_fit(nanogpt: Any) -> None:
+    with pytest.raises(ValueError, match="GPTConfig: n_head must divide n_embd, got 3 and 16"):
+        nanogpt.GPTConfig(n_head=3)
+    with pytest.raises(ValueError, match="GPT: got 7 tokens for 6 positions; pass the last"):
+        model_of(nanogpt, **SMALL)([1] * 7)
+
+
 # Beside PyTorch.
 
 
@@ -329,6 +336,18 @@ def test_bad_checkpoints(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("gpt.py: ")
         assert "Traceback" not in done.stderr
+
+
+def test_without_a_compiler() -> None:
+    done = subprocess.run(
+        [*GPT, "--backend", "c"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"CC": "no-such-compiler"},
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(r"gpt\.py: compile: \$CC is 'no-such-compiler', .*\n", done.stderr)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
