@@ -170,10 +170,9 @@ class GPT(nn.Module):
             count: how many of the tokens count; the logits at the others are 0. As an argument of a
                 compiled function it lets one trace serve documents of all lengths, filled up.
         """
-        if len(tokens) > self.config.block_size:
-            raise ValueError(
-                f"GPT: got {len(tokens)} tokens for {self.config.block_size} positions; pass the last"
-            )
+        size = self.config.block_size
+        if len(tokens) > size:
+            raise ValueError(f"GPT: got {len(tokens)} tokens for {size} positions; pass the last")
         embedded, *of_layers = masks or [None] * (1 + self.config.n_layer)
         positions = [*self.transformer.wpe.weight][: len(tokens)]
         factors = [embedded] if masks else []
