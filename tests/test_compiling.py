@@ -1865,3 +1865,19 @@ def test_training_gives_the_same_numbers() -> None:
         return losses
 
     assert train(compiled=True) == train(compiled=False)
+
+
+def test_too_many_derivatives_are_announced() -> None:
+    """Those of 800 results in 800 Values would take a gigabyte."""
+    ws = [Value(0.5) for _ in range(800)]
+
+    def f(x: float) -> Any:
+        return [w * x for w in ws]
+
+    with pytest.warns(
+        RuntimeWarning,
+        match=r"f returns 800 numbers that need gradients, and reads 800 Values: .*no_grad\(\)",
+    ):
+        assert mg.compile(f)(2.0)[0].data == 1.0
+    with mg.no_grad():
+        assert mg.compile(f)(2.0)[0].data == 1.0

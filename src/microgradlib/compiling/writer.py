@@ -1,5 +1,6 @@
 """Writes the source of a function from the trace of one call."""
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
@@ -32,6 +33,9 @@ T = TypeVar("T")
 
 _TAKEN = {*NAMES, *GLOBALS, *[row.forward.__name__ for row in PRIMITIVES.values()]}
 """Names that have a meaning in the source."""
+
+
+_MANY_SLOPES = 500_000  # derivatives of the results of one function
 
 
 class Result(NamedTuple):
@@ -258,14 +262,24 @@ class Writer:
         """Return the gradient of each computed output that has one, by leaves of the trace."""
         wanted: list[Value] = [x for x in self.sources if x._requires_grad]
         wanted += [x for x in captured if x._requires_grad]
+        computed = {
+            y: None for y in outputs if isinstance(y, Tracer) and y._requires_grad and y._op
+        }
+        if len(computed) * len(wanted) > _MANY_SLOPES:
+            warnings.warn(
+                f"compile: {self.name} returns {len(computed):,} numbers that need gradients, "
+                f"and reads {len(wanted):,} Values: all derivatives are written, which may take "
+                "minutes and gigabytes. Call it under no_grad(), or return one loss",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         gradients: dict[Value, dict[Value, Any]] = {}
-        for y in outputs:
-            if isinstance(y, Tracer) and y._requires_grad and y._op and y not in gradients:
-                adjoints = self.adjoints(y)
-                found = {x: adjoints[x] for x in wanted if x in adjoints}
-                found |= {x: d for x, d in adjoints.items() if type(x) is Value and x not in found}
-                if found:
-                    gradients[y] = found
+        for y in computed:
+            adjoints = self.adjoints(y)
+            found = {x: adjoints[x] for x in wanted if x in adjoints}
+            found |= {x: d for x, d in adjoints.items() if type(x) is Value and x not in found}
+            if found:
+                gradients[y] = found
         return gradients
 
     def _read(self, captured: dict[Value, Symbol]) -> dict[Value, str]:
