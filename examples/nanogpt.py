@@ -171,8 +171,8 @@ class GPT(nn.Module):
                 compiled function it lets one trace serve documents of all lengths, filled up.
         """
         size = self.config.block_size
-        if len(tokens) > size:
-            raise ValueError(f"GPT: got {len(tokens)} tokens for {size} positions; pass the last")
+        if not 0 < len(tokens) <= size:
+            raise ValueError(f"GPT: pass 1 to {size} tokens, such as the last, got {len(tokens)}")
         embedded, *of_layers = masks or [None] * (1 + self.config.n_layer)
         positions = [*self.transformer.wpe.weight][: len(tokens)]
         factors = [embedded] if masks else []
