@@ -241,8 +241,7 @@ gelu_prime: Primitive = Helper("gelu_prime", activations.gelu_prime, _gelu_prime
 gelu_tanh_prime: Primitive = Helper("gelu_tanh_prime", activations.gelu_tanh_prime, _gelu_tanh_rule, REAL)
 silu_prime: Primitive = Helper("silu_prime", activations.silu_prime,
     lambda d, x: (sigmoid_prime(x) * (2.0 - x * tanh(0.5 * x)),), REAL)
-complement: Primitive = Helper("complement", reductions.complement,
-    lambda z, p, *qs: (above(p, 0.5) - 1.0, *(above(p, 0.5),) * len(qs)), PROBABILITY, selects=sys.maxsize)
+complement: Primitive = Helper("complement", reductions.complement, lambda z, p, *qs: (above(p, 0.5) - 1.0, *(above(p, 0.5),) * len(qs)), PROBABILITY, selects=sys.maxsize)
 share: Primitive = Helper("share", reductions.first_of_shares, lambda p, *xs: _share_rule(share, p, xs), REAL)
 logit: Primitive = Helper("logit", activations.logit, lambda y, p: (reciprocal(p * (1.0 - p)),), PROBABILITY)
 bce_scale: Primitive = Helper("bce_scale", activations.bce_scale,
