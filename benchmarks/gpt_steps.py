@@ -131,15 +131,6 @@ def step_of(
 # nanoGPT.
 
 
-def groups(model: Any) -> list[dict[str, Any]]:
-    """Return the parameters of either library as gpt.py gives them to AdamW."""
-    named = [p for _, p in model.named_parameters()]
-    return [
-        {"params": [p for p in named if len(p.shape) == 2], "weight_decay": gpt.DECAY},
-        {"params": [p for p in named if len(p.shape) == 1], "weight_decay": 0.0},
-    ]
-
-
 def nanogpt_of(backend: str | None, stack: ExitStack) -> Callable[[], float]:
     """Return a step of nanoGPT's model in our library."""
     mg.manual_seed(SEED)
@@ -169,7 +160,7 @@ def torch_model(config: GPTConfig) -> Any:
 
 def torch_nanogpt() -> Callable[[], float]:
     model = torch_model(GPTConfig())
-    optimizer = torch.optim.AdamW(groups(model), lr=gpt.RATE, betas=gpt.BETAS)
+    optimizer = torch.optim.AdamW(gpt.groups(model), lr=gpt.RATE, betas=gpt.BETAS)
     return over_names(torch_step(model, optimizer), fill=False)
 
 
@@ -261,7 +252,7 @@ def parity() -> None:
     mg.manual_seed(SEED)
     training = gpt.Training(NAMES, 50, 0.2)
     peer_model = torch_model(config)
-    optimizer = torch.optim.AdamW(groups(peer_model), lr=gpt.RATE, betas=gpt.BETAS)
+    optimizer = torch.optim.AdamW(gpt.groups(peer_model), lr=gpt.RATE, betas=gpt.BETAS)
     ours_step, step = training.step(training.model.loss), torch_step(peer_model, optimizer)
     worst = 0.0
     for tokens, targets in islice(cycle(DOCUMENTS), 50):
@@ -341,7 +332,7 @@ def training() -> None:
 def torch_losses() -> list[float]:
     """Return the losses of PyTorch's model, trained as the example does."""
     model = torch_model(GPTConfig())
-    optimizer = torch.optim.AdamW(groups(model), lr=gpt.RATE, betas=gpt.BETAS)
+    optimizer = torch.optim.AdamW(gpt.groups(model), lr=gpt.RATE, betas=gpt.BETAS)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=1000)
     step = torch_step(model, optimizer)
     order: list[int] = []

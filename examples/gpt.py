@@ -65,19 +65,22 @@ def filled(tokens: list[int], size: int) -> list[int]:
 # Training.
 
 
+def groups(model: Any) -> list[dict[str, Any]]:
+    """Return the parameters for AdamW: only matrices decay."""
+    parameters = [p for _, p in model.named_parameters()]
+    return [
+        {"params": [p for p in parameters if len(p.shape) == 2], "weight_decay": DECAY},
+        {"params": [p for p in parameters if len(p.shape) == 1], "weight_decay": 0.0},
+    ]
+
+
 class Training:
     """A model, its optimizer and the order of the names: all that a checkpoint holds."""
 
     def __init__(self, names: list[str], steps: int, dropout: float) -> None:
         self.names, self.steps = names, steps
         self.model = GPT(GPTConfig(dropout=dropout))
-        matrices = [p for _, p in self.model.named_parameters() if len(p.shape) == 2]
-        vectors = [p for _, p in self.model.named_parameters() if len(p.shape) == 1]
-        groups = [
-            {"params": matrices, "weight_decay": DECAY},
-            {"params": vectors, "weight_decay": 0.0},
-        ]
-        self.optimizer = optim.AdamW(groups, lr=RATE, betas=BETAS)
+        self.optimizer = optim.AdamW(groups(self.model), lr=RATE, betas=BETAS)
         self.scheduler = optim.lr_scheduler.LinearLR(
             self.optimizer, start_factor=1.0, end_factor=0.0, total_iters=steps
         )

@@ -298,7 +298,7 @@ class _CWriter:
             return (
                 count
                 + loop.scratch
-                + 2 * self._saved(loop)
+                + 2 * self._saved(loop)  # a pull works with the inputs of two steps
                 + max([self.sources[x.name].work for x in loop.steps])
             )
         called = _called(template)

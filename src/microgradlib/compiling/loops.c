@@ -123,7 +123,7 @@ static int mg_scan_pull(mg_step *step, mg_step *pull, const mg_loop *s, const do
     const double *const stack = s->every == 1 ? given + 1 : work;
     const long long taken = s->carry + s->row, others = taken + s->sums;
     const long long size_in = others + s->echoes + s->linked + s->adjoints + s->rest + s->saved;
-    /* What a step takes, and what the one after it does: it adds to the sums from one to the other. */
+    /* The inputs of a step, and of the next one, into which it writes the sums that it adds to. */
     double *in = s->every == 1 ? work : work + s->room * size, *next = in + size_in;
     double *const free = next + size_in;
     long long count = (long long)given[0], end = last + 1;

@@ -23,6 +23,15 @@ def path_of(part: str) -> Path:
     return tuple(part.rpartition(": ")[0].split(".")) if ": " in part else ()
 
 
+def users_of(graph: Graph) -> dict[Value, list[Value]]:
+    """Return the nodes that each node is an input of, once for each time; results are left out."""
+    users: dict[Value, list[Value]] = {}
+    for node, edges in graph.items():
+        for x in edges.inputs:
+            users.setdefault(x, []).append(node)
+    return users
+
+
 def paths_of(graph: Graph, parts: Mapping[Value, str]) -> dict[Value, Path]:
     """Return the path of the module that each computed node, and each parameter, belongs to.
 
@@ -30,10 +39,7 @@ def paths_of(graph: Graph, parts: Mapping[Value, str]) -> dict[Value, Path]:
     comes from, and those that it leads to, have in common.
     """
     between = [node for node in graph if node._op and node not in parts]
-    users: dict[Value, list[Value]] = {}
-    for node, edges in graph.items():
-        for x in edges.inputs:
-            users.setdefault(x, []).append(node)
+    users = users_of(graph)
     found: dict[Value, set[str]] = {node: set() for node in between}
     for nodes, near in (
         (between, {node: graph[node].inputs for node in between}),

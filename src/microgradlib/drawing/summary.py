@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from microgradlib.core.value import Value
 from microgradlib.drawing.graph import Graph
-from microgradlib.drawing.layers import depths, lines_of, paths_of
+from microgradlib.drawing.layers import depths, lines_of, paths_of, users_of
 from microgradlib.drawing.text import LONGEST, clean, show_number
 
 
@@ -73,10 +73,7 @@ def _by_layer(
 ) -> list[tuple[list[str], list[Value]]]:
     """Return a box for each layer, or for layers whose paths begin alike; none if too many."""
     paths = paths_of(graph, parts)
-    users: dict[Value, list[Value]] = {}
-    for node, edges in graph.items():
-        for x in edges.inputs:
-            users.setdefault(x, []).append(node)
+    users = users_of(graph)
     results = [node for node in graph if node not in users]
     for depth in depths(paths.values()):
         keys: dict[Value, Hashable] = {
